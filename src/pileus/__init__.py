@@ -1,0 +1,3 @@
+"""Pileus: a serverless cloud on one's own machine. One process speaks the AWS APIs."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,77 @@
+"""HTTP requests and responses as plain values: what the server hands to the gateway and takes back.
+
+Only `gateway/` speaks to the server library; everything else knows these.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+
+class Body:
+    """A request's body: a stream that is read once.
+
+    This one holds all its bytes already; the gateway's reads from the socket. `read` is for bodies that a limit keeps
+    small, iteration for those that must stream.
+    """
+
+    def __init__(self, data: bytes = b"") -> None:
+        self._data = data
+
+    async def read(self, limit_bytes: int) -> bytes:
+        """The whole body. Raises BodyTooLarge past the limit, BodyCutShort if the sender went away."""
+        if len(self._data) > limit_bytes:
+            raise BodyTooLarge(limit_bytes)
+        return self._data
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._data:
+            yield self._data
+
+
+class BodyTooLarge(Exception):
+    """More bytes than the reader's limit."""
+
+
+class BodyCutShort(Exception):
+    """The connection ended, or fewer bytes came than Content-Length says."""
+
+
+@dataclass(slots=True)
+class HttpRequest:
+    """As it came over the wire.
+
+    path     percent-encoded as sent, never normalized: S3 keys and signatures depend on it
+    query    without "?", undecoded
+    headers  lower-case names; repeated ones joined with ","
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Body = field(default_factory=Body)
+    scheme: str = "http"
+    client_host: str = "127.0.0.1"
+    client_certificate_pem: str | None = None
+
+    @property
+    def host(self) -> str:
+        return self.headers.get("host", "localhost")
+
+
+@dataclass(slots=True)
+class FilePart:
+    """A body that lies in a file: `length` bytes from `offset` on."""
+
+    path: str
+    offset: int
+    length: int
+
+
+@dataclass(slots=True)
+class HttpResponse:
+    """`body` is bytes, a FilePart, or an async iterator of bytes (then Content-Length may be absent: chunked)."""
+
+    status: int = 200
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes | FilePart | AsyncIterator[bytes] = b""

@@ -1,0 +1,47 @@
+"""The one source of ids and randomness, seeded in tests."""
+
+import os
+import random
+import string
+
+ALPHANUMERIC = string.ascii_letters + string.digits
+UPPER = string.ascii_uppercase + string.digits
+LOWER = string.ascii_lowercase + string.digits
+BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+class Ids:
+    """Random when `seed` is None, else the same sequence every time."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._random = None if seed is None else random.Random(seed)
+
+    def bytes(self, count: int) -> bytes:
+        return os.urandom(count) if self._random is None else self._random.randbytes(count)
+
+    def hex(self, length: int) -> str:
+        return self.bytes((length + 1) // 2).hex()[:length]
+
+    def uuid(self) -> str:
+        raw = bytearray(self.bytes(16))
+        raw[6] = raw[6] & 0x0F | 0x40
+        raw[8] = raw[8] & 0x3F | 0x80
+        h = raw.hex()
+        return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+
+    def token(self, length: int, alphabet: str = ALPHANUMERIC) -> str:
+        """`length` characters of `alphabet`, each equally likely."""
+        size = len(alphabet)
+        limit = 256 - 256 % size
+        out: list[str] = []
+        while len(out) < length:
+            out += [alphabet[b % size] for b in self.bytes(length + 8) if b < limit]
+        return "".join(out[:length])
+
+    def below(self, limit: int) -> int:
+        """A whole number from 0 to limit - 1."""
+        return int.from_bytes(self.bytes(8)) % limit
+
+    def fraction(self) -> float:
+        """At least 0.0 and below 1.0."""
+        return (int.from_bytes(self.bytes(7)) >> 3) / (1 << 53)
