@@ -12,7 +12,9 @@ class AwsError(Exception):
     status: int = 400
     text: str = ""
 
-    def __init__(self, message: str | None = None, *, code: str | None = None, status: int | None = None, **fields) -> None:
+    def __init__(
+        self, message: str | None = None, *, code: str | None = None, status: int | None = None, **fields
+    ) -> None:
         self.code = code or self.code or type(self).__name__
         self.status = status or self.status
         self.message = self.text if message is None else message

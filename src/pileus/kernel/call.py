@@ -1,0 +1,108 @@
+"""One call of one operation: who, where, when, and the ways an operation may reach the rest of the cloud."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pileus.kernel.arn import partition_of
+from pileus.kernel.clock import Clock
+from pileus.kernel.ids import Ids
+from pileus.kernel.principal import Principal
+from pileus.kernel.tasks import Tasks
+
+
+class Cloud(Protocol):
+    """What every service may reach. The composition root (`app.py`) is the one that there is."""
+
+    clock: Clock
+    ids: Ids
+    tasks: Tasks
+    settings: Any
+    store: Any
+    blobs: Any
+
+    async def invoke(self, call: "Call", request: dict) -> dict:
+        """Validate, authorize and run `call.operation`, as the gateway does with one that came over HTTP."""
+        ...
+
+
+@dataclass(slots=True)
+class Call:
+    """`account` and `region` are those the call is made in; `principal` is who makes it."""
+
+    cloud: Cloud
+    service: str
+    operation: str
+    account: str
+    region: str
+    principal: Principal
+    request_id: str
+    now_ms: int
+    source_ip: str = "127.0.0.1"
+    is_secure: bool = True
+    endpoint: str = "http://localhost:4566"
+    user_agent: str = ""
+    source_arn: str | None = None
+    """The resource on whose behalf a service principal calls: aws:SourceArn."""
+    http: Any = None
+    """The HttpRequest, for the few operations that need more than their parsed input; None inside the cloud."""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    """The condition keys that the gateway collected for authorization."""
+    seen: int = 0
+    """The newest commit this call has looked at: it is on disk before the answer goes out."""
+
+    @property
+    def clock(self) -> Clock:
+        return self.cloud.clock
+
+    @property
+    def ids(self) -> Ids:
+        return self.cloud.ids
+
+    async def read(self, fn: Callable, /, *args, **kwargs) -> Any:
+        """Run a plain `fn(tx, …)` that only looks."""
+        result, self.seen = self.cloud.store.look(fn, *args, **kwargs)
+        return result
+
+    async def write(self, fn: Callable, /, *args, **kwargs) -> Any:
+        """Run a transition `fn(tx, …)`; return what it returned once it is committed to disk."""
+        return await self.cloud.store.write(fn, *args, **kwargs)
+
+    def watch(self, topic: str) -> AbstractAsyncContextManager:
+        """Subscribe to `tx.notify(topic)`; see store/watch.py."""
+        return self.cloud.store.watch(topic)
+
+    def arn(self, service: str, resource: str, *, region: str | None = None, account: str | None = None) -> str:
+        region = self.region if region is None else region
+        account = self.account if account is None else account
+        return f"arn:{partition_of(self.region)}:{service}:{region}:{account}:{resource}"
+
+    async def invoke(
+        self,
+        service: str,
+        operation: str,
+        request: dict,
+        *,
+        principal: Principal | None = None,
+        account: str | None = None,
+        region: str | None = None,
+        source_arn: str | None = None,
+    ) -> dict:
+        """Ask another service, as the same principal or as `principal`: authorized and recorded like anyone."""
+        call = Call(
+            self.cloud,
+            service,
+            operation,
+            account or self.account,
+            region or self.region,
+            principal or self.principal,
+            self.cloud.ids.uuid(),
+            self.cloud.clock.now_ms(),
+            source_ip=self.source_ip,
+            is_secure=self.is_secure,
+            endpoint=self.endpoint,
+            user_agent=f"{self.service}.amazonaws.com" if principal else self.user_agent,
+            source_arn=source_arn,
+        )
+        return await self.cloud.invoke(call, request)

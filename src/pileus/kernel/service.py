@@ -1,0 +1,110 @@
+"""What a service is, and where they are found.
+
+A service is one folder below `services/`. Its `__init__.py` says `SERVICE = Service(...)`; that is the only
+registration. Operations are the functions of its `operations` module named as the model's operations are, in
+snake_case; an operation of the model without such a function answers 501 by name.
+"""
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z])(?=[0-9]+[A-Z])")
+
+Operation = Callable[[Any, dict], Awaitable[dict | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """One thing a call touches: the IAM action it takes, the resource's ARN, and the service's own condition keys.
+
+    resource_account is the account that owns the resource where the ARN doesn't say it (S3); None: as in the ARN.
+    """
+
+    action: str
+    resource: str = "*"
+    context: Mapping[str, Any] = field(default_factory=dict)
+    resource_account: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """
+    name            botocore's name of the model, e.g. "sqs"
+    operations      module (or several) with one async function per operation: fn(call, request) -> result
+    authorize       module with
+                      RESOURCES: operation -> fn(call, request) -> iterable of ARNs (str) or Touch, may be async
+                      ACTIONS (optional): operation -> IAM action, where it isn't "<prefix>:<Operation>"
+                      IAM_PREFIX (optional): where it isn't `name`
+                      resource_policy(call, arn) (optional, async) -> policy document as JSON text, or None
+                      resource_tags(call, arn) (optional, async) -> dict for aws:ResourceTag/…, or None
+    resources       dotted module with RESOURCE_TYPES, loaded when a stack first needs it
+    timers          kind -> transition fn(tx, key), run in one transaction with the timer's removal
+    events          kind -> async fn(call, event) that delivers an outbox event, or raises to have it tried again
+    start           async fn(cloud), once at the start, before calls are served
+    stop            async fn(cloud), once at the end
+    routes          path prefix or host pattern -> handler, for HTTP that is no AWS API (function URLs, /v2/)
+    violation       fn(list of violations) -> AwsError, where the service words its validation errors its own way
+    partial         operation -> what is missing, for `pileus coverage`
+    """
+
+    name: str
+    operations: ModuleType | tuple[ModuleType, ...]
+    authorize: ModuleType
+    resources: str | None = None
+    timers: Mapping[str, Callable] = field(default_factory=dict)
+    events: Mapping[str, Callable] = field(default_factory=dict)
+    start: Callable | None = None
+    stop: Callable | None = None
+    routes: Mapping[str, Callable] = field(default_factory=dict)
+    violation: Callable | None = None
+    partial: Mapping[str, str] = field(default_factory=dict)
+
+    def operation(self, name: str) -> Operation | None:
+        """The function of the model's operation `name`, or None while nobody wrote it."""
+        return self._functions.get(snake_case(name))
+
+    @property
+    def iam_prefix(self) -> str:
+        return getattr(self.authorize, "IAM_PREFIX", self.name)
+
+    def __post_init__(self) -> None:
+        modules = self.operations if isinstance(self.operations, tuple) else (self.operations,)
+        functions = {
+            name: fn
+            for module in modules
+            for name, fn in vars(module).items()
+            if inspect.iscoroutinefunction(fn) and not name.startswith("_") and fn.__module__ == module.__name__
+        }
+        object.__setattr__(self, "_functions", functions)
+
+
+class Registry:
+    """The services that are there, by name."""
+
+    def __init__(self, services: Iterable[Service]) -> None:
+        self.services = {service.name: service for service in services}
+
+    @classmethod
+    def discover(cls, package: str) -> "Registry":
+        """Every folder of `package` whose __init__ has a SERVICE."""
+        root = importlib.import_module(package)
+        found = []
+        for module in pkgutil.iter_modules(root.__path__):
+            service = getattr(importlib.import_module(f"{package}.{module.name}"), "SERVICE", None)
+            if service is not None:
+                found.append(service)
+        return cls(found)
+
+    def get(self, name: str) -> Service | None:
+        return self.services.get(name)
+
+
+def snake_case(name: str) -> str:
+    """ListObjectsV2 -> list_objects_v2, as the operations' functions are named."""
+    return _WORD.sub("_", name).lower()

@@ -1,0 +1,167 @@
+"""Tables of records above ordered keys, with indexes kept in the same transaction.
+
+A record is a frozen msgspec Struct: add fields at the end, with defaults, and old rows stay readable.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
+
+from pileus.store.keys import after_prefix, pack, unpack
+
+if TYPE_CHECKING:
+    from pileus.store.transaction import Transaction
+
+R = TypeVar("R", bound=msgspec.Struct)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Index(Generic[R]):
+    """Another order of a table's records: `key(record)` gives the parts, or None for a record that is not in it.
+
+    Declare it as the table's keyword argument; it becomes the table's attribute of that name.
+    """
+
+    def __init__(self, key: Callable[[R], tuple | None]) -> None:
+        self.key_of = key
+        self.table: Table[R]
+        self.prefix = b""
+
+    def scan(
+        self,
+        tx: "Transaction",
+        *prefix: Any,
+        start: Any = None,
+        after: Any = None,
+        until: Any = None,
+        reverse: bool = False,
+    ) -> Iterator[R]:
+        """Records whose index key begins with `prefix`, in index order; see `bounds` for start, after and until."""
+        low, high = bounds(self.prefix, prefix, start, after, until)
+        for _, primary in tx.scan(low, high, reverse):
+            raw = tx.get(primary)
+            if raw is not None:  # deleted by the caller while it walks
+                yield self.table.decode(raw)
+
+    def keys(
+        self, tx: "Transaction", *prefix: Any, start: Any = None, after: Any = None, until: Any = None, reverse=False
+    ) -> Iterator[tuple]:
+        """The index keys alone: no record is read."""
+        low, high = bounds(self.prefix, prefix, start, after, until)
+        skip = len(self.prefix)
+        for key, _ in tx.scan(low, high, reverse):
+            yield unpack(key[skip:])
+
+    def first(self, tx: "Transaction", *prefix: Any, start: Any = None, after: Any = None) -> R | None:
+        return next(self.scan(tx, *prefix, start=start, after=after), None)
+
+    def _entry(self, record: R) -> bytes | None:
+        parts = self.key_of(record)
+        return None if parts is None else self.prefix + pack(parts)
+
+
+class Table(Generic[R]):
+    """
+    name     unique for ever: it prefixes the keys on disk
+    record   the msgspec Struct of a row
+    key      record -> tuple of str, int, bytes
+    indexes  by keyword; an index key must be unique, so end it with the primary key where it wouldn't be
+    """
+
+    def __init__(self, name: str, record: type[R], key: Callable[[R], tuple], **indexes: Index[R]) -> None:
+        self.name = name
+        self.record = record
+        self.key_of = key
+        self.prefix = name.encode() + b"\0"
+        self.decode: Callable[[bytes], R] = msgspec.msgpack.Decoder(record).decode
+        self.indexes = list(indexes.values())
+        for index_name, index in indexes.items():
+            index.table = self
+            index.prefix = f"{name}#{index_name}".encode() + b"\0"
+            setattr(self, index_name, index)
+
+    def get(self, tx: "Transaction", *key: Any) -> R | None:
+        raw = tx.get(self.prefix + pack(key))
+        return None if raw is None else self.decode(raw)
+
+    def has(self, tx: "Transaction", *key: Any) -> bool:
+        return tx.get(self.prefix + pack(key)) is not None
+
+    def put(self, tx: "Transaction", record: R) -> None:
+        """Insert or replace, and keep the indexes in step."""
+        key = self.prefix + pack(self.key_of(record))
+        if self.indexes:
+            raw = tx.get(key)
+            old = None if raw is None else self.decode(raw)
+            for index in self.indexes:
+                entry = index._entry(record)
+                before = None if old is None else index._entry(old)
+                if before != entry:
+                    if before is not None:
+                        tx.delete(before)
+                    if entry is not None:
+                        tx.put(entry, key)
+        tx.put(key, _encode(record))
+
+    def insert(self, tx: "Transaction", record: R) -> None:
+        """`put` of a record whose key is known to be new: saves the look at the old one."""
+        key = self.prefix + pack(self.key_of(record))
+        for index in self.indexes:
+            entry = index._entry(record)
+            if entry is not None:
+                tx.put(entry, key)
+        tx.put(key, _encode(record))
+
+    def delete(self, tx: "Transaction", *key: Any) -> None:
+        packed = self.prefix + pack(key)
+        if self.indexes:
+            raw = tx.get(packed)
+            if raw is None:
+                return
+            old = self.decode(raw)
+            for index in self.indexes:
+                entry = index._entry(old)
+                if entry is not None:
+                    tx.delete(entry)
+        tx.delete(packed)
+
+    def delete_all(self, tx: "Transaction", *prefix: Any) -> None:
+        """Delete every record whose key begins with `prefix`, in one step, however many there are.
+
+        Its indexes must begin with the same parts: their entries below `prefix` go too.
+        """
+        for start in (self.prefix, *(index.prefix for index in self.indexes)):
+            low = start + pack(prefix)
+            tx.delete_range(low, after_prefix(low))
+
+    def scan(
+        self,
+        tx: "Transaction",
+        *prefix: Any,
+        start: Any = None,
+        after: Any = None,
+        until: Any = None,
+        reverse: bool = False,
+    ) -> Iterator[R]:
+        """Records whose key begins with `prefix`, in key order; see `bounds` for start, after and until."""
+        low, high = bounds(self.prefix, prefix, start, after, until)
+        for _, raw in tx.scan(low, high, reverse):
+            yield self.decode(raw)
+
+    def first(self, tx: "Transaction", *prefix: Any, start: Any = None, after: Any = None) -> R | None:
+        return next(self.scan(tx, *prefix, start=start, after=after), None)
+
+
+def bounds(table: bytes, prefix: tuple, start: Any, after: Any, until: Any) -> tuple[bytes, bytes]:
+    """The key range of a scan. `start` (included), `after` and `until` (both: not) are the parts that follow
+    `prefix`: one value or a tuple. `until` ends the scan before the first key that begins with it."""
+    base = table + pack(prefix)
+    low, high = base, after_prefix(base)
+    if start is not None:
+        low = base + pack(start if type(start) is tuple else (start,))
+    if after is not None:
+        low = after_prefix(base + pack(after if type(after) is tuple else (after,)))
+    if until is not None:
+        high = base + pack(until if type(until) is tuple else (until,))
+    return low, high
