@@ -41,16 +41,19 @@ class Service:
                       RESOURCES: operation -> fn(call, request) -> iterable of ARNs (str) or Touch, may be async
                       ACTIONS (optional): operation -> IAM action, where it isn't "<prefix>:<Operation>"
                       IAM_PREFIX (optional): where it isn't `name`
-                      resource_policy(call, arn) (optional, async) -> policy document as JSON text, or None
-                      resource_tags(call, arn) (optional, async) -> dict for aws:ResourceTag/…, or None
+                      resource_policy(tx, call, arn) (optional) -> policy document as JSON text, or None
+                      resource_tags(tx, call, arn) (optional) -> dict for aws:ResourceTag/…, or None
     resources       dotted module with RESOURCE_TYPES, loaded when a stack first needs it
     timers          kind -> transition fn(tx, key), run in one transaction with the timer's removal
-    events          kind -> async fn(call, event) that delivers an outbox event, or raises to have it tried again
+    events          kind -> async fn(cloud, event) that delivers an outbox event, or raises to have it tried again
     start           async fn(cloud), once at the start, before calls are served
     stop            async fn(cloud), once at the end
+    host            fn(request) -> the request as path style has it, or None: for hosts that carry part of the path
     routes          path prefix or host pattern -> handler, for HTTP that is no AWS API (function URLs, /v2/)
     violation       fn(list of violations) -> AwsError, where the service words its validation errors its own way
     partial         operation -> what is missing, for `pileus coverage`
+    credentials     fn(tx, access_key_id) -> (secret, Principal) or None: only the service that keeps access keys
+    policies        fn(tx, principal) -> authz Policies without the resource's: only the service that keeps policies
     """
 
     name: str
@@ -61,9 +64,12 @@ class Service:
     events: Mapping[str, Callable] = field(default_factory=dict)
     start: Callable | None = None
     stop: Callable | None = None
+    host: Callable | None = None
     routes: Mapping[str, Callable] = field(default_factory=dict)
     violation: Callable | None = None
     partial: Mapping[str, str] = field(default_factory=dict)
+    credentials: Callable | None = None
+    policies: Callable | None = None
 
     def operation(self, name: str) -> Operation | None:
         """The function of the model's operation `name`, or None while nobody wrote it."""

@@ -1,0 +1,117 @@
+"""The composition root: the one place where the parts meet."""
+
+import asyncio
+from typing import Any
+
+from pileus.config import Settings
+from pileus.delivery.dispatcher import Dispatcher
+from pileus.gateway.pipeline import Gateway
+from pileus.kernel.call import Call
+from pileus.kernel.clock import Clock
+from pileus.kernel.ids import Ids
+from pileus.kernel.principal import Principal
+from pileus.kernel.service import Registry
+from pileus.kernel.tasks import Tasks
+from pileus.store.blobs import Blobs
+from pileus.store.store import Store
+from pileus.timers.wheel import Wheel
+
+
+class Pileus:
+    """A cloud: the store, the clock, the services and what runs beside them. See kernel/call.py, `Cloud`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        blobs: Blobs,
+        registry: Registry,
+        *,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.ids = ids
+        self.tasks = Tasks()
+        self.store = store
+        self.blobs = blobs
+        self.registry = registry
+        self.gateway = Gateway(self, registry)
+        services = registry.services.values()
+        self.wheel = Wheel(
+            store, clock, self.tasks, {kind: fn for service in services for kind, fn in service.timers.items()}
+        )
+        self.dispatcher = Dispatcher(
+            self, store, clock, self.tasks, {kind: fn for service in services for kind, fn in service.events.items()}
+        )
+        self.engines: dict[str, Any] = {}
+        """What a service runs beside its operations for others of its own modules to find, by the service's name."""
+
+    async def start(self) -> None:
+        await self.store.start()
+        for service in self.registry.services.values():
+            if service.start is not None:
+                await service.start(self)
+        self.wheel.start()
+        self.dispatcher.start()
+
+    async def stop(self) -> None:
+        for service in self.registry.services.values():
+            if service.stop is not None:
+                await service.stop(self)
+        await self.tasks.stop()
+        await self.store.stop()
+
+    def call(
+        self,
+        service: str,
+        operation: str = "",
+        *,
+        principal: Principal,
+        account: str | None = None,
+        region: str | None = None,
+        source_arn: str | None = None,
+        request_id: str | None = None,
+    ) -> Call:
+        """A call that begins inside the cloud: a delivery, a timer, a test."""
+        return Call(
+            self,
+            service,
+            operation,
+            account or principal.account or self.settings.account,
+            region or self.settings.region,
+            principal,
+            request_id or self.ids.uuid(),
+            self.clock.now_ms(),
+            endpoint=self.endpoint,
+            source_arn=source_arn,
+        )
+
+    async def invoke(self, call: Call, request: dict) -> dict:
+        return await self.gateway.invoke(call, request)
+
+    @property
+    def endpoint(self) -> str:
+        """Where callers on this machine reach the APIs."""
+        return f"http://localhost:{self.settings.port}"
+
+    async def settle(self) -> None:
+        """Run what is due; return when no timer and no event is due and no delivery runs."""
+        while True:
+            if await self.wheel.fire_due():
+                continue
+            if not self.dispatcher.is_idle:
+                await asyncio.sleep(0)
+                await self.dispatcher.wait_idle()
+                continue
+            return
+
+    async def advance(self, ms: int) -> None:
+        """Move the whole cloud forward: stop at every moment at which a timer is due, let everything happen, go on."""
+        target_ms = self.clock.now_ms() + ms
+        while (due_ms := min(self.wheel.next_at_ms(), self.dispatcher.next_due_ms())) < target_ms:
+            self.clock.advance(max(0, due_ms - self.clock.now_ms()))
+            await self.settle()
+        self.clock.advance(max(0, target_ms - self.clock.now_ms()))
+        await self.settle()

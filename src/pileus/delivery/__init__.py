@@ -1,0 +1,1 @@
+"""The outbox's dispatcher: takes what transitions emitted to where it must go, at least once."""

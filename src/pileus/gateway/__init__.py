@@ -1,0 +1,1 @@
+"""The only HTTP there is: server.py takes requests in, pipeline.py says what happens to one."""

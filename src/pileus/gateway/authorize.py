@@ -1,0 +1,121 @@
+"""The pipeline's question to the policy engine: may this principal do this, to these?
+
+The service says what a call touches (its authorize.py), the service that keeps policies says which apply, `authz`
+decides. Denied is denied before the operation runs.
+"""
+
+import inspect
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from pileus.authz import evaluate as engine
+from pileus.authz.context import request_context
+from pileus.authz.policy import parse_policy
+from pileus.kernel.arn import parse_arn
+from pileus.kernel.call import Call
+from pileus.kernel.errors import AccessDenied, NotImplementedByUs
+from pileus.kernel.service import Registry, Service, Touch
+
+log = logging.getLogger("pileus.iam")
+
+REMEMBERED_DENIALS = 1000
+NOBODY = engine.Policies()
+
+
+@dataclass(frozen=True)
+class Denial:
+    """What `pileus iam explain` shows of one."""
+
+    request_id: str
+    access: engine.Access
+    decision: engine.Decision
+
+
+class Authorizer:
+    """`mode`: enforce, audit or off."""
+
+    def __init__(self, registry: Registry, mode: str) -> None:
+        self._mode = mode
+        self._policies_of = next((s.policies for s in registry.services.values() if s.policies is not None), None)
+        self.denials: OrderedDict[str, Denial] = OrderedDict()
+
+    async def check(self, service: Service, call: Call, request: dict) -> None:
+        """Return if the call may go on. Raises AccessDenied with AWS's words."""
+        if self._mode == "off":
+            return
+        touches_of = service.authorize.RESOURCES.get(call.operation)
+        if touches_of is None:
+            raise NotImplementedByUs(f"the authorization of {service.name}:{call.operation}")
+        touches = touches_of(call, request)
+        if inspect.isawaitable(touches):
+            touches = await touches
+        identity = None
+        for touch in touches:
+            if type(touch) is str:
+                touch = Touch(action_of(service, call.operation), touch)
+            resource_policy = await self._resource_policy(service, call, touch.resource)
+            account = touch.resource_account or _account_of(touch.resource) or call.account
+            if resource_policy is None and call.principal.kind == "root" and call.principal.account == account:
+                continue  # the account's root, and nobody but the resource's own policy could deny it
+            if identity is None:
+                identity = await self._identity(call)
+            await self._decide(service, call, request, touch, account, identity, resource_policy)
+
+    async def _decide(
+        self,
+        service: Service,
+        call: Call,
+        request: dict,
+        touch: Touch,
+        account: str,
+        identity: engine.Policies,
+        resource_policy: Any,
+    ) -> None:
+        tags_of = getattr(service.authorize, "resource_tags", None)
+        tags = await call.read(tags_of, call, touch.resource) if tags_of else None
+        context = request_context(
+            call.principal,
+            source_ip=call.source_ip,
+            secure_transport=call.is_secure,
+            now_ms=call.now_ms,
+            region=call.region,
+            user_agent=call.user_agent,
+            source_arn=call.source_arn,
+            resource_tags=tags,
+            extra={**call.context, **touch.context},
+        )
+        access = engine.Access(call.principal, touch.action, touch.resource, account, context)
+        decision = engine.evaluate(engine.with_resource(identity, resource_policy), access)
+        if decision.allowed:
+            return
+        self.denials[call.request_id] = Denial(call.request_id, access, decision)
+        if len(self.denials) > REMEMBERED_DENIALS:
+            self.denials.popitem(last=False)
+        if self._mode == "audit":
+            log.warning("would be denied (%s): %s", call.request_id, decision.message())
+            return
+        raise AccessDenied(decision.message())
+
+    async def _identity(self, call: Call) -> engine.Policies:
+        if self._policies_of is None:
+            return NOBODY
+        return await call.read(self._policies_of, call.principal)
+
+    async def _resource_policy(self, service: Service, call: Call, arn: str) -> Any:
+        policy_of = getattr(service.authorize, "resource_policy", None)
+        if policy_of is None:
+            return None
+        text = await call.read(policy_of, call, arn)
+        return None if text is None else parse_policy(text)
+
+
+def action_of(service: Service, operation: str) -> str:
+    """ "sqs:SendMessage"; the service's ACTIONS says where the action is named otherwise than the operation."""
+    return getattr(service.authorize, "ACTIONS", {}).get(operation) or f"{service.iam_prefix}:{operation}"
+
+
+def _account_of(resource: str) -> str:
+    arn = parse_arn(resource)
+    return "" if arn is None else arn.account
