@@ -1,6 +1,6 @@
 """What the store needs of an engine: ordered keys of bytes. Every engine passes tests/contract/test_engine.py."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 
@@ -12,11 +12,15 @@ class EngineFailed(Exception):
     """The engine can't write (disk full, I/O error). What was committed before is intact and readable."""
 
 
+class CannotOpen(Exception):
+    """The data directory can't be used; the text says why, and what to do, to whoever starts Pileus."""
+
+
 class Engine(Protocol):
-    """All methods are called on the event loop's thread, but `sync`, which runs on the store's own thread."""
+    """All methods are called on the event loop's thread, but what `begin_sync` returns."""
 
     is_durable: bool
-    """False when `sync` has nothing to do."""
+    """False when there is nothing to sync."""
 
     def get(self, key: bytes) -> bytes | None: ...
 
@@ -27,12 +31,24 @@ class Engine(Protocol):
     def apply(self, changes: Mapping[bytes, bytes | None], ranges: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """Delete the ranges, then put each value (None deletes): all or nothing, visible at once, safe from kill -9.
 
-        Raises Conflict or EngineFailed, with nothing changed.
+        Raises Conflict or EngineFailed, with nothing changed. After EngineFailed it fails until `recover`.
         """
         ...
 
-    def sync(self) -> None:
-        """Return when everything applied before the call survives a loss of power."""
+    def begin_sync(self) -> Callable[[], None]:
+        """Return the rest of a sync, to be called on another thread; one at a time.
+
+        When it has returned, everything applied before `begin_sync` survives a loss of power. It raises EngineFailed;
+        then `roll_back` comes next.
+        """
+        ...
+
+    def roll_back(self) -> None:
+        """After a failed sync: from now on reads see what the last sync that succeeded had reached, and no more."""
+        ...
+
+    def recover(self) -> None:
+        """Make writes possible again after EngineFailed; raises EngineFailed while they are not. Never during a sync."""
         ...
 
     def close(self) -> None: ...

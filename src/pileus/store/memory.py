@@ -1,6 +1,6 @@
 """The engine of tests and of --ephemeral: keeps nothing."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sortedcontainers import SortedDict
 
@@ -31,7 +31,13 @@ class MemoryEngine:
             else:
                 rows[key] = value
 
-    def sync(self) -> None:
+    def begin_sync(self) -> Callable[[], None]:
+        return lambda: None
+
+    def roll_back(self) -> None:
+        raise AssertionError("a sync that does nothing can't fail")
+
+    def recover(self) -> None:
         pass
 
     def close(self) -> None:

@@ -13,8 +13,11 @@ The invariants.
   the newest commit it could see, and the gateway waits for that one (`durable`) before the response goes out.
 - Events, timers and watchers hear of a commit after it is on disk.
 - A transition that raises leaves nothing. One that meets a conflict runs again from the start.
-- When the engine fails to write, the write is refused (503), reads go on, and nothing half done is visible after a
-  restart.
+- When the engine fails to write, the write is refused (503) and reads go on. When a sync fails, what waited for it is
+  taken back at once: reads see what was on disk before, whoever had seen more gets an error instead of an answer, and
+  so does whoever wrote. Writes go on when the engine could recover; each write tries, but not too often.
+- A write that was refused after it was applied may still be there, whole, after a crash that comes before the recovery:
+  as anywhere, an error of the server leaves open whether it happened.
 
 Rejected: a writer thread (the hand-over, see above); reading from a snapshot as of the last sync (the same truth, but
 every strongly consistent read would pay for it).
@@ -43,6 +46,7 @@ log = logging.getLogger("pileus.store")
 
 CONFLICT_RETRIES = 20
 SEQUENCE_BLOCK = 1_000_000
+RECOVERY_PAUSE_NS = 250_000_000
 
 
 class SequenceLimit(msgspec.Struct, frozen=True):
@@ -59,12 +63,13 @@ class Sequence:
     def __init__(self) -> None:
         self.value = 0
         self.limit = 0
+        """What the disk says. Moved only by the store, once the transaction that moves it is applied."""
 
     def next(self, tx: Transaction) -> int:
         self.value += 1
-        if self.value >= self.limit:
-            self.limit = self.value + SEQUENCE_BLOCK
-            SEQUENCES.put(tx, SequenceLimit("all", self.limit))
+        if self.value >= self.limit and self.value >= tx.sequence_limit:
+            tx.sequence_limit = self.value + SEQUENCE_BLOCK
+            SEQUENCES.put(tx, SequenceLimit("all", tx.sequence_limit))
         return self.value
 
     def load(self, tx: Transaction) -> None:
@@ -89,6 +94,8 @@ class Store:
         self._unpublished: deque[tuple[int, Transaction]] = deque()
         self._is_syncing = False
         self._failure: Exception | None = None
+        self._tried_to_recover_ns = 0
+        self._taken_back: deque[range] = deque(maxlen=16)
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -121,6 +128,8 @@ class Store:
 
     async def write(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Run the transition `fn(tx, …)` and return its result after the commit. Raises ServiceUnavailable."""
+        if self._failure is not None:
+            self._try_to_recover()
         for _ in range(CONFLICT_RETRIES):
             tx = Transaction(self.engine, self.clock.now_ms(), self.ids, self._sequence)
             result = fn(tx, *args, **kwargs)
@@ -134,8 +143,11 @@ class Store:
             except Conflict:
                 continue
             except EngineFailed as error:
+                self._fail(error)
                 raise ServiceUnavailable() from error
             self.applied += 1
+            if tx.sequence_limit:
+                self._sequence.limit = tx.sequence_limit
             # Published by the sync and not by this coroutine, which may be cancelled while it waits.
             self._unpublished.append((self.applied, tx))
             await self.durable(self.applied)
@@ -143,8 +155,10 @@ class Store:
         raise ServiceUnavailable("The transaction met too many concurrent changes.")
 
     async def durable(self, commit: int) -> None:
-        """Return when commit number `commit` and all before it are on disk."""
+        """Return when commit number `commit` and all before it are on disk. Raises ServiceUnavailable."""
         if commit <= self.durable_to:
+            if self._taken_back and any(commit in lost for lost in self._taken_back):
+                raise ServiceUnavailable()
             return
         if not self.engine.is_durable:
             self._reached(self.applied)
@@ -173,11 +187,12 @@ class Store:
 
     def _begin_sync(self) -> None:
         reached = self.applied
+        rest = self.engine.begin_sync()
 
         def sync() -> None:
             failure = None
             try:
-                self.engine.sync()
+                rest()
             except EngineFailed as error:
                 failure = error
             self._loop.call_soon_threadsafe(self._synced, reached, failure)
@@ -187,12 +202,12 @@ class Store:
     def _synced(self, reached: int, failure: Exception | None) -> None:
         waiting, self._waiting = self._waiting, []
         if failure is not None:
-            log.error("the store can't reach the disk: %s", failure)
-            self._failure = failure
+            self._is_syncing = False
+            self._take_back()
+            self._fail(failure)
             for _, done in waiting:
                 if not done.done():
                     done.set_exception(ServiceUnavailable())
-            self._is_syncing = False
             return
         self._reached(reached)
         for commit, done in waiting:
@@ -204,6 +219,32 @@ class Store:
             self._begin_sync()
         else:
             self._is_syncing = False
+
+    def _take_back(self) -> None:
+        """Nothing that was applied since the last good sync happened; the next number stands for what is left."""
+        self.engine.roll_back()
+        self._unpublished.clear()
+        self._sequence.limit = 0  # its row may be among what was taken back: the next number writes it again
+        self._taken_back.append(range(self.durable_to + 1, self.applied + 1))
+        self.applied += 1
+        self.durable_to = self.applied
+
+    def _fail(self, failure: Exception) -> None:
+        if self._failure is None:
+            log.error("writes are refused until the store can reach its disk again: %s", failure)
+        self._failure = failure
+        self._tried_to_recover_ns = self.clock.stopwatch_ns()
+
+    def _try_to_recover(self) -> None:
+        if self._is_syncing or self.clock.stopwatch_ns() - self._tried_to_recover_ns < RECOVERY_PAUSE_NS:
+            return
+        try:
+            self.engine.recover()
+        except EngineFailed as error:
+            self._fail(error)
+        else:
+            self._failure = None
+            log.warning("the store reaches its disk again: writes go on")
 
     def _run_jobs(self) -> None:
         while (job := self._jobs.get()) is not None:

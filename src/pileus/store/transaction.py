@@ -1,6 +1,5 @@
 """A transaction: what a transition sees and changes. Its effects are rows, events and timers, committed together."""
 
-import heapq
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +7,7 @@ from pileus.kernel.clock import FOREVER_MS
 from pileus.kernel.ids import Ids
 from pileus.store import events, timers
 from pileus.store.engine import Engine
+from pileus.store.overlay import overlaid
 
 if TYPE_CHECKING:
     from pileus.store.store import Sequence
@@ -20,7 +20,18 @@ class Transaction:
     ids     the id source
     """
 
-    __slots__ = ("_engine", "_sequence", "changes", "emitted", "ids", "notices", "now_ms", "ranges", "woken")
+    __slots__ = (
+        "_engine",
+        "_sequence",
+        "changes",
+        "emitted",
+        "ids",
+        "notices",
+        "now_ms",
+        "ranges",
+        "sequence_limit",
+        "woken",
+    )
 
     def __init__(self, engine: Engine, now_ms: int, ids: Ids, sequence: "Sequence") -> None:
         self._engine = engine
@@ -31,6 +42,7 @@ class Transaction:
         self.ranges: list[tuple[bytes, bytes]] = []
         self.emitted: list[events.Event] = []
         self.woken: int = FOREVER_MS
+        self.sequence_limit = 0
         self.notices: list[str] = []
 
     # Rows, as bytes. Services use tables (table.py).
@@ -58,20 +70,7 @@ class Transaction:
         stored = self._engine.scan(start, end, reverse)
         if not self.changes and not self.ranges:
             return stored
-        return self._merged(stored, start, end, reverse)
-
-    def _merged(
-        self, stored: Iterator[tuple[bytes, bytes]], start: bytes, end: bytes, reverse: bool
-    ) -> Iterator[tuple[bytes, bytes]]:
-        changed = {key: value for key, value in self.changes.items() if start <= key < end}
-        ranges = list(self.ranges)
-        own = iter(sorted(((k, v) for k, v in changed.items() if v is not None), reverse=reverse))
-        left = (
-            (key, value)
-            for key, value in stored
-            if key not in changed and not any(low <= key < high for low, high in ranges)
-        )
-        return heapq.merge(left, own, key=_key_of, reverse=reverse)
+        return overlaid(stored, self.changes, self.ranges, start, end, reverse)
 
     # Effects on the world: rows too.
 
@@ -101,7 +100,3 @@ class Transaction:
     def next_sequence(self) -> int:
         """A number greater than any that was given out before, for ever."""
         return self._sequence.next(self)
-
-
-def _key_of(row: tuple[bytes, bytes]) -> bytes:
-    return row[0]

@@ -1,0 +1,289 @@
+"""The embedded engine: RocksDB, a log-structured merge tree, through rocksdict. Why: docs/decisions/0002-store-engine.md.
+
+A commit is one write to the log (safe from kill -9, for the operating system has the bytes), a sync is one fdatasync
+of the log, which releases the interpreter while it waits.
+
+When a sync fails, nobody knows what of the log is on the disk. So each sync begins with a snapshot, and the keys that
+were changed since are noted: after a failure their old values are laid over what is read (`roll_back`), and written
+back as soon as the database could be opened anew (`recover`). RocksDB itself refuses every write after an error until
+it is opened anew, or until it finds space by itself.
+
+What rocksdict 0.3 gets wrong, and what follows from it here:
+- It raises plain `Exception`, so that is what is caught.
+- `set_iterate_lower_bound` sets the upper bound: a descending scan compares keys itself.
+- An iterator holds a pointer into the bytes of its upper bound: they must live as long as it does.
+- A snapshot's iterators see later changes: only its point reads are used.
+- Reopened without `column_families` it takes the options found on disk instead of those given.
+"""
+
+import contextlib
+import errno
+import gc
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+from rocksdict import (
+    AccessType,
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    DBRecoveryMode,
+    Options,
+    Rdict,
+    RdictIter,
+    ReadOptions,
+    Snapshot,
+    WriteBatch,
+    WriteOptions,
+)
+
+from pileus.store.engine import CannotOpen, EngineFailed
+from pileus.store.overlay import overlaid
+
+Durability = Literal["fsync", "process", "none"]
+
+MIB = 1 << 20
+WRITE_BUFFER_BYTES = 8 * MIB
+BLOCK_CACHE_BYTES = 16 * MIB
+FREE_TO_RECOVER_BYTES = 2 * MIB
+"""Beyond the size of the log: what opening writes (manifest, options, a new log)."""
+
+
+class RocksEngine:
+    """
+    durability   fsync: survives power loss; process: survives kill -9; none: survives a clean stop
+    accept_loss  open what can be read of a log that is damaged, and drop the commits after the damage
+    """
+
+    def __init__(self, path: Path | str, durability: Durability = "fsync", accept_loss: bool = False) -> None:
+        self.path = Path(path)
+        self.is_durable = durability == "fsync"
+        self._accept_loss = accept_loss
+        self._write_options = WriteOptions()
+        self._write_options.disable_wal = durability == "none"
+        self._unsynced: list[_Applied] = []
+        self._syncing: list[_Applied] = []
+        self._undone: dict[bytes, bytes | None] | None = None
+        self._view: Snapshot | None = None
+        self._db: Rdict
+        self._open()
+
+    def get(self, key: bytes) -> bytes | None:
+        if self._undone is not None and key in self._undone:
+            return self._undone[key]
+        return self._db.get(key)
+
+    def scan(self, start: bytes, end: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        rows = self._scan(start, end, reverse)
+        if self._undone is None:
+            return rows
+        return overlaid(rows, self._undone, (), start, end, reverse)
+
+    def apply(self, changes: Mapping[bytes, bytes | None], ranges: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        if self._undone is not None:
+            raise EngineFailed("the last sync failed")
+        batch = WriteBatch(raw_mode=True)
+        emptied = [(start, end) for start, end in ranges if start < end]
+        before = [self._scan(start, end, False) for start, end in emptied] if self.is_durable else []
+        for start, end in emptied:
+            batch.delete_range(start, end)
+        for key, value in changes.items():
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        try:
+            self._db.write(batch, self._write_options)
+        except Exception as error:  # rocksdict raises nothing narrower
+            raise EngineFailed(str(error)) from error
+        if self.is_durable:
+            self._unsynced.append((changes, before))
+
+    def begin_sync(self) -> Callable[[], None]:
+        view = self._db.snapshot()
+        self._syncing, self._unsynced = self._unsynced, []
+
+        def sync() -> None:
+            try:
+                self._sync_log()
+            except Exception as error:  # rocksdict raises nothing narrower
+                raise EngineFailed(str(error)) from error
+            self._view = view
+            self._syncing = []
+
+        return sync
+
+    def roll_back(self) -> None:
+        assert self._view is not None
+        self._undone = {}
+        for changes, emptied in (*self._syncing, *self._unsynced):
+            for key in changes:
+                self._undone[key] = _get_of_snapshot(self._view, key)
+            for rows in emptied:
+                for key, _ in rows:
+                    self._undone[key] = _get_of_snapshot(self._view, key)
+        self._syncing, self._unsynced = [], []
+
+    def recover(self) -> None:
+        self._probe_space()
+        self._close()
+        try:
+            self._open()
+        except CannotOpen as error:
+            with contextlib.suppress(CannotOpen):
+                self._open(read_only=True)
+            raise EngineFailed(str(error)) from error
+        if self._undone is not None:
+            batch = WriteBatch(raw_mode=True)
+            for key, value in self._undone.items():
+                if value is None:
+                    batch.delete(key)
+                else:
+                    batch.put(key, value)
+            synced = WriteOptions()
+            synced.sync = True
+            try:
+                self._db.write(batch, synced)
+            except Exception as error:  # rocksdict raises nothing narrower
+                raise EngineFailed(str(error)) from error
+            self._undone = None
+            self._view = self._db.snapshot()
+
+    def close(self) -> None:
+        self._close()
+
+    def _scan(self, start: bytes, end: bytes, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
+        if start >= end:
+            return iter(())
+        options = ReadOptions()
+        options.set_iterate_upper_bound(end)
+        cursor = self._db.iter(options)  # here and not in the generator: the scan begins now
+        return _descending(cursor, start, end) if reverse else _ascending(cursor, start, end)
+
+    def _sync_log(self) -> None:
+        self._db.flush_wal(True)
+
+    def _open(self, read_only: bool = False) -> None:
+        access = AccessType.read_only(False) if read_only else AccessType.read_write()
+        options = _options(self._accept_loss)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                self._db = Rdict(str(self.path), options, {"default": options}, access)
+            except Exception as error:  # rocksdict raises nothing narrower
+                if "lock" not in str(error):
+                    raise
+                gc.collect()  # an abandoned scan of ours may still hold the database
+                self._db = Rdict(str(self.path), options, {"default": options}, access)
+        except Exception as error:  # rocksdict raises nothing narrower
+            raise CannotOpen(_reason(self.path, str(error))) from error
+        if self.is_durable and self._undone is None and not read_only:
+            self._view = self._db.snapshot()
+
+    def _close(self) -> None:
+        """Forget the database; what fails now fails again, and is told, when it is opened."""
+        # Snapshots and scans would keep it open, and locked.
+        self._view = None
+        self._syncing, self._unsynced = [], []
+        with contextlib.suppress(Exception):  # rocksdict raises nothing narrower
+            self._db.close()
+
+    def _probe_space(self) -> None:
+        """Raise EngineFailed when there is no room for what opening writes: once closed, it must open."""
+        log_bytes = sum(file.stat().st_size for file in self.path.glob("*.log"))
+        probe = self.path / "probe"
+        try:
+            with open(probe, "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, log_bytes + FREE_TO_RECOVER_BYTES)
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise EngineFailed(f"no room to recover: {os.strerror(error.errno or errno.EIO)}") from error
+        finally:
+            probe.unlink(missing_ok=True)
+
+
+_Applied = tuple[Mapping[bytes, bytes | None], list[Iterator[tuple[bytes, bytes]]]]
+"""The changes of a commit, and what was in the ranges it deleted."""
+
+
+def _ascending(cursor: RdictIter, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+    # `end` is a parameter because the cursor points into it (see above).
+    valid, key, value, following = cursor.valid, cursor.key, cursor.value, cursor.next
+    cursor.seek(start)
+    while valid():
+        yield key(), value()
+        following()
+    cursor.status()  # raises what ended the scan, if it wasn't the end
+
+
+def _descending(cursor: RdictIter, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+    valid, key, value, previous = cursor.valid, cursor.key, cursor.value, cursor.prev
+    cursor.seek_for_prev(end)
+    while valid():
+        found = key()
+        if found < start:
+            return
+        yield found, value()
+        previous()
+    cursor.status()
+
+
+def _get_of_snapshot(view: Snapshot, key: bytes) -> bytes | None:
+    try:
+        return view[key]
+    except Exception as error:  # rocksdict raises nothing narrower
+        if str(error) == "key not found":
+            return None
+        raise
+
+
+def _reason(path: Path, text: str) -> str:
+    if "lock" in text:
+        return f"{path} is in use by another Pileus. Stop that one, or choose another data directory."
+    if text.startswith("Corruption"):
+        return (
+            f"{path} is damaged: {text}. Restore it from a backup, or start with --accept-loss to open what can be read:"
+            " commits after the damage are lost."
+        )
+    return f"{path} can't be opened: {text}"
+
+
+def _options(accept_loss: bool) -> Options:
+    """Sized for a process that idles below 80 MiB and shares two cores with the functions it runs."""
+    table = BlockBasedOptions()
+    table.set_block_cache(Cache(BLOCK_CACHE_BYTES))
+    table.set_bloom_filter(10, False)
+    table.set_cache_index_and_filter_blocks(True)
+    table.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    table.set_format_version(5)
+
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_block_based_table_factory(table)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES)
+    options.set_max_write_buffer_number(4)
+    options.set_max_background_jobs(2)
+    options.set_max_file_opening_threads(1)
+    options.set_max_open_files(256)
+    options.set_avoid_unnecessary_blocking_io(True)
+    options.set_level_compaction_dynamic_level_bytes(True)
+    # A write that RocksDB slows down stops the event loop: let flushes fall behind further than the defaults do.
+    options.set_level_zero_slowdown_writes_trigger(40)
+    options.set_level_zero_stop_writes_trigger(80)
+    options.set_bytes_per_sync(MIB)
+    options.set_manifest_preallocation_size(64 * 1024)
+    options.set_max_manifest_file_size(4 * MIB)
+    options.set_keep_log_file_num(2)
+    options.set_max_log_file_size(MIB)
+    options.set_stats_dump_period_sec(0)
+    options.set_stats_persist_period_sec(0)
+    options.set_skip_stats_update_on_db_open(True)
+    # A torn last record is what a loss of power leaves. Damage further up is none of ours: acknowledged commits may
+    # follow it, so it is never skipped in silence.
+    options.set_wal_recovery_mode(
+        DBRecoveryMode.point_in_time() if accept_loss else DBRecoveryMode.tolerate_corrupted_tail_records()
+    )
+    return options
