@@ -1,0 +1,44 @@
+"""What a service's wire does beyond its model. One module per service that needs it, named like its model."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Empty by default: then the model says it all.
+
+    older_protocols   protocols that older clients speak and the current model no longer names
+    names             for those: "Shape.member" -> wire name; a list's element is "Shape.[]", a map's are
+                      "Shape.key" and "Shape.value"
+    namespace         XML namespace where the model's metadata has none
+    query_codes       error shape -> (code, status) of the query protocol, where the model does not have them
+    error_namespace   what stands before "#" in a JSON or CBOR error's __type
+    roots             operation -> root element of its XML answer
+    bare_errors       XML errors stand alone, without <ErrorResponse> around them
+    id_headers        the response headers that carry the request id
+    unwrapped         operations whose answer's only member stands as text in the root itself
+    takes_unsigned    requests that name no service at all mean this one
+    path_of           (host, path) -> path, for hosts that name a resource, such as S3's buckets
+    """
+
+    older_protocols: tuple[str, ...] = ()
+    names: dict[str, str] = field(default_factory=dict)
+    namespace: str | None = None
+    query_codes: dict[str, tuple[str, int]] = field(default_factory=dict)
+    error_namespace: str = ""
+    roots: dict[str, str] = field(default_factory=dict)
+    unwrapped: frozenset[str] = frozenset()
+    bare_errors: bool = False
+    id_headers: tuple[str, ...] = ("x-amzn-RequestId",)
+    takes_unsigned: bool = False
+    path_of: Callable[[str, str], str] | None = None
+
+
+def overlay_of(model_name: str) -> Overlay:
+    module = f"{__name__}.{model_name.replace('-', '_')}"
+    if importlib.util.find_spec(module) is None:
+        return Overlay()
+    return importlib.import_module(module).OVERLAY

@@ -1,0 +1,121 @@
+"""Method, path and query string -> operation, for the REST protocols.
+
+Operations that share a method and a path template stand together behind one regular expression; among them the one
+that asks for most of what the request has wins: literals of the query string (`?tagging`), then required members
+that travel in the query string or a header (UploadPart's `partNumber`, CopyObject's `x-amz-copy-source`).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote
+
+from .shapes import OperationModel, Shape
+
+_LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    operation: str
+    literals: tuple[tuple[str, str], ...]
+    needed_query: tuple[str, ...]
+    needed_headers: tuple[str, ...]
+    is_deprecated: bool
+
+    def rank(self, query: dict[str, str], headers: Mapping[str, str]) -> tuple | None:
+        """Larger is better; None where a literal is missing."""
+        for name, value in self.literals:
+            if query.get(name) is None or (value and query[name] != value):
+                return None
+        needed = len(self.needed_query) + len(self.needed_headers)
+        has_all = all(n in query for n in self.needed_query) and all(n in headers for n in self.needed_headers)
+        named = query.get("x-id") == self.operation
+        return (named, has_all, len(self.literals), needed if has_all else -needed, not self.is_deprecated)
+
+
+@dataclass(frozen=True)
+class Template:
+    pattern: re.Pattern
+    labels: tuple[str, ...]
+    specificity: tuple
+    candidates: list[Candidate]
+
+
+@dataclass(frozen=True)
+class Match:
+    operation: str
+    labels: dict[str, str]
+
+
+class Routes:
+    def __init__(self, operations: dict[str, OperationModel], shapes: dict[str, Shape]) -> None:
+        self._by_method: dict[str, list[Template]] = {}
+        known: dict[tuple, Template] = {}
+        for name, operation in operations.items():
+            method = operation.http.get("method", "POST")
+            path, _, literals = operation.http.get("requestUri", "/").partition("?")
+            source, labels = _pattern(path)
+            key = (method, source, labels)
+            if key not in known:
+                known[key] = Template(re.compile(source, re.DOTALL), labels, _specificity(path), [])
+                self._by_method.setdefault(method, []).append(known[key])
+            known[key].candidates.append(_candidate(name, operation, literals, shapes))
+        for templates in self._by_method.values():
+            templates.sort(key=lambda template: template.specificity, reverse=True)
+
+    def match(self, method: str, path: str, query: str = "", headers: Mapping[str, str] | None = None) -> Match | None:
+        """The operation meant, with its path's labels decoded; None where no operation has such a path.
+
+        path     percent-encoded; S3's with the bucket as its first segment
+        headers  lower-case names
+        """
+        asked: dict[str, str] | None = None
+        for template in self._by_method.get(method, ()):
+            found = template.pattern.fullmatch(path)
+            if found is None:
+                continue
+            if len(template.candidates) == 1 and not template.candidates[0].literals:
+                best = template.candidates[0]
+            else:
+                if asked is None:
+                    asked = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+                ranked = [(rank, c) for c in template.candidates if (rank := c.rank(asked, headers or {})) is not None]
+                if not ranked:
+                    continue
+                best = max(ranked, key=lambda pair: pair[0])[1]
+            values = (unquote(text) for text in found.groups())
+            return Match(best.operation, dict(zip(template.labels, values, strict=True)))
+        return None
+
+
+def _pattern(path: str) -> tuple[str, tuple[str, ...]]:
+    """A path template as a regular expression. A slash at the end makes no difference, save after a greedy label."""
+    source, labels, end = "", [], 0
+    trimmed = path.rstrip("/")
+    for label in _LABEL.finditer(trimmed):
+        source += re.escape(trimmed[end : label.start()]) + ("(.+)" if label[2] else "([^/]+)")
+        labels.append(label[1])
+        end = label.end()
+    source += re.escape(trimmed[end:])
+    return source + ("" if source.endswith("(.+)") else "/?"), tuple(labels)
+
+
+def _specificity(path: str) -> tuple:
+    """Longer fixed text first; a greedy label last."""
+    return ("+}" not in path, path.count("/"), len(_LABEL.sub("", path)), -path.count("{"))
+
+
+def _candidate(name: str, operation: OperationModel, literals: str, shapes: dict[str, Shape]) -> Candidate:
+    shape = None if operation.input is None else shapes[operation.input.shape]
+    needed = [] if shape is None else [shape.members[member] for member in shape.required if member in shape.members]
+    fixed = tuple((key, value) for key, value in parse_qsl(literals, keep_blank_values=True) if key != "x-id")
+    return Candidate(
+        operation=name,
+        literals=fixed,
+        needed_query=tuple(ref.locationName for ref in needed if ref.location == "querystring" and ref.locationName),
+        needed_headers=tuple(
+            ref.locationName.lower() for ref in needed if ref.location == "header" and ref.locationName
+        ),
+        is_deprecated=operation.deprecated,
+    )
