@@ -1,0 +1,18 @@
+"""CloudFormation's engine, the part that is pure: templates in; values, graphs and changes out.
+
+No store, no HTTP, no service. What must be fetched (SSM parameters, secrets, included files, macros, exports) is handed
+in by whoever runs stacks. Kept free of imports: the SAM worker process loads this package and must stay small.
+
+    yaml_form       text -> plain dict, short forms spelled out, bounded
+    template        sections, limits, shape; the Template value
+    references      which names a value refers to; that they all exist
+    parameters      what the caller gave + what the template declares -> values
+    transforms      Fn::Transform, Transform: includes, macros, language extensions, SAM
+    conditions      the Conditions and Rules sections
+    intrinsics      one value with functions -> one value without, as far as it is known
+    dynamic         {{resolve:…}}
+    graph           who waits for whom
+    plan            old template and new -> what changes
+    resource        what a resource type in a service's folder implements
+    property_types  its properties: checked and coerced as CloudFormation does
+"""
