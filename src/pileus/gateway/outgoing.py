@@ -1,0 +1,241 @@
+"""Writing a response: the head, and a body from memory, from a file or from an iterator."""
+
+import asyncio
+import http
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+from pileus.kernel.http import FilePart, HttpResponse
+
+if TYPE_CHECKING:
+    from pileus.gateway.connection import Connection, Exchange
+
+READ_BYTES = 512 * 1024
+"""Of a file that can't go by sendfile (TLS), read at once."""
+
+PUSH_BYTES = 4 * 1024 * 1024
+"""What one visit to a thread sends at most, so that a few fast receivers don't keep the threads from others."""
+
+STATUS_LINES = {int(s): f"HTTP/1.1 {int(s)} {s.phrase}\r\n" for s in http.HTTPStatus}
+MSG_MORE = getattr(socket, "MSG_MORE", 0)  # Linux: the head leaves in one packet with the file's first bytes
+
+
+class WrongResponse(Exception):
+    """A handler's response can't be sent as it stands: our mistake, found before or while sending."""
+
+
+async def write_response(connection: "Connection", exchange: "Exchange", response: HttpResponse) -> None:
+    """Send it all, as fast as the receiver takes it.
+
+    Sets `exchange.head_sent` once bytes have left: after that an error can only be shown by cutting the connection.
+    """
+    body = response.body
+    if isinstance(body, bytes):
+        head, _ = build_head(connection, exchange, response, len(body))
+        exchange.head_sent = True
+        if exchange.is_head or not body:
+            connection.transport.write(head)
+        elif len(body) < 65536:
+            connection.transport.write(head + body)
+        else:
+            connection.transport.writelines((head, body))
+        if connection.write_paused:
+            await connection.drained()
+    elif isinstance(body, FilePart):
+        head, _ = build_head(connection, exchange, response, body.length)
+        await _write_file(connection, exchange, head, body)
+    else:
+        try:
+            head, is_chunked = build_head(connection, exchange, response, None)
+            exchange.head_sent = True
+            connection.transport.write(head)
+            if not exchange.is_head:
+                await _write_iterator(connection, body, is_chunked, exchange.declared_bytes)
+        finally:
+            close = getattr(body, "aclose", None)
+            if close is not None:
+                await close()
+
+
+def build_head(
+    connection: "Connection", exchange: "Exchange", response: HttpResponse, length: int | None
+) -> tuple[bytes, bool]:
+    """The status line and headers, and whether the body goes chunked. What the handler set wins.
+
+    length  of the body; None where only its end will tell
+    """
+    status = response.status
+    lines = [STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"]
+    declared: int | None = None
+    has_date = False
+    for name, value in response.headers:
+        lines.append(f"{name}: {value}\r\n")
+        lower = name.lower()
+        if lower == "content-length":
+            declared = int(value)
+        elif lower == "date":
+            has_date = True
+        elif lower == "connection" and "close" in value.lower():
+            exchange.keep_alive = False
+        elif lower == "transfer-encoding":
+            raise WrongResponse("how a response is framed is the server's to decide")
+    # No header may smuggle in another: each line has one line end, its own.
+    text = "".join(lines)
+    if text.count("\r") != len(lines) or text.count("\n") != len(lines):
+        raise WrongResponse("a line end inside a response header")
+
+    is_chunked = False
+    has_body = status >= 200 and status not in (204, 304)
+    if has_body and not exchange.is_head and None not in (declared, length) and declared != length:
+        raise WrongResponse(f"Content-Length {declared}, but a body of {length} bytes")
+    if declared is None and has_body:
+        if length is not None:
+            text += f"content-length: {length}\r\n"
+        elif not exchange.is_head:
+            if exchange.is_http_1_0:
+                exchange.keep_alive = False  # the body's end is the connection's
+            else:
+                is_chunked = True
+                text += "transfer-encoding: chunked\r\n"
+    exchange.declared_bytes = declared
+    if not has_body:
+        exchange.is_head = True
+    if not has_date:
+        text += connection.server.date_header()
+    if not exchange.keep_alive:
+        text += "connection: close\r\n"
+    elif exchange.is_http_1_0:
+        text += "connection: keep-alive\r\n"
+    text += "\r\n"
+    try:
+        return text.encode("latin-1"), is_chunked
+    except UnicodeEncodeError:
+        return text.encode("utf-8"), is_chunked
+
+
+async def _write_iterator(
+    connection: "Connection", body: AsyncIterator[bytes], is_chunked: bool, declared: int | None
+) -> None:
+    transport = connection.transport
+    total = 0
+    async for chunk in body:
+        if not chunk:
+            continue  # an empty chunk would be the end
+        total += len(chunk)
+        if declared is not None and total > declared:
+            raise WrongResponse("more bytes than Content-Length")
+        if connection.is_closing():
+            raise ConnectionResetError("the receiver went away")
+        if is_chunked:
+            transport.writelines((b"%x\r\n" % len(chunk), chunk, b"\r\n"))
+        else:
+            transport.write(chunk)
+        if connection.write_paused:
+            await connection.drained()
+    if declared is not None and total < declared:
+        raise WrongResponse("fewer bytes than Content-Length")
+    if is_chunked and not connection.is_closing():
+        transport.write(b"0\r\n\r\n")
+
+
+async def _write_file(connection: "Connection", exchange: "Exchange", head: bytes, part: FilePart) -> None:
+    if exchange.is_head or not part.length:
+        exchange.head_sent = True
+        connection.transport.write(head)
+        return
+    # Opened before the head is sent: a file that is gone can still be answered with an error.
+    with await _in_thread(connection, open, part.path, "rb", 0) as source:
+        if connection.is_tls:
+            await _write_file_read(connection, exchange, head, source.fileno(), part)
+        else:
+            await _write_file_sendfile(connection, exchange, head, source.fileno(), part)
+
+
+async def _in_thread(connection: "Connection", function: Callable, *arguments):
+    """Call it in a thread; return or raise only when the thread is done, for the caller will close what it works on."""
+    call = asyncio.get_running_loop().run_in_executor(connection.server.file_threads, function, *arguments)
+    try:
+        return await asyncio.shield(call)
+    except asyncio.CancelledError:
+        await asyncio.wait([call])
+        raise
+
+
+async def _write_file_read(
+    connection: "Connection", exchange: "Exchange", head: bytes, source: int, part: FilePart
+) -> None:
+    exchange.head_sent = True
+    connection.transport.write(head)
+    offset, end = part.offset, part.offset + part.length
+    while offset < end:
+        chunk = await _in_thread(connection, os.pread, source, min(READ_BYTES, end - offset), offset)
+        if not chunk:
+            raise WrongResponse("the file is shorter than its part")
+        if connection.is_closing():
+            raise ConnectionResetError("the receiver went away")
+        offset += len(chunk)
+        connection.transport.write(chunk)
+        if connection.write_paused:
+            await connection.drained()
+
+
+async def _write_file_sendfile(
+    connection: "Connection", exchange: "Exchange", head: bytes, source: int, part: FilePart
+) -> None:
+    """The kernel copies from the page cache to the socket; Python never sees the bytes.
+
+    On a duplicate of the socket's descriptor: the transport neither shares its own (uvloop has no sendfile) nor may
+    close it under a thread's feet. In a thread, because a cold file waits for the disk; a thread never waits for the
+    receiver, that is the event loop's.
+    """
+    loop = asyncio.get_running_loop()
+    await connection.flushed()  # what the transport still holds goes first
+    sink = connection.duplicate_socket()
+    try:
+        exchange.head_sent = True
+        push = _FilePush(sink, head, source, part)
+        while not await _in_thread(connection, push.run):
+            if push.is_receiver_full:
+                writable = connection.wait_writable()
+                loop.add_writer(sink.fileno(), _settle, writable)
+                try:
+                    await writable
+                finally:
+                    loop.remove_writer(sink.fileno())
+                    connection.writable_again()
+    finally:
+        sink.close()
+
+
+def _settle(future: asyncio.Future) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+class _FilePush:
+    """How far a file has got down a socket. `run` is called in a thread, again and again until it says True."""
+
+    def __init__(self, sink: socket.socket, head: bytes, source: int, part: FilePart) -> None:
+        self.is_receiver_full = False
+        self._sink = sink
+        self._head = head
+        self._source = source
+        self._offset = part.offset
+        self._end = part.offset + part.length
+
+    def run(self) -> bool:
+        stop_at = min(self._end, self._offset + PUSH_BYTES)
+        self.is_receiver_full = False
+        try:
+            while self._head:
+                self._head = self._head[self._sink.send(self._head, MSG_MORE) :]
+            while self._offset < stop_at:
+                sent = os.sendfile(self._sink.fileno(), self._source, self._offset, stop_at - self._offset)
+                if not sent:
+                    raise WrongResponse("the file is shorter than its part")
+                self._offset += sent
+        except BlockingIOError:
+            self.is_receiver_full = True
+        return self._offset == self._end
