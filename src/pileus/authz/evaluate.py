@@ -40,7 +40,7 @@ _MUST_GRANT = (TRUST, KEY)
 """Resource policies without whose word nobody gets in, not even the account's root."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Policies:
     """What applies to one principal and one resource.
 

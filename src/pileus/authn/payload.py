@@ -1,0 +1,66 @@
+"""The body behind a signature: checked against what was signed while it streams to whoever reads it."""
+
+import hashlib
+from collections.abc import AsyncIterator
+
+from pileus.authn.chunked import ChunkedBody
+from pileus.authn.sigv4 import (
+    STREAMING_MARKERS,
+    UNSIGNED_PAYLOAD,
+    Signed,
+    content_mismatch,
+    declared_payload,
+    signing_key,
+)
+from pileus.kernel.errors import NotImplementedByUs
+from pileus.kernel.http import Body, HttpRequest
+
+
+class HashedBody(Body):
+    """Raises XAmzContentSHA256Mismatch after the last piece if the body is not what was signed.
+
+    So whoever streams it must not keep what it got before the stream has ended well.
+    """
+
+    def __init__(self, source: Body, declared: str) -> None:
+        self._source, self._declared = source, declared
+
+    async def read(self, limit_bytes: int) -> bytes:
+        data = await self._source.read(limit_bytes)
+        self._check(hashlib.sha256(data).hexdigest())
+        return data
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        digest = hashlib.sha256()
+        async for piece in self._source:
+            digest.update(piece)
+            yield piece
+        self._check(digest.hexdigest())
+
+    def _check(self, computed: str) -> None:
+        if computed != self._declared:
+            raise content_mismatch(self._declared, computed)
+
+
+def verified_body(request: HttpRequest, signed: Signed | None, secret_key: str) -> Body:
+    """The request's body as its signature covers it. Chunked ones come decoded; see ChunkedBody.trailers.
+
+    Anonymous requests and those without x-amz-content-sha256 get the plain body: nothing is declared of it. With a
+    secret of "" (a key that needs none) the chunks' signatures are not checked, for nobody can.
+    """
+    if signed is None:
+        declared = request.headers.get("x-amz-content-sha256")
+        if declared != "STREAMING-UNSIGNED-PAYLOAD-TRAILER":
+            return request.body
+    else:
+        declared = declared_payload(request, signed)
+    if declared is None or declared == UNSIGNED_PAYLOAD:
+        return request.body
+    if declared not in STREAMING_MARKERS:
+        return HashedBody(request.body, declared)
+    if "ECDSA" in declared:
+        raise NotImplementedByUs(f"x-amz-content-sha256: {declared}")
+    key = None
+    if signed is not None and secret_key and "UNSIGNED" not in declared:
+        key = signing_key(secret_key, signed.date, signed.region, signed.service)
+    return ChunkedBody.of(request, signed, key, has_trailer=declared.endswith("-TRAILER"))

@@ -1,0 +1,497 @@
+"""Signature Version 4: read a request's signature, and verify it.
+
+    signed = sigv4.read(request, dialect)          # None: the request is not signed
+    sigv4.verify(request, signed, secret_key, now_ms, payload_hash)
+
+`read` costs no cryptography, so a gateway can route and find the key first. `now_ms` is the time that clients know:
+moving Pileus's clock must not make every signature look old.
+
+Sources: IAM user guide, "AWS Signature Version 4 for API requests" and "Troubleshoot Signature Version 4 signing"; S3
+API reference, "Authenticating Requests (AWS Signature Version 4)".
+"""
+
+import calendar
+import hashlib
+import hmac
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Literal
+from urllib.parse import unquote
+
+from pileus.authn.canonical import (
+    canonical_path,
+    canonical_query,
+    canonical_request,
+    header_bytes,
+    split_header_names,
+)
+from pileus.authn.refusals import Dialect, refusal, signature_version_2
+from pileus.kernel.errors import AwsError
+from pileus.kernel.http import HttpRequest
+
+HMAC = "AWS4-HMAC-SHA256"
+ECDSA = "AWS4-ECDSA-P256-SHA256"
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+STREAMING_MARKERS = frozenset(
+    {
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD",
+        "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER",
+    }
+)
+MAX_SKEW_MS = 15 * 60 * 1000
+MAX_EXPIRES_S = 7 * 24 * 3600
+_S3_SERVICES = frozenset({"s3", "s3express", "s3-object-lambda", "s3-outposts"})
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(slots=True)
+class Signed:
+    """A signature as the request claims it; nothing of it is believed before `verify`.
+
+    region      "" for SigV4a, whose `region_set` says where the signature holds
+    timestamp   as it was signed: 20261123T190554Z
+    expires_s   of a presigned URL, else None
+    """
+
+    kind: Literal["header", "presigned"]
+    algorithm: str
+    access_key_id: str
+    date: str
+    region: str
+    service: str
+    signed_headers: tuple[str, ...]
+    signature: str
+    timestamp: str
+    signed_ms: int
+    expires_s: int | None
+    session_token: str | None
+    dialect: Dialect
+    region_set: str = ""
+
+    @property
+    def is_s3(self) -> bool:
+        return self.service in _S3_SERVICES
+
+    @property
+    def scope(self) -> str:
+        if self.algorithm == ECDSA:
+            return f"{self.date}/{self.service}/aws4_request"
+        return f"{self.date}/{self.region}/{self.service}/aws4_request"
+
+
+# -- reading
+
+
+def read(request: HttpRequest, dialect: Dialect = "query") -> Signed | None:
+    """The request's signature, or None for an anonymous request.
+
+    errors   IncompleteSignature (JSON: …Exception); S3: AuthorizationHeaderMalformed, AuthorizationQueryParametersError,
+             InvalidRequest for Signature Version 2
+    """
+    authorization = request.headers.get("authorization")
+    if authorization is not None:
+        if authorization.startswith("AWS4-"):
+            return _read_header(request, authorization, dialect)
+        if authorization.startswith("AWS "):
+            raise signature_version_2(dialect)
+        return None  # Basic, Bearer: somebody else's (the container registry, an authorizer)
+    if request.query:
+        if "X-Amz-" in request.query or "x-amz-" in request.query:
+            return _read_query(request, dialect)
+        if "AWSAccessKeyId=" in request.query and "Signature=" in request.query:
+            raise signature_version_2(dialect)
+    return None
+
+
+_HEADER = re.compile(
+    r"(AWS4-HMAC-SHA256|AWS4-ECDSA-P256-SHA256) +Credential=([^, ]+)/aws4_request, *"
+    r"SignedHeaders=([^, ]+), *Signature=([0-9a-fA-F]+) *"
+)
+"""What every SDK sends. Anything else takes the slow way, which also knows what is wrong with it."""
+
+
+def _read_header(request: HttpRequest, authorization: str, dialect: Dialect) -> Signed:
+    match = _HEADER.fullmatch(authorization)
+    if match is not None:
+        algorithm, credential, names, signature = match.groups()
+        credential += "/aws4_request"
+    else:
+        algorithm, credential, names, signature = _read_oddly_written(authorization, dialect)
+    access_key_id, date, region, service = _credential(credential, algorithm, dialect, "header")
+    headers = request.headers
+    timestamp = headers.get("x-amz-date")
+    try:
+        if timestamp is None:
+            timestamp = _from_http_date(headers.get("date", ""))
+        signed_ms = _milliseconds(timestamp)
+    except ValueError:
+        if dialect == "s3":
+            words = "AWS authentication requires a valid Date or x-amz-date header"
+            raise AwsError(words, code="AccessDenied", status=403) from None
+        raise refusal(
+            dialect,
+            "incomplete",
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. "
+            f"Authorization={_redacted(authorization)}",
+        ) from None
+    return Signed(
+        "header",
+        algorithm,
+        access_key_id,
+        date,
+        region,
+        service,
+        split_header_names(names),
+        signature,
+        timestamp,
+        signed_ms,
+        None,
+        headers.get("x-amz-security-token"),
+        dialect,
+        headers.get("x-amz-region-set", ""),
+    )
+
+
+def _read_oddly_written(authorization: str, dialect: Dialect) -> tuple[str, str, str, str]:
+    """An Authorization header with its parts in another order or some missing."""
+    algorithm, _, rest = authorization.partition(" ")
+    if algorithm not in (HMAC, ECDSA):
+        if dialect == "s3":
+            raise signature_version_2(dialect)  # S3 says the same of every algorithm it does not know
+        raise refusal(dialect, "incomplete", f"Unsupported AWS 'algorithm': '{algorithm}'.")
+    parts = dict(part.strip().partition("=")[::2] for part in rest.split(","))
+    wanted = ("Credential", "Signature", "SignedHeaders")
+    missing = [name for name in wanted if not parts.get(name)]
+    if missing:
+        if dialect == "s3":
+            words = f"The authorization header is malformed; the authorization header requires three components: {', '.join(wanted)}."
+            raise refusal(dialect, "incomplete", words)
+        words = " ".join(f"Authorization header requires '{name}' parameter." for name in missing)
+        raise refusal(dialect, "incomplete", f"{words} Authorization={_redacted(authorization)}")
+    return algorithm, parts["Credential"], parts["SignedHeaders"], parts["Signature"]
+
+
+def _redacted(authorization: str) -> str:
+    """AWS repeats the header without its signature: a log must not hold what could be sent again."""
+    return re.sub(r"(Signature=)[0-9a-fA-F]+", r"\1(redacted)", authorization)
+
+
+def _credential(
+    text: str, algorithm: str, dialect: Dialect, place: Literal["header", "query"]
+) -> tuple[str, str, str, str]:
+    """Key id, date, region, service. A key id may hold slashes, so we count from the end."""
+    count = 4 if algorithm == ECDSA else 5
+    parts = text.rsplit("/", count - 1)
+    is_whole = len(parts) == count and all(parts) and re.fullmatch(r"\d{8}", parts[1]) is not None
+    if is_whole and parts[-1] == "aws4_request":
+        return (parts[0], parts[1], "", parts[2]) if algorithm == ECDSA else (parts[0], parts[1], parts[2], parts[3])
+    if dialect == "s3":
+        expected = 'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
+        if place == "query":
+            raise _query_error(f"Error parsing the X-Amz-Credential parameter; {expected}")
+        raise refusal(dialect, "incomplete", f"The authorization header is malformed; {expected}")
+    if is_whole:
+        words = f"Credential should be scoped with a valid terminator: 'aws4_request', not '{parts[-1]}'."
+        raise refusal(dialect, "mismatch", words)
+    words = (
+        f"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{text}'"
+    )
+    raise refusal(dialect, "incomplete", words)
+
+
+def _query_error(message: str) -> AwsError:
+    return AwsError(message, code="AuthorizationQueryParametersError", status=400)
+
+
+_QUERY_PARAMETERS = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-Date", "X-Amz-SignedHeaders")
+
+
+def _read_query(request: HttpRequest, dialect: Dialect) -> Signed | None:
+    given: dict[str, str] = {}
+    for pair in request.query.split("&"):
+        name, _, value = pair.partition("=")
+        if name[:6].lower() == "x-amz-":
+            given.setdefault(unquote(name).lower(), unquote(value))
+    if not given.keys() & {"x-amz-algorithm", "x-amz-credential", "x-amz-signature"}:
+        return None
+    required = (*_QUERY_PARAMETERS, "X-Amz-Expires") if dialect == "s3" else _QUERY_PARAMETERS
+    missing = [name for name in required if name.lower() not in given]
+    if missing:
+        if dialect == "s3":
+            raise _query_error(
+                "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
+                "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
+            )
+        words = " ".join(f"AWS query-string parameters must include '{name}'." for name in missing)
+        raise refusal(dialect, "incomplete", f"{words} Re-examine the query-string parameters.")
+    algorithm = given["x-amz-algorithm"]
+    if algorithm not in (HMAC, ECDSA):
+        if dialect == "s3":
+            raise _query_error('X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"')
+        raise refusal(dialect, "incomplete", f"Unsupported AWS 'algorithm': '{algorithm}'.")
+    access_key_id, date, region, service = _credential(given["x-amz-credential"], algorithm, dialect, "query")
+    timestamp = given["x-amz-date"]
+    try:
+        signed_ms = _milliseconds(timestamp)
+    except ValueError:
+        if dialect == "s3":
+            raise _query_error("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"") from None
+        raise refusal(dialect, "incomplete", f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'.") from None
+    return Signed(
+        "presigned",
+        algorithm,
+        access_key_id,
+        date,
+        region,
+        service,
+        split_header_names(given["x-amz-signedheaders"].lower()),
+        given["x-amz-signature"],
+        timestamp,
+        signed_ms,
+        _expires(given.get("x-amz-expires"), dialect),
+        given.get("x-amz-security-token") or request.headers.get("x-amz-security-token"),
+        dialect,
+        given.get("x-amz-region-set", ""),
+    )
+
+
+def _expires(text: str | None, dialect: Dialect) -> int:
+    if text is None:
+        return MAX_SKEW_MS // 1000  # not S3: such URLs hold as long as a signed request does
+    if not re.fullmatch(r"-?\d{1,15}", text):
+        problem = "X-Amz-Expires should be a number"
+    elif int(text) < 0:
+        problem = "X-Amz-Expires must be non-negative"
+    elif int(text) > MAX_EXPIRES_S:
+        problem = (
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
+            "604800 seconds"
+        )
+    else:
+        return int(text)
+    raise _query_error(problem) if dialect == "s3" else refusal(dialect, "incomplete", problem)
+
+
+@lru_cache(maxsize=256)
+def _milliseconds(timestamp: str) -> int:
+    if not re.fullmatch(r"\d{8}T\d{6}Z", timestamp, re.ASCII):
+        raise ValueError(timestamp)
+    return calendar.timegm(time.strptime(timestamp, "%Y%m%dT%H%M%SZ")) * 1000
+
+
+def _from_http_date(text: str) -> str:
+    if re.fullmatch(r"\d{8}T\d{6}Z", text, re.ASCII):
+        return text
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    except TypeError:
+        raise ValueError(text) from None
+
+
+# -- verifying
+
+
+@lru_cache(maxsize=1024)
+def signing_key(secret_key: str, date: str, region: str, service: str) -> bytes:
+    """A day's key for one service in one region: the four hashes that most requests need not compute again."""
+    key = hmac.digest(b"AWS4" + secret_key.encode(), date.encode(), "sha256")
+    for part in (region, service, "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
+
+
+def declared_payload(request: HttpRequest, signed: Signed) -> str | None:
+    """What the signature says of the body: its hash, UNSIGNED-PAYLOAD, a streaming marker, or None: hash the body.
+
+    errors   S3: InvalidRequest without the header, InvalidArgument for a value that is none of these
+    """
+    declared = request.headers.get("x-amz-content-sha256")
+    if not signed.is_s3:
+        return declared
+    if signed.kind == "presigned":
+        return (
+            declared if declared is not None and "x-amz-content-sha256" in signed.signed_headers else UNSIGNED_PAYLOAD
+        )
+    if declared is None:
+        raise AwsError(
+            "Missing required header for this request: x-amz-content-sha256", code="InvalidRequest", status=400
+        )
+    if declared == UNSIGNED_PAYLOAD or declared in STREAMING_MARKERS or _SHA256.fullmatch(declared):
+        return declared
+    raise AwsError(
+        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, "
+        "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 "
+        "value.",
+        code="InvalidArgument",
+        status=400,
+        ArgumentName="x-amz-content-sha256",
+        ArgumentValue=declared,
+    )
+
+
+def verify(request: HttpRequest, signed: Signed, secret_key: str, now_ms: int, payload_hash: str | None = None) -> None:
+    """Return if the holder of `secret_key` signed this request, and lately; raise AWS's error if not.
+
+    payload_hash   the hex SHA-256 of the body. Needed unless the request declares its payload, as all of S3's do; then
+                   the body is checked while it streams (payload.py).
+    errors         SignatureDoesNotMatch (JSON: InvalidSignatureException); S3 also RequestTimeTooSkewed, AccessDenied
+                   (expired URLs, unsigned x-amz- headers), XAmzContentSHA256Mismatch
+    """
+    _check_time(signed, now_ms)
+    _check_signed_headers(request, signed)
+    declared = _agreed_payload(signed, declared_payload(request, signed), payload_hash)
+    canonical = canonical_request(
+        request.method,
+        canonical_path(request.path, signed.is_s3),
+        canonical_query(request.query, "X-Amz-Signature" if signed.kind == "presigned" else None),
+        request.headers,
+        signed.signed_headers,
+        declared,
+    )
+    digest = hashlib.sha256(header_bytes(canonical)).hexdigest()
+    to_sign = f"{signed.algorithm}\n{signed.timestamp}\n{signed.scope}\n{digest}"
+    if not _is_genuine(signed, secret_key, to_sign):
+        raise _mismatch(signed, canonical, to_sign)
+
+
+def _agreed_payload(signed: Signed, declared: str | None, computed: str | None) -> str:
+    """What takes the payload's place in the canonical request, once it is known not to contradict the body."""
+    if declared is None:
+        assert computed is not None, "the request declares no payload: its body's hash is needed"
+        return computed
+    if _SHA256.fullmatch(declared):
+        if computed is not None and declared != computed:
+            raise content_mismatch(declared, computed) if signed.is_s3 else refusal(signed.dialect, "mismatch")
+    elif declared != UNSIGNED_PAYLOAD and not declared.startswith("STREAMING-"):
+        raise refusal(signed.dialect, "mismatch")
+    return declared
+
+
+def _is_genuine(signed: Signed, secret_key: str, to_sign: str) -> bool:
+    if signed.algorithm == ECDSA:
+        from pileus.authn import sigv4a  # brings in `cryptography`, which few need
+
+        return sigv4a.is_genuine(signed.access_key_id, secret_key, to_sign, signed.signature)
+    key = signing_key(secret_key, signed.date, signed.region, signed.service)
+    expected = hmac.digest(key, to_sign.encode(), "sha256").hex()
+    return hmac.compare_digest(expected.encode(), signed.signature.encode())
+
+
+def _mismatch(signed: Signed, canonical: str, to_sign: str) -> AwsError:
+    if signed.dialect == "s3":
+        return refusal(
+            "s3",
+            "mismatch",
+            AWSAccessKeyId=signed.access_key_id,
+            StringToSign=to_sign,
+            SignatureProvided=signed.signature,
+            StringToSignBytes=to_sign.encode().hex(" "),
+            CanonicalRequest=canonical,
+            CanonicalRequestBytes=header_bytes(canonical).hex(" "),
+        )
+    short = refusal(signed.dialect, "mismatch")
+    return refusal(
+        signed.dialect,
+        "mismatch",
+        f"{short.message}\n\nThe Canonical String for this request should have been\n'{canonical}'\n\n"
+        f"The String-to-Sign should have been\n'{to_sign}'\n",
+    )
+
+
+def content_mismatch(declared: str, computed: str) -> AwsError:
+    return AwsError(
+        "The provided 'x-amz-content-sha256' header does not match what was computed.",
+        code="XAmzContentSHA256Mismatch",
+        status=400,
+        ClientComputedContentSHA256=declared,
+        S3ComputedContentSHA256=computed,
+    )
+
+
+def _basic(ms: int) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(ms // 1000))
+
+
+def _extended(ms: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ms // 1000))
+
+
+def _check_time(signed: Signed, now_ms: int) -> None:
+    if not signed.timestamp.startswith(signed.date):
+        words = (
+            f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+            f"'{signed.date}' != '{signed.timestamp[:8]}', from '{signed.timestamp}'."
+        )
+        raise refusal(signed.dialect, "mismatch", words)
+    allowed_ms = MAX_SKEW_MS if signed.expires_s is None else signed.expires_s * 1000
+    if signed.signed_ms - MAX_SKEW_MS <= now_ms <= signed.signed_ms + allowed_ms:
+        return
+    is_early = now_ms < signed.signed_ms
+    if signed.dialect == "s3":
+        raise _s3_time_error(signed, now_ms, is_early)
+    if is_early:
+        limit = _basic(now_ms + MAX_SKEW_MS)
+        words = (
+            f"Signature not yet current: {signed.timestamp} is still later than {limit} ({_basic(now_ms)} + 15 min.)"
+        )
+    else:
+        limit = _basic(now_ms - allowed_ms)
+        words = (
+            f"Signature expired: {signed.timestamp} is now earlier than {limit} "
+            f"({_basic(now_ms)} - {allowed_ms // 60_000} min.)"
+        )
+    raise refusal(signed.dialect, "mismatch", words)
+
+
+def _s3_time_error(signed: Signed, now_ms: int, is_early: bool) -> AwsError:
+    if signed.expires_s is None:
+        return AwsError(
+            "The difference between the request time and the current time is too large.",
+            code="RequestTimeTooSkewed",
+            status=403,
+            RequestTime=signed.timestamp,
+            ServerTime=_extended(now_ms),
+            MaxAllowedSkewMilliseconds=str(MAX_SKEW_MS),
+        )
+    if is_early:
+        return AwsError("Request is not yet valid", code="AccessDenied", status=403)
+    return AwsError(
+        "Request has expired",
+        code="AccessDenied",
+        status=403,
+        **{
+            "X-Amz-Expires": str(signed.expires_s),
+            "Expires": _extended(signed.signed_ms + signed.expires_s * 1000),
+            "ServerTime": _extended(now_ms),
+        },
+    )
+
+
+def _check_signed_headers(request: HttpRequest, signed: Signed) -> None:
+    """The host must be signed, and in S3 every x-amz- header: whoever carries a URL must not add to it."""
+    names = signed.signed_headers
+    if "host" not in names and ":authority" not in names:
+        words = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
+        raise refusal(signed.dialect, "mismatch", words)
+    if not signed.is_s3:
+        return
+    unsigned = [
+        name
+        for name in request.headers
+        if name.startswith("x-amz-") and name not in names and name != "x-amz-content-sha256"
+    ]
+    if unsigned:
+        raise AwsError(
+            "There were headers present in the request which were not signed",
+            code="AccessDenied",
+            status=403,
+            HeadersNotSigned=", ".join(sorted(unsigned)),
+        )
