@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any
 
+import msgspec
+
+from pileus.authn.sealing import session_key
 from pileus.config import Settings
 from pileus.delivery.dispatcher import Dispatcher
 from pileus.gateway.pipeline import Gateway
@@ -14,7 +17,22 @@ from pileus.kernel.service import Registry
 from pileus.kernel.tasks import Tasks
 from pileus.store.blobs import Blobs
 from pileus.store.store import Store
+from pileus.store.table import Table
+from pileus.store.transaction import Transaction
 from pileus.timers.wheel import Wheel
+
+
+class KeptClock(msgspec.Struct, frozen=True):
+    name: str
+    offset_ms: int
+    frozen_at_ms: int | None
+
+
+CLOCKS = Table("app.clock", KeptClock, key=lambda row: (row.name,))
+
+
+def _keep_clock(tx: Transaction, offset_ms: int, frozen_at_ms: int | None) -> None:
+    CLOCKS.put(tx, KeptClock("cloud", offset_ms, frozen_at_ms))
 
 
 class Pileus:
@@ -45,11 +63,14 @@ class Pileus:
         self.dispatcher = Dispatcher(
             self, store, clock, self.tasks, {kind: fn for service in services for kind, fn in service.events.items()}
         )
+        self._port = settings.port
         self.engines: dict[str, Any] = {}
         """What a service runs beside its operations for others of its own modules to find, by the service's name."""
 
     async def start(self) -> None:
         await self.store.start()
+        self._restore_clock()
+        self.gateway.authenticator.session_key = await self.store.write(session_key)
         for service in self.registry.services.values():
             if service.start is not None:
                 await service.start(self)
@@ -62,6 +83,11 @@ class Pileus:
                 await service.stop(self)
         await self.tasks.stop()
         await self.store.stop()
+
+    def _restore_clock(self) -> None:
+        kept, _ = self.store.look(CLOCKS.get, "cloud")
+        if kept is not None and self.clock.frozen_at_ms is None:
+            self.clock.offset_ms, self.clock.frozen_at_ms = kept.offset_ms, kept.frozen_at_ms
 
     def call(
         self,
@@ -94,7 +120,23 @@ class Pileus:
     @property
     def endpoint(self) -> str:
         """Where callers on this machine reach the APIs."""
-        return f"http://localhost:{self.settings.port}"
+        return f"http://localhost:{self._port}"
+
+    def serve_at(self, port: int) -> None:
+        """The port that the server really has, where the settings left it to the system."""
+        self._port = port
+
+    def isolation(self) -> dict[str, str]:
+        """What functions are isolated from on this host, and what not, by the engines that run them."""
+        found: dict[str, str] = {}
+        for engine in self.engines.values():
+            if hasattr(engine, "isolation"):
+                found.update(engine.isolation())
+        return found
+
+    async def keep_clock(self) -> None:
+        """Write down where the clock stands: time that passed must not come back after a restart."""
+        await self.store.write(_keep_clock, self.clock.offset_ms, self.clock.frozen_at_ms)
 
     async def settle(self) -> None:
         """Run what is due; return when no timer and no event is due and no delivery runs."""

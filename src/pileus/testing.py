@@ -10,7 +10,7 @@ A pytest plugin: installing Pileus installs it. Operations are called as the mod
 Requests are validated against the service's model and so are the results: a wrong shape fails here.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from pileus.kernel.ids import Ids
 from pileus.kernel.principal import Principal, root
 from pileus.kernel.service import Registry
 from pileus.protocol import models
+from pileus.protocol.validate import checker
 from pileus.store.blobs import Blobs
 from pileus.store.memory import MemoryEngine
 from pileus.store.store import Store
@@ -74,7 +75,7 @@ class Cloud:
             service, operation, principal=principal, account=principal.account or self.account, region=region
         )
         result = await self.pileus.invoke(call, request)
-        models.load(service).operation(operation).check_result(result)
+        check_result(service, operation, result)
         return result
 
     async def settle(self) -> None:
@@ -87,6 +88,35 @@ class Cloud:
 
     def at(self, ms_from_start: int) -> int:
         return STARTS_AT_MS + ms_from_start
+
+
+def check_result(service: str, operation: str, result: dict) -> None:
+    """Raise AssertionError or SerializationException where a result is not shaped like the model's output."""
+    op = models.load(service).operation(operation)
+    shapes = op.shapes(models.load(service).protocols[0])
+    if op.output is None:
+        assert not result, f"{operation} answers nothing, but gave {result}"
+        return
+    unknown = list(_unknown_members(shapes, op.output, result, operation))
+    assert not unknown, f"not in the model: {', '.join(unknown)}"
+    broken = [violation for violation in checker(shapes, op.output)(result) or () if violation.constraint != "enum"]
+    assert not broken, f"{operation} answered wrongly: {'; '.join(map(str, broken))}"
+
+
+def _unknown_members(shapes: dict, ref: Any, value: Any, path: str) -> Iterator[str]:
+    shape = shapes[ref.shape]
+    if isinstance(value, dict) and shape.type == "structure":
+        for name, inner in value.items():
+            if name not in shape.members:
+                yield f"{path}.{name}"
+            elif inner is not None:
+                yield from _unknown_members(shapes, shape.members[name], inner, f"{path}.{name}")
+    elif isinstance(value, dict) and shape.type == "map":
+        for key, inner in value.items():
+            yield from _unknown_members(shapes, shape.value, inner, f"{path}[{key}]")
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            yield from _unknown_members(shapes, shape.member, inner, f"{path}[{at}]")
 
 
 @pytest.fixture

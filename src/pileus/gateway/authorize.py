@@ -7,12 +7,11 @@ decides. Denied is denied before the operation runs.
 import inspect
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from pileus.authz import evaluate as engine
-from pileus.authz.context import request_context
-from pileus.authz.policy import parse_policy
+from pileus.authz.context import RequestContext, RequestFacts
+from pileus.authz.policy import Policy, parse
 from pileus.kernel.arn import parse_arn
 from pileus.kernel.call import Call
 from pileus.kernel.errors import AccessDenied, NotImplementedByUs
@@ -29,6 +28,7 @@ class Denial:
     """What `pileus iam explain` shows of one."""
 
     request_id: str
+    policies: engine.Policies
     access: engine.Access
     decision: engine.Decision
 
@@ -61,36 +61,36 @@ class Authorizer:
                 continue  # the account's root, and nobody but the resource's own policy could deny it
             if identity is None:
                 identity = await self._identity(call)
-            await self._decide(service, call, request, touch, account, identity, resource_policy)
+            await self._decide(service, call, touch, account, identity, resource_policy)
 
     async def _decide(
         self,
         service: Service,
         call: Call,
-        request: dict,
         touch: Touch,
         account: str,
         identity: engine.Policies,
-        resource_policy: Any,
+        resource_policy: Policy | None,
     ) -> None:
         tags_of = getattr(service.authorize, "resource_tags", None)
-        tags = await call.read(tags_of, call, touch.resource) if tags_of else None
-        context = request_context(
-            call.principal,
+        facts = RequestFacts(
+            call.now_ms,
             source_ip=call.source_ip,
-            secure_transport=call.is_secure,
-            now_ms=call.now_ms,
+            is_secure=call.is_secure,
             region=call.region,
             user_agent=call.user_agent,
-            source_arn=call.source_arn,
-            resource_tags=tags,
-            extra={**call.context, **touch.context},
+            resource_account=account,
+            resource_tags=(lambda: call.cloud.store.look(tags_of, call, touch.resource)[0] or {}) if tags_of else {},
+            request_tags=touch.request_tags,
+            source_arn=call.source_arn or "",
         )
+        context = RequestContext(call.principal, facts, touch.context)
         access = engine.Access(call.principal, touch.action, touch.resource, account, context)
-        decision = engine.evaluate(engine.with_resource(identity, resource_policy), access)
+        policies = replace(identity, resource=resource_policy, resource_kind=resource_kind(service))
+        decision = engine.evaluate(policies, access)
         if decision.allowed:
             return
-        self.denials[call.request_id] = Denial(call.request_id, access, decision)
+        self.denials[call.request_id] = Denial(call.request_id, policies, access, decision)
         if len(self.denials) > REMEMBERED_DENIALS:
             self.denials.popitem(last=False)
         if self._mode == "audit":
@@ -103,17 +103,22 @@ class Authorizer:
             return NOBODY
         return await call.read(self._policies_of, call.principal)
 
-    async def _resource_policy(self, service: Service, call: Call, arn: str) -> Any:
+    async def _resource_policy(self, service: Service, call: Call, arn: str) -> Policy | None:
         policy_of = getattr(service.authorize, "resource_policy", None)
         if policy_of is None:
             return None
         text = await call.read(policy_of, call, arn)
-        return None if text is None else parse_policy(text)
+        return None if text is None else parse(text, "resource")
 
 
 def action_of(service: Service, operation: str) -> str:
     """ "sqs:SendMessage"; the service's ACTIONS says where the action is named otherwise than the operation."""
     return getattr(service.authorize, "ACTIONS", {}).get(operation) or f"{service.iam_prefix}:{operation}"
+
+
+def resource_kind(service: Service) -> str:
+    """What the service's resource policies are called in a denial, and whether they must grant."""
+    return getattr(service.authorize, "RESOURCE_POLICY_KIND", engine.RESOURCE)
 
 
 def _account_of(resource: str) -> str:

@@ -7,24 +7,23 @@ validated, authorized and throttled like anyone's.
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pileus.gateway import endpoints
-from pileus.gateway.authenticate import Authenticator
+from pileus.authn.refusals import refusal
+from pileus.gateway.authenticate import BODY_LIMIT_BYTES, Authenticator, dialect_of
 from pileus.gateway.authorize import Authorizer
+from pileus.gateway.endpoints import path_style
 from pileus.kernel.call import Call, Cloud
-from pileus.kernel.errors import AwsError, InternalFailure, NotImplementedByUs
+from pileus.kernel.errors import AccessDenied, AwsError, InternalFailure, NotImplementedByUs
 from pileus.kernel.http import Body, BodyCutShort, BodyTooLarge, HttpRequest, HttpResponse
-from pileus.kernel.service import Registry, Service
+from pileus.kernel.service import Operation, Registry, Service
 from pileus.protocol import errors as protocol_errors
 from pileus.protocol import models
-from pileus.protocol.identify import Identified, ServiceIndex
+from pileus.protocol.identify import Identified, ServiceIndex, needs_form
+from pileus.protocol.identify import identify as which
 
 log = logging.getLogger("pileus.gateway")
-
-BODY_LIMIT_BYTES = 70 * 1024 * 1024
-"""The largest body that is no stream: a function's zip of 50 MB in base64, and some room."""
 
 
 class RequestEntityTooLarge(AwsError):
@@ -44,9 +43,12 @@ class Exchange:
 
     request: HttpRequest
     request_id: str
+    routed: HttpRequest | None = None
+    """The request in path style, its body as its signature covers it."""
     target: Identified | None = None
     service: Service | None = None
     model: Any = None
+    operation: Operation | None = None
     call: Call | None = None
     body: bytes = b""
     input: dict | None = None
@@ -62,8 +64,8 @@ class Gateway:
         self.registry = registry
         self.index = ServiceIndex.build(list(registry.services))
         self.authenticator = Authenticator(cloud, registry)
-        self.authorizer = Authorizer(registry, cloud.settings.iam)
         self.hosts = [service.host for service in registry.services.values() if service.host is not None]
+        self.authorizer = Authorizer(registry, cloud.settings.iam)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one HTTP request. Never raises but for a cancellation."""
@@ -90,44 +92,73 @@ class Gateway:
             raise NotImplementedByUs(f"the service {call.service}")
         exchange = Exchange(call.http, call.request_id, service=service, call=call, input=request)
         exchange.model = models.load(service.name).operation(call.operation)
+        exchange.operation = _operation(service, call.operation)
         for stage in INSIDE:
             await stage(self, exchange)
         return exchange.result
 
     def _refused(self, exchange: Exchange, error: AwsError) -> HttpResponse:
+        target = exchange.target
+        # Where nobody knows yet whom the request means, the error itself says what identifying it had found.
+        service = target.service if target is not None else getattr(error, "service", None)
+        protocol = target.protocol if target is not None else getattr(error, "protocol", None)
         return protocol_errors.serialize(
-            exchange.target, exchange.model, error, exchange.request_id, method=exchange.request.method
+            models.load(service) if service is not None else None,
+            exchange.model,
+            error,
+            exchange.request_id,
+            protocol,
+            method=exchange.request.method,
         )
 
 
 async def identify(gateway: Gateway, exchange: Exchange) -> None:
     """Which service, operation and protocol."""
-    exchange.target = target = gateway.index.identify(endpoints.path_style(gateway.hosts, exchange.request))
+    request, form = exchange.request, b""
+    if needs_form(request):
+        form = await request.body.read(BODY_LIMIT_BYTES)
+        request = replace(request, body=Body(form))
+    exchange.routed = path_style(gateway.hosts, request)
+    exchange.target = target = which(exchange.routed, gateway.index, form)
     exchange.service = gateway.registry.get(target.service)
     if exchange.service is None:
         raise NotImplementedByUs(f"the service {target.service}")
     exchange.model = models.load(target.service).operation(target.operation)
+    exchange.operation = _operation(exchange.service, target.operation)
 
 
 async def authenticate(gateway: Gateway, exchange: Exchange) -> None:
     """Who calls: the signature is right, fresh and of a key that exists, and the body is the one that was signed."""
-    exchange.call, exchange.body = await gateway.authenticator.authenticate(exchange)
+    await gateway.authenticator.authenticate(exchange)
 
 
 async def parse(gateway: Gateway, exchange: Exchange) -> None:
+    """What the call asks, as a dict spelled as the model spells it."""
     target = exchange.target
-    exchange.input = exchange.model.parse(target.request, exchange.body, target.protocol)
+    exchange.input = exchange.model.parse(exchange.routed, exchange.body, target.protocol, target.labels)
 
 
 async def validate(gateway: Gateway, exchange: Exchange) -> None:
-    violations = exchange.model.violations(exchange.input)
-    if violations:
-        word = exchange.service.violation or protocol_errors.validation_error
-        raise word(exchange.model, violations)
+    """Against the model's constraints, in the service's words."""
+    protocol = None if exchange.target is None else exchange.target.protocol
+    exchange.model.validate(exchange.input, exchange.service.violation, protocol)
 
 
 async def authorize(gateway: Gateway, exchange: Exchange) -> None:
-    await gateway.authorizer.check(exchange.service, exchange.call, exchange.input)
+    """May this principal do this to these."""
+    try:
+        await gateway.authorizer.check(exchange.service, exchange.call, exchange.input)
+    except AccessDenied as error:
+        if exchange.target is None:
+            raise
+        dialect = dialect_of(exchange.target.protocol)
+        if exchange.call.principal.kind == "anonymous" and dialect != "s3":
+            raise refusal(dialect, "missing") from error
+        if "json" in dialect:
+            # JSON 1.x answers every refusal of the caller with 400; REST JSON keeps 403.
+            status = 400 if dialect == "json" else 403
+            raise AwsError(error.message, code="AccessDeniedException", status=status) from error
+        raise
 
 
 async def throttle(gateway: Gateway, exchange: Exchange) -> None:
@@ -136,10 +167,7 @@ async def throttle(gateway: Gateway, exchange: Exchange) -> None:
 
 async def invoke(gateway: Gateway, exchange: Exchange) -> None:
     """Run the operation; what it saw and did is on disk when this returns."""
-    operation = exchange.service.operation(exchange.call.operation)
-    if operation is None:
-        raise NotImplementedByUs(f"{exchange.service.name}:{exchange.call.operation}")
-    exchange.result = await operation(exchange.call, exchange.input) or {}
+    exchange.result = await exchange.operation(exchange.call, exchange.input) or {}
     await gateway.cloud.store.durable(exchange.call.seen)
 
 
@@ -153,5 +181,8 @@ PIPELINE: tuple[Stage, ...] = (identify, authenticate, parse, validate, authoriz
 INSIDE: tuple[Stage, ...] = (validate, authorize, throttle, invoke)
 
 
-async def whole_body(body: Body) -> bytes:
-    return await body.read(BODY_LIMIT_BYTES)
+def _operation(service: Service, name: str) -> Operation:
+    operation = service.operation(name)
+    if operation is None:
+        raise NotImplementedByUs(f"{service.name}:{name}")
+    return operation

@@ -34,6 +34,11 @@ class Clock:
         """For durations of real work only (billing, timeouts of processes). Does not follow `advance`."""
         return time.perf_counter_ns()
 
+    @staticmethod
+    def wall_ms() -> int:
+        """The time that clients outside know: for the age of their signatures only."""
+        return time.time_ns() // 1_000_000
+
     def advance(self, ms: int) -> None:
         """Move forward. The clock never runs backwards: timers that fired can't un-fire."""
         if ms < 0:

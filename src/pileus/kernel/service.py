@@ -23,13 +23,15 @@ Operation = Callable[[Any, dict], Awaitable[dict | None]]
 class Touch:
     """One thing a call touches: the IAM action it takes, the resource's ARN, and the service's own condition keys.
 
-    resource_account is the account that owns the resource where the ARN doesn't say it (S3); None: as in the ARN.
+    resource_account  the account that owns the resource where the ARN doesn't say it (S3); None: as in the ARN
+    request_tags      tags that the call wants to set: aws:RequestTag/…, aws:TagKeys
     """
 
     action: str
     resource: str = "*"
     context: Mapping[str, Any] = field(default_factory=dict)
     resource_account: str | None = None
+    request_tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,7 @@ class Service:
                       RESOURCES: operation -> fn(call, request) -> iterable of ARNs (str) or Touch, may be async
                       ACTIONS (optional): operation -> IAM action, where it isn't "<prefix>:<Operation>"
                       IAM_PREFIX (optional): where it isn't `name`
+                      RESOURCE_POLICY_KIND (optional): authz.evaluate's TRUST or KEY where such policies must grant
                       resource_policy(tx, call, arn) (optional) -> policy document as JSON text, or None
                       resource_tags(tx, call, arn) (optional) -> dict for aws:ResourceTag/…, or None
     resources       dotted module with RESOURCE_TYPES, loaded when a stack first needs it
@@ -78,6 +81,10 @@ class Service:
     @property
     def iam_prefix(self) -> str:
         return getattr(self.authorize, "IAM_PREFIX", self.name)
+
+    def resource_types(self) -> list:
+        """Its CloudFormation types; the module is imported now, as most processes never deploy a stack."""
+        return [] if self.resources is None else importlib.import_module(self.resources).RESOURCE_TYPES
 
     def __post_init__(self) -> None:
         modules = self.operations if isinstance(self.operations, tuple) else (self.operations,)

@@ -1,0 +1,50 @@
+# Two commands to begin with: `make demo` and `make test`. Everything lives in .venv; nothing needs root.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TOOLS := $(VENV)/.tools
+APP ?= difference_checker
+KILLS ?= 50
+
+.PHONY: demo test unit e2e faults lint bench lock clean
+
+demo: $(STAMP)  ## start Pileus, deploy an application, show it at work, leave nothing behind
+	@$(BIN)/pileus demo $(APP)
+
+test: lint unit e2e faults  ## every test that needs no extra server
+
+unit: $(STAMP)
+	$(BIN)/python -m pytest
+
+e2e: $(TOOLS)  ## applications through the real tools, each against a Pileus of its own
+	$(BIN)/python -m pytest tests/e2e
+
+faults: $(STAMP)  ## kill -9, full disk, dead worker, clock jumps
+	PILEUS_KILLS=$(KILLS) $(BIN)/python -m pytest tests/faults
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(STAMP)  ## Pileus and its peers on this machine in one run; see docs/benchmarks.md
+	$(BIN)/python -m bench
+
+lock:  ## renew requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile -q --no-header --universal --no-emit-index-url --extra test -o requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .bench build *.egg-info src/*.egg-info
+
+$(STAMP): pyproject.toml requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+# The AWS tools pin botocore as they please, so they have an environment of their own.
+$(TOOLS): $(STAMP) requirements-tools.txt
+	test -x $(VENV)/tools/bin/python || $(PYTHON) -m venv $(VENV)/tools
+	$(VENV)/tools/bin/python -m pip install -q --disable-pip-version-check -r requirements-tools.txt
+	@touch $@

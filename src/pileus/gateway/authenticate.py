@@ -1,0 +1,115 @@
+"""Who calls. Makes the Call from a request whose signature holds, and reads the body that the signature covers."""
+
+import hashlib
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pileus.authn import sessions, sigv4
+from pileus.authn.payload import verified_body
+from pileus.authn.refusals import Dialect, refusal
+from pileus.authn.sigv4 import Signed
+from pileus.gateway.endpoints import region_of_host
+from pileus.kernel.call import Call, Cloud
+from pileus.kernel.principal import Principal, anonymous, root
+from pileus.kernel.service import Registry
+
+if TYPE_CHECKING:
+    from pileus.gateway.pipeline import Exchange
+
+BODY_LIMIT_BYTES = 70 * 1024 * 1024
+"""The largest body that is no stream: a function's zip of 50 MB in base64, and some room."""
+
+LOOPBACK = ("127.0.0.1", "::1")
+WELL_KNOWN_KEY = WELL_KNOWN_SECRET = "test"
+_ACCOUNT_KEY = re.compile(r"\d{12}")
+
+
+class Authenticator:
+    """Local auth: `test`/`test`, or a twelve-digit key with the secret `test`, is an account's root on this machine.
+
+    `session_key` seals and opens the tokens of temporary credentials; the composition root sets it at the start."""
+
+    def __init__(self, cloud: Cloud, registry: Registry) -> None:
+        self._cloud = cloud
+        self._credentials_of = next(
+            (service.credentials for service in registry.services.values() if service.credentials is not None), None
+        )
+        self._is_local = cloud.settings.auth == "local"
+        self.session_key = b""
+
+    async def authenticate(self, exchange: "Exchange") -> None:
+        """Set the exchange's call and body (empty where the operation streams it). Raises AWS's refusals."""
+        request = exchange.request
+        dialect = dialect_of(exchange.target.protocol)
+        signed = sigv4.read(request, dialect)
+        if signed is None:
+            principal, secret = anonymous(), ""
+        else:
+            principal, secret = self._key_holder(signed, request.client_host, dialect)
+        await self._check_signature(exchange, signed, secret)
+        exchange.call = self._call(exchange, principal, signed)
+
+    def _key_holder(self, signed: Signed, client_host: str, dialect: Dialect) -> tuple[Principal, str]:
+        """The principal of a key, and its secret. Raises the refusal of an unknown key."""
+        key_id = signed.access_key_id
+        if signed.session_token:
+            now_ms = self._cloud.clock.now_ms()
+            session = sessions.open_session(signed.session_token, self.session_key, key_id, now_ms, dialect)
+            return session.principal, session.secret_access_key
+        if self._credentials_of is not None:
+            found, _ = self._cloud.store.look(self._credentials_of, key_id)
+            if found is not None:
+                secret, principal = found
+                return principal, secret
+        if self._is_local and client_host in LOOPBACK:
+            if key_id == WELL_KNOWN_KEY:
+                return root(self._cloud.settings.account, access_key_id=key_id), WELL_KNOWN_SECRET
+            if _ACCOUNT_KEY.fullmatch(key_id):
+                return root(key_id, access_key_id=key_id), WELL_KNOWN_SECRET
+        raise refusal(dialect, "unknown key", AWSAccessKeyId=key_id if dialect == "s3" else None)
+
+    async def _check_signature(self, exchange: "Exchange", signed: Signed | None, secret: str) -> None:
+        request = exchange.routed
+        if request.path != exchange.request.path:
+            request = replace(request, path=exchange.request.path)
+        now_ms = self._cloud.clock.wall_ms()
+        declared = sigv4.declared_payload(request, signed) if signed is not None else None
+        if declared is not None:
+            sigv4.verify(request, signed, secret, now_ms)
+        body = verified_body(request, signed, secret)
+        if exchange.model.has_streaming_input and (signed is None or declared is not None):
+            exchange.routed = replace(exchange.routed, body=body)
+            return
+        exchange.body = await body.read(BODY_LIMIT_BYTES)
+        if signed is not None and declared is None:
+            sigv4.verify(request, signed, secret, now_ms, hashlib.sha256(exchange.body).hexdigest())
+
+    def _call(self, exchange: "Exchange", principal: Principal, signed: Signed | None) -> Call:
+        request, settings = exchange.request, self._cloud.settings
+        region = (signed.region if signed is not None else "") or region_of_host(request.host) or settings.region
+        return Call(
+            self._cloud,
+            exchange.target.service,
+            exchange.target.operation,
+            principal.account or settings.account,
+            region,
+            principal,
+            exchange.request_id,
+            self._cloud.clock.now_ms(),
+            source_ip=request.client_host,
+            # What never leaves the machine counts as secure: templates that deny plain HTTP are common.
+            is_secure=request.scheme == "https" or request.client_host in LOOPBACK,
+            endpoint=f"{request.scheme}://{request.host}",
+            user_agent=request.headers.get("user-agent", ""),
+            http=exchange.routed,
+        )
+
+
+def dialect_of(protocol: str) -> Dialect:
+    """How refusals are spelled in a protocol."""
+    if protocol == "rest-xml":
+        return "s3"
+    if protocol == "rest-json":
+        return "rest-json"
+    return "query" if protocol in ("query", "ec2") else "json"

@@ -1,0 +1,132 @@
+"""What Pileus answers for itself, beside the AWS APIs: health, the clock, explanations. Only to this machine."""
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import orjson
+
+from pileus import __version__
+from pileus.authz.explain import explain
+from pileus.kernel.clock import iso8601
+from pileus.kernel.http import HttpRequest, HttpResponse
+
+if TYPE_CHECKING:
+    from pileus.app import Pileus
+
+BODY_LIMIT_BYTES = 64 * 1024
+_UNITS_MS = {"": 1, "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_DURATION = re.compile(r"(\d+)(ms|s|m|h|d|w)?\Z")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class LocalApi:
+    """The outermost handler: /_pileus/…, the services' own routes, then the AWS APIs."""
+
+    def __init__(self, pileus: "Pileus") -> None:
+        self._pileus = pileus
+        self._aws = pileus.gateway.handle
+        self._pages: dict[str, Callable[[HttpRequest], Awaitable[dict]]] = {
+            "/_pileus/health": self._health,
+            "/_localstack/health": self._health,
+            "/_pileus/status": self._status,
+            "/_pileus/clock": self._clock,
+        }
+        self._routes = [
+            (prefix, handler)
+            for service in pileus.registry.services.values()
+            for prefix, handler in service.routes.items()
+        ]
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/_"):
+            return await self._local(request)
+        for prefix, handler in self._routes:
+            if request.path.startswith(prefix):
+                return await handler(self._pileus, request)
+        return await self._aws(request)
+
+    async def _local(self, request: HttpRequest) -> HttpResponse:
+        if request.client_host not in _LOOPBACK:
+            return _json(403, {"message": "Only this machine may ask that."})
+        page = self._pages.get(request.path)
+        try:
+            if page is not None:
+                return _json(200, await page(request))
+            if request.path.startswith("/_pileus/explain/"):
+                return _json(200, self._explain(request.path.rsplit("/", 1)[1]))
+        except LookupError as error:
+            return _json(404, {"message": str(error.args[0])})
+        except ValueError as error:
+            return _json(400, {"message": str(error)})
+        return _json(404, {"message": f"There is nothing at {request.path}."})
+
+    async def _health(self, request: HttpRequest) -> dict:
+        services = {name: "running" for name in sorted(self._pileus.registry.services)}
+        return {"status": "running", "version": __version__, "services": services}
+
+    async def _status(self, request: HttpRequest) -> dict:
+        pileus = self._pileus
+        settings = pileus.settings
+        return {
+            **await self._health(request),
+            "durability": settings.durability,
+            "auth": settings.auth,
+            "iam": settings.iam,
+            "data_dir": None if settings.is_ephemeral else str(settings.data_dir),
+            "isolation": pileus.isolation(),
+            "tasks": pileus.tasks.names(),
+        }
+
+    async def _clock(self, request: HttpRequest) -> dict:
+        """GET says where the clock stands; POST {"advance": "30d"} | {"freeze": true or time} | {"set": time} |
+        {"resume": true} moves it and answers when what fell due has happened."""
+        clock = self._pileus.clock
+        if request.method == "POST":
+            await self._move(orjson.loads(await request.body.read(BODY_LIMIT_BYTES)))
+        return {"now": iso8601(clock.now_ms()), "now_ms": clock.now_ms(), "is_frozen": clock.frozen_at_ms is not None}
+
+    async def _move(self, move: dict) -> None:
+        pileus = self._pileus
+        if "advance" in move:
+            await pileus.advance(duration_ms(str(move["advance"])))
+        elif "set" in move:
+            await pileus.advance(_forward(pileus.clock.now_ms(), str(move["set"])))
+        elif "freeze" in move:
+            if move["freeze"] is not True:
+                await pileus.advance(_forward(pileus.clock.now_ms(), str(move["freeze"])))
+            pileus.clock.freeze()
+        elif move.get("resume") is True:
+            pileus.clock.resume()
+        else:
+            raise ValueError("say advance, set, freeze or resume")
+        await pileus.keep_clock()
+
+    def _explain(self, request_id: str) -> dict:
+        denial = self._pileus.gateway.authorizer.denials.get(request_id)
+        if denial is None:
+            raise LookupError(f"No denial of a request {request_id} is remembered.")
+        return {
+            "message": denial.decision.message(),
+            "explanation": str(explain(denial.policies, denial.access)),
+        }
+
+
+def duration_ms(text: str) -> int:
+    """ "90s", "5m", "12h", "30d", or plain milliseconds. Raises ValueError."""
+    found = _DURATION.match(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is no duration: write 90s, 5m, 12h or 30d")
+    return int(found.group(1)) * _UNITS_MS[found.group(2) or ""]
+
+
+def _forward(now_ms: int, time: str) -> int:
+    at_ms = int(datetime.fromisoformat(time).timestamp() * 1000)
+    if at_ms < now_ms:
+        raise ValueError("the clock moves only forward")
+    return at_ms - now_ms
+
+
+def _json(status: int, content: dict) -> HttpResponse:
+    return HttpResponse(status, [("content-type", "application/json")], orjson.dumps(content))
