@@ -1,0 +1,83 @@
+"""The first process of a zygote: makes its namespaces and its root, then becomes the zygote inside.
+
+Run as  python -I -S enter.py SETTINGS_JSON CONTROL_FD. The root it builds is what every
+environment of this runtime shares: the system's programs and libraries, the language under /var/lang, the runtime's own
+files under /var/runtime, and nothing else. The host's root stays reachable at /.host for one reason: an environment
+still has to fetch its code from there. The environment unmounts it before any foreign code runs (environment_init.py).
+"""
+
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from bootstraps import linux
+
+CONTROL_FD = 3
+ROOT = "/tmp"  # any directory will do as the place to build on: the mount is ours alone and the root becomes /
+DEVICES = ("null", "zero", "full", "random", "urandom")
+EMPTY = ("proc", "tmp", ".host", "var/task/lib", "opt/lib", "opt/bin", "var/tmp", "usr/local", "root", "home")
+
+
+def main():
+    settings = json.loads(sys.argv[1])
+    if int(sys.argv[2]) != CONTROL_FD:
+        os.dup2(int(sys.argv[2]), CONTROL_FD)
+        os.close(int(sys.argv[2]))
+    os.set_inheritable(CONTROL_FD, True)
+    if not settings["namespaces"]:
+        os.execve(settings["argv"][0], settings["argv"], settings["environment"])
+    uid, gid = os.getuid(), os.getgid()
+    flags = linux.NEWNS | linux.NEWPID | linux.NEWIPC | linux.NEWUTS
+    linux.unshare(flags if settings["as_root"] else flags | linux.NEWUSER)
+    if not settings["as_root"]:
+        linux.map_single_user(0, 0, uid, gid)
+    child = os.fork()
+    if child:
+        os.close(CONTROL_FD)
+        _, status = os.waitpid(child, 0)
+        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+    build_root(settings)
+    os.execve(settings["argv"][0], settings["argv"], settings["environment"])
+
+
+def build_root(settings):
+    os.umask(0o022)
+    linux.mount(None, "/", flags=linux.REC | linux.PRIVATE)
+    linux.mount("tmpfs", ROOT, "tmpfs", linux.NOSUID, "mode=755,size=16m")
+    for name in EMPTY:
+        os.makedirs(os.path.join(ROOT, name), exist_ok=True)
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        if os.path.islink("/" + name):
+            os.symlink(os.readlink("/" + name), os.path.join(ROOT, name))
+        elif os.path.isdir("/" + name):
+            linux.bind("/" + name, os.path.join(ROOT, name))
+    linux.bind("/usr", os.path.join(ROOT, "usr"))
+    if os.path.isdir("/usr/local"):
+        # What the host's owner installed there is no part of the runtime.
+        linux.mount("tmpfs", os.path.join(ROOT, "usr/local"), "tmpfs", linux.NOSUID | linux.RDONLY, "mode=755,size=4k")
+    for source, target in settings["binds"]:
+        if os.path.exists(source):
+            linux.bind(os.path.realpath(source), ROOT + target)
+    for path, content in settings["files"].items():
+        os.makedirs(os.path.dirname(ROOT + path), exist_ok=True)
+        with open(ROOT + path, "w") as file:
+            file.write(content)
+    os.makedirs(os.path.join(ROOT, "dev"))
+    for name in DEVICES:
+        linux.bind("/dev/" + name, os.path.join(ROOT, "dev", name), writable=True, devices=True)
+    for name, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+        os.symlink(target, os.path.join(ROOT, "dev", name))
+    linux.pivot_root(ROOT, ROOT + "/.host")
+    os.chdir("/")
+    mount_proc()
+    linux.mount(None, "/", flags=linux.REMOUNT | linux.BIND | linux.RDONLY | linux.NOSUID)
+
+
+def mount_proc():
+    linux.mount("proc", "/proc", "proc", linux.NOSUID | linux.NODEV | linux.NOEXEC)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""The first process of an environment: finishes the sandbox, starts the runtime in it, watches it to its end.
+
+It is process 1 of the environment's pid namespace, so its end is the end of every process there. It speaks with Pileus
+over one socket: first comes what to run (a length, JSON, and the file descriptors with it), then single bytes:
+S stop (freeze) all processes, C let them go on. It answers one JSON line each for "hello", "failed" and "exit".
+
+The order in `build` is what keeps the host hidden: mounts from /.host, then /.host goes, then privileges go, then the
+runtime starts. A failure anywhere ends the environment; there is no way on with less isolation than was asked for.
+"""
+
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+
+from bootstraps import linux
+
+
+def run(channel, settings):
+    """Never returns."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the zygote ignores it, and we want the runtime's exit status
+    try:
+        tell(channel, {"hello": os.getpid()})
+        config, fds = receive(channel)
+        settings = dict(settings, **config)
+        if settings["namespaces"]:
+            build(settings)
+        child = start_runtime(channel, settings, fds)
+        if settings["namespaces"]:
+            drop_own_privileges(settings)
+        for fd in fds:
+            os.close(fd)
+        watch(channel, child, settings["namespaces"])
+    except EOFError:
+        os._exit(0)  # Pileus has gone, or needs us no more
+    except BaseException as error:  # whatever it is, Pileus must hear of it, and no exception may reach the zygote
+        try:
+            tell(channel, {"failed": "%s: %s" % (type(error).__name__, error)})
+        finally:
+            os._exit(1)
+
+
+def tell(channel, message):
+    channel.sendall(json.dumps(message).encode() + b"\n")
+
+
+def receive(channel):
+    head, fds, _, _ = socket.recv_fds(channel, 4, 16)
+    if not head:
+        raise EOFError
+    length = struct.unpack("!I", head)[0]
+    body = b""
+    while len(body) < length:
+        part = channel.recv(length - len(body))
+        if not part:
+            raise EOFError
+        body += part
+    return json.loads(body), list(fds)
+
+
+def build(settings):
+    linux.unshare(linux.NEWNS | linux.NEWIPC | linux.NEWUTS)
+    socket.sethostname("169.254.76.1")
+    owner = "uid=%d,gid=%d" % (settings["uid"], settings["gid"]) if settings["as_root"] else ""
+    size = "mode=%s,size=%dm" % ("700" if owner else "1777", settings["ephemeral_storage_mib"])
+    linux.mount("tmpfs", "/tmp", "tmpfs", linux.NOSUID | linux.NODEV, ",".join(filter(None, (size, owner))))
+    linux.mount("proc", "/proc", "proc", linux.NOSUID | linux.NODEV | linux.NOEXEC)
+    for source, target in settings["mounts"]:
+        linux.bind("/.host" + source, target)
+    linux.umount("/.host")
+    if os.listdir("/.host"):
+        raise RuntimeError("the host's files are still visible")
+
+
+def start_runtime(channel, settings, fds):
+    child = os.fork()
+    if child:
+        return child
+    try:
+        channel.close()
+        for fd in fds[1:]:
+            os.write(fd, b"0")  # into this cgroup, with all that we start
+        os.setsid()
+        enter_limits(settings)
+        if settings["namespaces"]:
+            become_function_user(settings)
+        null = os.open("/dev/null", os.O_RDONLY)
+        os.dup2(null, 0)
+        os.dup2(fds[0], 1)
+        os.dup2(fds[0], 2)
+        os.closerange(3, 256)
+        for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+        os.umask(0o022)
+        os.chdir(settings["task_root"])
+        if settings["argv"]:
+            os.execve(settings["argv"][0], settings["argv"], settings["variables"])
+        os.environ.clear()
+        os.environ.update(settings["variables"])
+        from bootstraps import python_loop
+
+        python_loop.main(settings)
+        sys.stdout.flush()
+        os._exit(0)
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+        os._exit(code & 0xFF)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        os._exit(1)
+
+
+def enter_limits(settings):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    files = 1024 if hard == resource.RLIM_INFINITY else min(1024, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def become_function_user(settings):
+    uid, gid = settings["uid"], settings["gid"]
+    if settings["as_root"]:
+        linux.drop_bounding_set()
+        os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+    else:
+        # The zygote's user namespace maps root alone; one more level shows the user that AWS shows.
+        linux.unshare(linux.NEWUSER)
+        linux.map_single_user(uid, gid, 0, 0)
+        linux.drop_bounding_set()
+    linux.drop_capabilities()
+    linux.prctl(linux.PR_SET_DUMPABLE, 1)  # changing user took /proc/self away from us
+
+
+def drop_own_privileges(settings):
+    if settings["as_root"]:
+        # The same user as the function, so that we may stop its processes; not dumpable, so that it can't trace us.
+        os.setgroups([])
+        os.setresgid(settings["gid"], settings["gid"], settings["gid"])
+        os.setresuid(settings["uid"], settings["uid"], settings["uid"])
+        linux.drop_capabilities()
+    linux.prctl(linux.PR_SET_DUMPABLE, 0)
+
+
+def watch(channel, child, alone):
+    """Obey S and C, reap what ends, and report the runtime's own end.
+
+    alone  whether we are process 1 of a pid namespace: only then does kill(-1) reach just the environment.
+    """
+    ended_read, ended_write = os.pipe()
+    os.set_blocking(ended_write, False)
+    signal.set_wakeup_fd(ended_write)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    if not alone and sys.platform == "linux":
+        linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    while True:
+        # Before waiting: the child may have ended before the handler was there.
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            if pid == child:
+                signal_all(child, alone, signal.SIGKILL)
+                tell(channel, {"exit": os.waitstatus_to_exitcode(status)})
+                os._exit(0)
+        readable, _, _ = select.select([channel, ended_read], [], [])
+        if ended_read in readable:
+            os.read(ended_read, 4096)
+        if channel in readable:
+            orders = channel.recv(64)
+            if not orders:
+                signal_all(child, alone, signal.SIGKILL)
+                os._exit(0)
+            signal_all(child, alone, signal.SIGSTOP if orders[-1:] == b"S" else signal.SIGCONT)
+
+
+def signal_all(child, alone, number):
+    try:
+        if alone and os.getpid() == 1:
+            os.kill(-1, number)
+        else:
+            os.killpg(child, number)
+    except (ProcessLookupError, PermissionError):
+        pass

@@ -1,0 +1,55 @@
+"""The languages: which interpreter runs a runtime's name, and how its zygote and environments are started."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from pileus.runtime.spec import FunctionSpec
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A language version found on this machine."""
+
+    language: str
+    version: str
+    executable: Path
+    prefix: Path
+
+    @property
+    def inside(self) -> str:
+        """Its path in the sandbox, where its prefix is /var/lang."""
+        return "/var/lang/" + str(self.executable.relative_to(self.prefix))
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where an environment finds its things: the same inside every sandbox, elsewhere without one."""
+
+    task: str = "/var/task"
+    opt: str = "/opt"
+    runtime: str = "/var/runtime"
+    tmp: str = "/tmp"
+    ca_bundle: str = "/etc/ssl/certs/ca-certificates.crt"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How one environment is started: what its init process is told beyond the sandbox itself."""
+
+    argv: list[str] | None
+    """None: the zygote's child runs the language's loop itself."""
+    settings: dict = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    mounts: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Language(Protocol):
+    """One per family of runtimes (python, nodejs, provided)."""
+
+    async def interpreter(self, runtime: str) -> Interpreter:
+        """The one that runs this runtime's name. Raises RuntimeMissing."""
+
+    def zygote_settings(self, interpreter: Interpreter, ca_bundle: str) -> dict: ...
+
+    async def launch(self, spec: FunctionSpec, interpreter: Interpreter, paths: Paths) -> Launch: ...
