@@ -109,6 +109,9 @@ class Told:
             return out | {name: value for name, value in self.fields.items() if value is not None}
         return value_writer(self.api.shapes(self.api.protocols[0]), Ref(shape=self.shape_name))(out | self.fields)
 
+    def xml_message(self) -> str:
+        return f"<Message>{xml.escape(self.message)}</Message>" if self.message else ""
+
     def xml_members(self) -> str:
         """The members beside code and message, as elements."""
         pieces: list[str] = []

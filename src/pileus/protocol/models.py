@@ -34,7 +34,7 @@ CODECS = {
 INFLATED_LIMIT_BYTES = 64 << 20
 """A compressed request may grow to this much; AWS states no figure, CloudWatch's own limit is far below."""
 
-Wording = Callable[["Operation", list[Violation]], AwsError]
+Wording = Callable[[list[Violation]], AwsError | None]
 
 
 def codec(protocol: str):
@@ -203,10 +203,15 @@ class Operation:
             raise SerializationException("The request is nested too deeply.") from None
 
     def validate(self, params: dict, wording: Wording | None = None, protocol: str | None = None) -> None:
-        """Raise AWS's error if params break a constraint; `wording` is a service's own way to say it."""
+        """Raise AWS's error if params break a constraint.
+
+        wording  a service's own way to say it; None from it means that the service accepts what the model does not
+        """
         found = self.violations(params)
         if found:
-            raise wording(self, found) if wording else default_wording(protocol or self.api.protocols[0], found)
+            error = wording(found) if wording else default_wording(protocol or self.api.protocols[0], found)
+            if error is not None:
+                raise error
 
     def serialize(self, result: dict | None, request_id: str, protocol: str | None = None) -> HttpResponse:
         protocol = protocol or self.api.protocols[0]

@@ -187,7 +187,7 @@ def writer(op: Operation, protocol: str) -> Callable[[dict, str], HttpResponse]:
     wrapper = None if is_ec2 or op.output is None else op.output.resultWrapper or f"{name}Result"
     content = None
     if op.output is not None:
-        content = xml.Writer(op.shapes(protocol), "item" if is_ec2 else "member").content(op.output)
+        content = xml.Writer(op.shapes(protocol)).content(op.output)
     content_type = ("Content-Type", "text/xml;charset=UTF-8") if is_ec2 else _TEXT
 
     def respond(result: dict, request_id: str) -> HttpResponse:
@@ -213,7 +213,7 @@ def error_writer(api: Api, protocol: str) -> Callable:
     space = xml.namespace_attribute(api.namespace)
 
     def respond(told, request_id: str) -> HttpResponse:
-        code = f"<Code>{xml.escape(told.code)}</Code><Message>{xml.escape(told.message)}</Message>{told.xml_members()}"
+        code = f"<Code>{xml.escape(told.code)}</Code>{told.xml_message()}{told.xml_members()}"
         if protocol == "ec2":
             text = f"<Response><Errors><Error>{code}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
         else:

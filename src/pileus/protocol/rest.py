@@ -135,7 +135,7 @@ def _headers_reader(members: dict[str, Ref], shapes: dict[str, Shape]) -> Callab
 def _query_reader(
     op: Operation, members: dict[str, Ref], shapes: dict[str, Shape]
 ) -> Callable[[str, dict], None] | None:
-    """A map bound to the query string takes the parameters that no member and no literal of the path names."""
+    """A map bound to the query string takes all parameters but the literals of the path, as Smithy's servers do."""
     single: dict[str, tuple[str, bool, Turn]] = {}
     rest: tuple[str, bool] | None = None
     for name, ref in members.items():
@@ -160,7 +160,7 @@ def _query_reader(
                     out.setdefault(name, []).append(turn(text))
                 else:
                     out[name] = turn(text)
-            elif rest is not None and key not in literals:
+            if rest is not None and key not in literals:
                 values = out.setdefault(rest[0], {})
                 if rest[1]:
                     values.setdefault(key, []).append(text)

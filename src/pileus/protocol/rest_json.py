@@ -29,7 +29,7 @@ def reader(op: Operation, protocol: str) -> Callable[[HttpRequest, bytes, dict |
         return lambda request, body, labels: {}
     if shape.payload is not None:
         read_payload = _payload_reader(op, shape, shapes)
-    elif any(True for _ in body_members(shape)):
+    elif any(True for _ in body_members(shape, incoming=True)):
         read_body = json.body_reader(shapes, op.input)
     else:
         read_body = None

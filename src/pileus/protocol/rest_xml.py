@@ -28,7 +28,7 @@ def reader(op: Operation, protocol: str) -> Callable[[HttpRequest, bytes, dict |
     read_bindings = bindings_reader(op, shapes)
     if shape.payload is not None:
         read_body = _payload_reader(shape, shapes)
-    elif any(True for _ in body_members(shape)):
+    elif any(True for _ in body_members(shape, incoming=True)):
         read_body = _members_reader(op, shapes)
     else:
         read_body = None
@@ -106,7 +106,7 @@ def _root(op: Operation, ref: Ref) -> str:
 
 
 def _members_writer(op: Operation, shape: Shape, shapes: dict[str, Shape]) -> Callable[[dict, HttpResponse], None]:
-    if not any(True for _ in body_members(shape)):
+    if not any(True for _ in body_members(shape, incoming=False)):
         return lambda result, response: None
     root = _root(op, op.output)
     write = xml.Writer(shapes).element(root, op.output, op.api.namespace)
@@ -132,7 +132,9 @@ def _payload_writer(op: Operation, shape: Shape, shapes: dict[str, Shape]) -> Ca
         return eventstream.payload_writer(name, shapes, ref, _event_value_writer, "text/xml", bytes)
     plain_type = {"blob": "application/octet-stream", "string": "text/plain"}.get(target.type)
     if plain_type is None:
-        root = op.api.overlay.roots.get(op.name) or target.locationName or ref.locationName or ref.shape
+        # botocore gives payloads their member's name where the service's own model gives none.
+        own_name = ref.locationName if ref.locationName != name else None
+        root = op.api.overlay.roots.get(op.name) or own_name or target.locationName or ref.shape
         write = xml.Writer(shapes).element(root, ref, op.api.namespace)
 
     def write_body(result: dict, response: HttpResponse) -> None:
@@ -174,8 +176,7 @@ def error_writer(api: Api, protocol: str) -> Callable:
         if told.shape is not None:
             headers_writer(told.shape, api.shapes(protocol))(told.fields, headers)
         details = told.xml_members()
-        message = f"<Message>{xml.escape(told.message)}</Message>" if told.message else ""
-        start = f"<Code>{xml.escape(told.code)}</Code>{message}{details}"
+        start = f"<Code>{xml.escape(told.code)}</Code>{told.xml_message()}{details}"
         if api.overlay.bare_errors:
             id_part = f"<RequestId>{request_id}</RequestId><HostId>{request_id}</HostId>"
             text = f"{_PROLOG}<Error>{start}{id_part}</Error>"

@@ -92,6 +92,11 @@ def read(model_name: str) -> ServiceModel:
     return _decoder.decode(raw)
 
 
-def body_members(shape: Shape) -> Iterator[tuple[str, Ref]]:
+def in_body(ref: Ref, *, incoming: bool) -> bool:
+    """Whether a member travels in the body. An answer has no path and no query string to put it in."""
+    return ref.location is None or (not incoming and ref.location in ("uri", "querystring"))
+
+
+def body_members(shape: Shape, *, incoming: bool) -> Iterator[tuple[str, Ref]]:
     """The members that travel in the body, as against headers, path, query string or status."""
-    return ((name, ref) for name, ref in shape.members.items() if ref.location is None)
+    return ((name, ref) for name, ref in shape.members.items() if in_body(ref, incoming=incoming))

@@ -7,7 +7,7 @@ None. Otherwise it returns a closure that copies only the way to what must chang
 from collections.abc import Callable
 
 from .refusals import mismatch
-from .shapes import Ref, Shape
+from .shapes import Ref, Shape, in_body
 
 Change = Callable[[object], object]
 
@@ -85,7 +85,7 @@ class Mapper:
 
         self._built[name] = change  # before the members: a shape may contain itself
         for member, ref in shape.members.items():
-            if ref.location is None:
+            if in_body(ref, incoming=self.incoming):
                 wire = ref.locationName or member
                 slots[wire if self.incoming else member] = (member if self.incoming else wire, self.build(ref))
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from . import scalars
 from .refusals import MalformedXML
-from .shapes import Ref, Shape
+from .shapes import Ref, Shape, in_body
 
 _UNSAFE = re.compile(r'[&<>"\r\x00-\x08\x0b\x0c\x0e-\x1f\x85\u2028]')
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
@@ -62,9 +62,8 @@ def is_flat(ref: Ref, shapes: dict[str, Shape]) -> bool:
 class Writer:
     """Builds writers: functions of a value and of `put`, which takes the next piece of text."""
 
-    def __init__(self, shapes: dict[str, Shape], list_element: str = "member") -> None:
+    def __init__(self, shapes: dict[str, Shape]) -> None:
         self.shapes = shapes
-        self.list_element = list_element
         self._contents: dict[str, Write] = {}
 
     def element(self, name: str, ref: Ref, namespace: dict | str | None = None) -> Write:
@@ -102,7 +101,7 @@ class Writer:
 
         self._contents[ref.shape] = write
         for name, inner in self.shapes[ref.shape].members.items():
-            if inner.location is None and not inner.xmlAttribute:
+            if in_body(inner, incoming=False) and not inner.xmlAttribute:
                 members.append((name, self._member(name, inner)))
         return write
 
@@ -123,7 +122,7 @@ class Writer:
         return self.element(wire, ref)
 
     def _list_items(self, ref: Ref, shape: Shape) -> Write:
-        item = self.element(shape.member.locationName or self.list_element, shape.member)
+        item = self.element(shape.member.locationName or "member", shape.member)
 
         def write(values: list, put: Put) -> None:
             for value in values:
