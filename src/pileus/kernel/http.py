@@ -3,6 +3,7 @@
 Only `gateway/` speaks to the server library; everything else knows these.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
@@ -26,6 +27,11 @@ class Body:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._data:
             yield self._data
+
+    @property
+    def disconnected(self) -> asyncio.Event:
+        """Set when the client went away: who waits long looks at it before taking anything. Never set in memory."""
+        return asyncio.Event()
 
 
 class BodyTooLarge(Exception):
