@@ -193,9 +193,8 @@ class ResourceType:
 
     def requires_recreation(self, property_name: str) -> str:
         """Never, Conditionally or Always, as change sets print it."""
-        if self.has_any_property:
-            return "Never"
-        return self.properties[property_name].requires_recreation
+        declared = self.properties.get(property_name)
+        return "Never" if declared is None else declared.requires_recreation
 
     def replaces(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         """Whether going from `old` to `new` needs a new resource. Override where a property is "conditional"."""
