@@ -103,7 +103,7 @@ def evaluate(policies: Policies, access: Access) -> Decision:
     principal = access.principal
     is_own = principal.account == access.resource_account and principal.account != ""
     is_root = principal.kind == "root"
-    if is_root and is_own and policies.resource is None and not policies.scp and policies.resource_kind == RESOURCE:
+    if is_root and is_own and _are_none(policies):
         return _ROOT_ALLOWED
 
     action = access.action.lower()
@@ -138,6 +138,17 @@ def evaluate(policies: Policies, access: Access) -> Decision:
     if has_session_policies and _allowing(policies.session, action, access.resource, keys) is None:
         return Decision(False, "implicit deny", SESSION, None, access)
     return Decision(True, "allowed", decided_by, statement, access)
+
+
+def _are_none(policies: Policies) -> bool:
+    return not (
+        policies.resource is not None
+        or policies.scp
+        or policies.identity
+        or policies.session
+        or policies.boundary is not None
+        or policies.resource_kind != RESOURCE
+    )
 
 
 def _allowing(group: Iterable[Policy], action: str, resource: str, keys: Keys) -> Statement | None:
