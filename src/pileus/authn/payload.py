@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator
 
 from pileus.authn.chunked import ChunkedBody
+from pileus.authn.refusals import refusal
 from pileus.authn.sigv4 import (
     STREAMING_MARKERS,
     UNSIGNED_PAYLOAD,
@@ -17,13 +18,14 @@ from pileus.kernel.http import Body, HttpRequest
 
 
 class HashedBody(Body):
-    """Raises XAmzContentSHA256Mismatch after the last piece if the body is not what was signed.
+    """Raises XAmzContentSHA256Mismatch (not S3: SignatureDoesNotMatch) after the last piece if the body is not what
+    was signed.
 
     So whoever streams it must not keep what it got before the stream has ended well.
     """
 
-    def __init__(self, source: Body, declared: str) -> None:
-        self._source, self._declared = source, declared
+    def __init__(self, source: Body, declared: str, signed: Signed) -> None:
+        self._source, self._declared, self._signed = source, declared, signed
 
     async def read(self, limit_bytes: int) -> bytes:
         data = await self._source.read(limit_bytes)
@@ -39,7 +41,9 @@ class HashedBody(Body):
 
     def _check(self, computed: str) -> None:
         if computed != self._declared:
-            raise content_mismatch(self._declared, computed)
+            if self._signed.is_s3:
+                raise content_mismatch(self._declared, computed)
+            raise refusal(self._signed.dialect, "mismatch")
 
 
 def verified_body(request: HttpRequest, signed: Signed | None, secret_key: str) -> Body:
@@ -57,7 +61,7 @@ def verified_body(request: HttpRequest, signed: Signed | None, secret_key: str) 
     if declared is None or declared == UNSIGNED_PAYLOAD:
         return request.body
     if declared not in STREAMING_MARKERS:
-        return HashedBody(request.body, declared)
+        return HashedBody(request.body, declared, signed)
     if "ECDSA" in declared:
         raise NotImplementedByUs(f"x-amz-content-sha256: {declared}")
     key = None

@@ -269,3 +269,16 @@ async def test_a_body_is_hashed_as_it_streams():
     with pytest.raises(AwsError) as caught:
         [piece async for piece in bad]
     assert caught.value.code == "XAmzContentSHA256Mismatch"
+
+
+@pytest.mark.parametrize(("secret", "is_fine"), [(SECRET, False), ("", True)])
+async def test_chunks_of_a_key_without_a_secret_are_not_checked(secret, is_fine):
+    upload = Upload([b"abc"], is_signed=True, has_trailer=False)
+    wire = b"".join(upload.lines).replace(b"abc", b"xyz")
+    headers = {"host": "h", "x-amz-content-sha256": MARKER, "x-amz-decoded-content-length": "3"}
+    request = HttpRequest("PUT", "/k", headers=headers, body=Pieces(wire))
+    body = verified_body(request, upload.body()._signed, secret)
+    if is_fine:
+        assert await body.read(10) == b"xyz"
+    else:
+        assert await code_of(body) == "SignatureDoesNotMatch"
