@@ -7,7 +7,6 @@ Source: Smithy 2.0 specification, "Amazon Event Stream specification".
 from __future__ import annotations
 
 import struct
-import uuid
 import zlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -57,8 +56,6 @@ def _encode_header(name: str, value: object) -> bytes:
         )
     if isinstance(value, datetime):
         return start + b"\x08" + struct.pack(">q", round(scalars.epoch_seconds(value) * 1000))
-    if isinstance(value, uuid.UUID):
-        return start + b"\x09" + value.bytes
     data = value.encode() if isinstance(value, str) else value
     return start + (b"\x07" if isinstance(value, str) else b"\x06") + struct.pack(">H", len(data)) + data
 
@@ -121,7 +118,8 @@ def _decode_value(data: bytes, kind: int, at: int) -> tuple[object, int]:
     if kind == 8:
         return scalars.moment(struct.unpack_from(">q", data, at)[0] / 1000), at + 8
     if kind == 9:
-        return uuid.UUID(bytes=data[at : at + 16]), at + 16
+        text = data[at : at + 16].hex()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}", at + 16
     raise ValueError(f"header type {kind} is unknown")
 
 

@@ -65,6 +65,9 @@ def _translated(pattern: str) -> str:
                 {"z": r"\Z", "h": r"[ \t]" if not in_class else r" \t"}.get(pattern[at + 1], pattern[at : at + 2])
             )
             at += 2
+            if in_class and pattern[at - 1] in "wdsWDS" and pattern.startswith("-", at):
+                out.append(r"\-")  # no range begins with a class
+                at += 1
             continue
         if in_class and pattern.startswith("&&", at):
             raise re.error("class intersection")
@@ -80,9 +83,9 @@ def _translated(pattern: str) -> str:
 
 
 def _without_surrogates(pattern: str) -> str:
-    """Java spells characters beyond the first plane as ranges of surrogates; here they are characters."""
-    high, low = r"\\[uU][dD]800-\\[uU][dD][bB][fF][fF]", r"\\[uU][dD][cC]00-\\[uU][dD][fF][fF][fF]"
-    return re.sub(rf"{high}\\?{low}", lambda _: r"\U00010000-\U0010FFFF", pattern)
+    """Java spells the characters beyond the first plane as pairs of surrogates; here they are characters."""
+    pairs = r"\\u[dD]800\\u[dD][cC]00-\\u[dD][bB][fF][fF]\\u[dD][fF][fF][fF]"
+    return re.sub(pairs, lambda _: r"\U00010000-\U0010FFFF", pattern)
 
 
 def _property(name: str, *, negated: bool, in_class: bool) -> str:

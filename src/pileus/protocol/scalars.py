@@ -41,6 +41,8 @@ def read_timestamp(text: str) -> datetime:
 
 def _as_moment(value: datetime | float) -> datetime:
     if isinstance(value, datetime):
+        if value.tzinfo is UTC:
+            return value
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     return moment(value)
 
@@ -57,13 +59,9 @@ def epoch_seconds(value: datetime | float) -> int | float:
 def iso8601(value: datetime | float) -> str:
     """2026-11-23T19:05:54Z, with milliseconds where there are any."""
     when = _as_moment(value)
-    text = when.strftime("%Y-%m-%dT%H:%M:%S")
-    if len(text) < 19:  # strftime does not pad years below 1000
-        text = text.rjust(19, "0")
-    if when.microsecond:
-        digits = f"{when.microsecond:06d}"
-        text += "." + (digits[:3] if digits.endswith("000") else digits)
-    return text + "Z"
+    micros = when.microsecond
+    precision = "seconds" if not micros else "microseconds" if micros % 1000 else "milliseconds"
+    return when.isoformat(timespec=precision)[:-6] + "Z"  # for "+00:00"
 
 
 def http_date(value: datetime | float) -> str:

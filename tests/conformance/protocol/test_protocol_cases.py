@@ -50,7 +50,7 @@ def operation_of(suite: dict, case: dict) -> Operation:
     return Api("cases", model).operation(given["name"])
 
 
-@pytest.mark.parametrize(("suite", "case"), cases("input"))
+@pytest.mark.parametrize(("suite", "case"), list(cases("input")))
 def test_reading_a_request_gives_its_params(suite: dict, case: dict):
     op = operation_of(suite, case)
     sent = case["serialized"]
@@ -123,7 +123,7 @@ def normal(value):
     return value
 
 
-@pytest.mark.parametrize(("suite", "case"), cases("output"))
+@pytest.mark.parametrize(("suite", "case"), list(cases("output")))
 def test_writing_a_result_gives_its_response(suite: dict, case: dict):
     op = operation_of(suite, case)
     protocol = op.api.protocols[0]
