@@ -34,11 +34,11 @@ def expand(request: dict[str, Any]) -> dict[str, Any]:
     # The library asks boto3's own session for the region here and there.
     os.environ["AWS_DEFAULT_REGION"] = request["region"]
     body, parameters, policies = request["body"], request["parameters"], request["managed_policies"]
-    # Deployment ids are hashes over the printed form that Python 2.7 gave: without this an API's deployment would be
-    # named otherwise than on AWS.
-    to_py27_compatible_template(body, parameters)
     translator = Translator(policies, Parser(), boto_session=_Session(request["region"]))
     try:
+        # Deployment ids are hashes over the printed form that Python 2.7 gave: without this an API's deployment would
+        # be named otherwise than on AWS.
+        to_py27_compatible_template(body, parameters)
         expanded = translator.translate(body, parameters, get_managed_policy_map=lambda: policies)
     except InvalidDocumentException as error:
         return {"message": error.message, "causes": [cause.message for cause in error.causes]}

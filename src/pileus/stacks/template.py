@@ -48,7 +48,6 @@ RESOURCE_MEMBERS = [
     "UpdatePolicy",
     "UpdateReplacePolicy",
 ]
-SAM_RESOURCE_MEMBERS = ("Connectors", "IgnoreGlobals")
 DELETION_POLICIES = ("Delete", "Retain", "Snapshot", "RetainExceptOnCreate")
 UPDATE_REPLACE_POLICIES = ("Delete", "Retain", "Snapshot")
 
@@ -120,14 +119,15 @@ def check_size(text: str, *, from_s3: bool) -> None:
 def check_shape(template: Template) -> None:
     """Sections known, each a map, names alphanumeric, no nulls, within the limits."""
     body = template.body
-    if unknown := [section for section in body if section not in SECTIONS]:
+    sections = [*SECTIONS, "Globals"] if SAM in template.transforms else SECTIONS
+    if unknown := [section for section in body if section not in sections]:
         raise format_error(f"Invalid template property or properties [{', '.join(unknown)}]")
     version = body.get("AWSTemplateFormatVersion")
     if version is not None and version != "2010-09-09":
         raise format_error(f"Template format version {version} is not supported.")
     description = body.get("Description")
     if description is not None and not isinstance(description, str):
-        raise format_error("Template format error: Description must be a string.")
+        raise format_error("Description must be a string.")
     if description and len(description.encode()) > DESCRIPTION_BYTES:
         raise format_error("Description length is greater than maximum allowed, 1024.")
     for section in ("Parameters", "Mappings", "Conditions", "Rules", "Resources", "Outputs", "Metadata"):
