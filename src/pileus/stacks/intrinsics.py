@@ -361,7 +361,9 @@ def _get_azs(argument: Any, scope: Scope) -> Any:
 def _import_value(argument: Any, scope: Scope) -> Any:
     name = evaluate(argument, scope)
     if isinstance(name, Unknown):
-        raise template_error("the attribute in Fn::ImportValue must not depend on any resources, imported values, …")
+        raise template_error(
+            "the attribute in Fn::ImportValue must not depend on any resources, imported values, or Fn::GetAZs"
+        )
     if not isinstance(name, str):
         raise template_error("the attribute in Fn::ImportValue must be a string or a function that returns a string")
     if name not in scope.exports:

@@ -101,7 +101,7 @@ async def _apply(transform: Any, fragment: dict, scope: Scope, means: Means) -> 
 
 
 async def _include(given: Mapping[str, Any], fragment: dict, scope: Scope, means: Means) -> dict:
-    """Members of the file at Location join their place; what is written there already wins no argument: it is refused."""
+    """Members of the file at Location join their place, section by section; the file's win."""
     location = evaluate(given.get("Location"), scope)
     if not isinstance(location, str) or not location.startswith("s3://"):
         raise TransformFailed(INCLUDE, "The location parameter is not a valid S3 uri.")
