@@ -76,7 +76,7 @@ class Cgroups:
             self.version = 2 if self.parents else 0
             return
 
-    def make(self, name: str, *, memory_mib: int, extra_mib: int) -> "Group | None":
+    def make(self, name: str) -> "Group | None":
         """A group for one environment; None where there are no cgroups."""
         if not self.parents:
             return None
@@ -84,13 +84,6 @@ class Cgroups:
         group = Group(self.version, folders)
         for folder in set(folders.values()):
             folder.mkdir(exist_ok=True)
-        limit = (memory_mib + extra_mib) << 20
-        if self.version == 1:
-            group.write("memory", "memory.limit_in_bytes", limit)
-            group.write("memory", "memory.memsw.limit_in_bytes", limit)
-        else:
-            group.write("memory", "memory.max", limit)
-            group.write("memory", "memory.swap.max", 0)
         group.write("pids", "pids.max", PROCESSES)
         return group
 
@@ -124,6 +117,15 @@ class Group:
     def entrances(self) -> list[int]:
         """Open files; a process that writes "0" to one is in the group from then on. The caller closes them."""
         return [os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for folder in set(self.folders.values())]
+
+    def limit_memory(self, limit_mib: int) -> None:
+        limit_bytes = limit_mib << 20
+        if self.version == 1:
+            self.write("memory", "memory.limit_in_bytes", limit_bytes)
+            self.write("memory", "memory.memsw.limit_in_bytes", limit_bytes)
+        else:
+            self.write("memory", "memory.max", limit_bytes)
+            self.write("memory", "memory.swap.max", 0)
 
     def limit_cpu(self, memory_mib: int) -> None:
         """Give the share of a core that the memory buys. Called after initialization, which has all of it, as on AWS."""

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import pathlib
-import socket
 
 from pileus.kernel.clock import Clock
 from pileus.kernel.ids import Ids
@@ -13,6 +12,7 @@ from pileus.runtime import sandbox
 from pileus.runtime.api import Event
 from pileus.runtime.cgroups import Cgroups, Group
 from pileus.runtime.environment import INIT_LIMIT_S, Environment, OnLog
+from pileus.runtime.names import Names
 from pileus.runtime.packages import Packages
 from pileus.runtime.pool import Pool
 from pileus.runtime.process import EnvironmentProcess
@@ -52,6 +52,7 @@ class Engine:
         self.on_log = on_log
         self.packages = Packages(self.folder / "packages")
         self.pool = Pool(clock, limit=environments_limit, idle_s=idle_s, on_close=self._closed)
+        self.names = Names(self.folder / "authority", tasks)
         self.languages: dict[str, Language] = {"python": Python()}
         self._zygotes: dict[str, asyncio.Task[Zygote]] = {}
         self._cgroups: Cgroups | None = None
@@ -100,10 +101,13 @@ class Engine:
 
     async def stop(self) -> None:
         self.pool.close()
+        self.names.close()
         for start in self._zygotes.values():
             if not start.done():
                 start.cancel()
             elif not start.cancelled() and start.exception() is None:
+                if spare := start.result().give_up_spare():
+                    self._ended_groups.append(spare)
                 await asyncio.to_thread(start.result().close)
         self._zygotes.clear()
         if self._sweeper is not None:
@@ -171,7 +175,8 @@ class Engine:
         layers = await self.packages.merged(spec.layers)
         identity = self.ids.hex(32)
         paths = Paths() if isolated else self._paths_without_sandbox(spec, layers, identity)
-        launch = await language.launch(spec, interpreter, paths)
+        names = await self.names.addresses(spec.endpoint_url)
+        launch = await language.launch(spec, interpreter, paths, names)
         stream = log_stream or self._stream_name(spec, identity)
         environment = Environment(spec, identity, stream, self.clock, self.on_log)
         try:
@@ -188,15 +193,11 @@ class Engine:
                 "task_root": paths.task,
                 "ephemeral_storage_mib": spec.ephemeral_storage_mib,
                 "argv": launch.argv,
-                "names": None,
                 "variables": variables(
                     spec, launch, paths, credentials, api=environment.api.address, log_stream=stream
                 ),
                 **launch.settings,
             }
-            environment.group = self._groups().make(
-                identity, memory_mib=spec.memory_mib, extra_mib=spec.ephemeral_storage_mib
-            )
             self._fork(zygote, environment, configuration, isolated)
         except BaseException:
             environment.close()
@@ -206,17 +207,18 @@ class Engine:
         return environment
 
     def _fork(self, zygote: Zygote, environment: Environment, configuration: dict, isolated: bool) -> None:
-        channel: socket.socket = zygote.fork()
-        environment.process = EnvironmentProcess(channel, environment.process_exited)
-        entrances = environment.group.entrances() if environment.group is not None else []
+        fork = zygote.fork()
+        environment.group = fork.group
+        if fork.group is not None:
+            # The kernel counts what lies in /tmp as memory (cgroups.py).
+            fork.group.limit_memory(environment.spec.memory_mib + environment.spec.ephemeral_storage_mib)
+        environment.process = EnvironmentProcess(fork.channel, environment.process_exited)
         try:
-            environment.process.start(configuration, [environment.logs.write_fd, *entrances], isolated=isolated)
+            environment.process.start(configuration, [environment.logs.write_fd], isolated=isolated)
         except OSError as error:
             raise SandboxFailed(f"The environment ended before it began: {error}") from error
         finally:
             environment.logs.close_write_end()
-            for fd in entrances:
-                _close(fd)
         # Not at once: the fork would compete with the environment that somebody waits for.
         asyncio.get_running_loop().call_later(0.1, _prepare, zygote)
 
@@ -234,7 +236,8 @@ class Engine:
     async def _start_zygote(self, key: str, language: Language, interpreter: Interpreter) -> Zygote:
         # Found out in a thread, since it starts a process; later calls only read what was found.
         await asyncio.to_thread(sandbox.refusal)
-        zygote = Zygote(key, language.zygote_settings(interpreter, ""), self.tasks)
+        bundle = await self.names.ca_bundle()
+        zygote = Zygote(key, language.zygote_settings(interpreter, bundle), self.tasks, self._new_group)
         await zygote.start()
         return zygote
 
@@ -252,7 +255,11 @@ class Engine:
         tmp = self.folder / "tmp" / identity
         tmp.mkdir(parents=True, mode=0o700)
         runtime = str(sandbox.BOOTSTRAPS.parent)
-        return Paths(task=str(spec.code), opt=str(layers or "/opt"), runtime=runtime, tmp=str(tmp), ca_bundle="")
+        bundle = str(self.names.authority.bundle)
+        return Paths(task=str(spec.code), opt=str(layers or "/opt"), runtime=runtime, tmp=str(tmp), ca_bundle=bundle)
+
+    def _new_group(self) -> Group | None:
+        return self._groups().make(self.ids.hex(16))
 
     def _groups(self) -> Cgroups:
         if self._cgroups is None:
@@ -314,9 +321,3 @@ def _day(now_ms: int) -> str:
 def _prepare(zygote: Zygote) -> None:
     with contextlib.suppress(SandboxFailed):  # the next start says so to somebody who can do something about it
         zygote.prepare()
-
-
-def _close(fd: int) -> None:
-    import os
-
-    os.close(fd)

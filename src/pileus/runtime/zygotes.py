@@ -8,8 +8,11 @@ import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from pileus.kernel.tasks import Tasks
+from pileus.runtime.cgroups import Group
 from pileus.runtime.sandbox import BOOTSTRAPS
 from pileus.runtime.spec import SandboxFailed
 
@@ -19,17 +22,26 @@ START_LIMIT_S = 30.0
 """Imports on a slow disk may take seconds; beyond this something is wrong."""
 
 
+@dataclass(frozen=True)
+class Fork:
+    """The first process of an environment: the socket to it, and the control group it is in."""
+
+    channel: socket.socket
+    group: Group | None
+
+
 class Zygote:
     """One process that forks environments of one language version. Started once, on first need."""
 
-    def __init__(self, name: str, settings: dict, tasks: Tasks) -> None:
+    def __init__(self, name: str, settings: dict, tasks: Tasks, make_group: Callable[[], Group | None]) -> None:
         self.name = name
+        self.make_group = make_group
         self.settings = settings
         self.tasks = tasks
         self.alive = False
         self._control: socket.socket | None = None
         self._process: subprocess.Popen | None = None
-        self._spare: socket.socket | None = None
+        self._spare: Fork | None = None
 
     async def start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -49,17 +61,17 @@ class Zygote:
             raise SandboxFailed(f"The {self.name} runtime did not start; the log says why.")
         self.alive = True
 
-    def fork(self) -> socket.socket:
-        """A new environment's socket. Its process says "hello" on it and waits to be told what to run."""
-        channel, self._spare = self._spare or self._request(), None
-        return channel
+    def fork(self) -> Fork:
+        """A new environment's first process. It says "hello" and waits to be told what to run."""
+        fork, self._spare = self._spare or self._request(), None
+        return fork
 
     def prepare(self) -> None:
         """Have one environment's first process forked ahead: the next cold start does not wait for it."""
         if self._spare is None and self.alive:
             self._spare = self._request()
 
-    def _request(self) -> socket.socket:
+    def _request(self) -> Fork:
         assert self._control is not None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         if sys.platform == "linux":
@@ -72,7 +84,12 @@ class Zygote:
             raise SandboxFailed(f"The {self.name} zygote has ended: {error}") from error
         finally:
             theirs.close()
-        return ours
+        group = self.make_group()
+        entrances = group.entrances() if group is not None else []
+        send_configuration(ours, {}, entrances)
+        for fd in entrances:
+            os.close(fd)
+        return Fork(ours, group)
 
     async def _pass_on_errors(self, process: subprocess.Popen) -> None:
         """What a zygote prints is a fault of ours, and belongs in Pileus's log."""
@@ -86,13 +103,20 @@ class Zygote:
             transport.close()
         self.alive = False
 
+    def give_up_spare(self) -> Group | None:
+        """End the process forked ahead; its control group can go when it has ended."""
+        spare, self._spare = self._spare, None
+        if spare is None:
+            return None
+        spare.channel.close()
+        return spare.group
+
     def close(self) -> None:
         """Every environment forked from it ends with it where it has a pid namespace of its own."""
         self.alive = False
-        for channel in (self._spare, self._control):
-            if channel is not None:
-                channel.close()
-        self._spare = self._control = None
+        if self._control is not None:
+            self._control.close()
+            self._control = None
         if self._process is not None:
             self._process.kill()
             self._process.wait()

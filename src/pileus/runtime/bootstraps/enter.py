@@ -15,9 +15,9 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from bootstraps import linux
 
 CONTROL_FD = 3
-ROOT = "/tmp"  # any directory will do as the place to build on: the mount is ours alone and the root becomes /
+HOST = "/.host"
 DEVICES = ("null", "zero", "full", "random", "urandom")
-EMPTY = ("proc", "tmp", ".host", "var/task/lib", "opt/lib", "opt/bin", "var/tmp", "usr/local", "root", "home")
+EMPTY = ("proc", "tmp", "var/task/lib", "opt/lib", "opt/bin", "var/tmp", "usr", "root", "home")
 
 
 def main():
@@ -43,34 +43,37 @@ def main():
 
 
 def build_root(settings):
+    """Swap roots first, on an empty tmpfs, then fill it from /.host: so no mount of ours can hide what it is made of."""
     os.umask(0o022)
+    binds = [(os.path.realpath(source), target) for source, target in settings["binds"]]
     linux.mount(None, "/", flags=linux.REC | linux.PRIVATE)
-    linux.mount("tmpfs", ROOT, "tmpfs", linux.NOSUID, "mode=755,size=16m")
+    linux.mount("tmpfs", "/tmp", "tmpfs", linux.NOSUID, "mode=755,size=16m")
+    os.mkdir("/tmp/.host")
+    linux.pivot_root("/tmp", "/tmp/.host")
+    os.chdir("/")
     for name in EMPTY:
-        os.makedirs(os.path.join(ROOT, name), exist_ok=True)
+        os.makedirs("/" + name, exist_ok=True)
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-        if os.path.islink("/" + name):
-            os.symlink(os.readlink("/" + name), os.path.join(ROOT, name))
-        elif os.path.isdir("/" + name):
-            linux.bind("/" + name, os.path.join(ROOT, name))
-    linux.bind("/usr", os.path.join(ROOT, "usr"))
+        if os.path.islink(HOST + "/" + name):
+            os.symlink(os.readlink(HOST + "/" + name), "/" + name)
+        elif os.path.isdir(HOST + "/" + name):
+            linux.bind(HOST + "/" + name, "/" + name)
+    linux.bind(HOST + "/usr", "/usr")
     if os.path.isdir("/usr/local"):
         # What the host's owner installed there is no part of the runtime.
-        linux.mount("tmpfs", os.path.join(ROOT, "usr/local"), "tmpfs", linux.NOSUID | linux.RDONLY, "mode=755,size=4k")
-    for source, target in settings["binds"]:
-        if os.path.exists(source):
-            linux.bind(os.path.realpath(source), ROOT + target)
+        linux.mount("tmpfs", "/usr/local", "tmpfs", linux.NOSUID | linux.RDONLY, "mode=755,size=4k")
+    for source, target in binds:
+        if os.path.exists(HOST + source):
+            linux.bind(HOST + source, target)
     for path, content in settings["files"].items():
-        os.makedirs(os.path.dirname(ROOT + path), exist_ok=True)
-        with open(ROOT + path, "w") as file:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
             file.write(content)
-    os.makedirs(os.path.join(ROOT, "dev"))
+    os.mkdir("/dev")
     for name in DEVICES:
-        linux.bind("/dev/" + name, os.path.join(ROOT, "dev", name), writable=True, devices=True)
+        linux.bind(HOST + "/dev/" + name, "/dev/" + name, writable=True, devices=True)
     for name, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
-        os.symlink(target, os.path.join(ROOT, "dev", name))
-    linux.pivot_root(ROOT, ROOT + "/.host")
-    os.chdir("/")
+        os.symlink(target, "/dev/" + name)
     mount_proc()
     linux.mount(None, "/", flags=linux.REMOUNT | linux.BIND | linux.RDONLY | linux.NOSUID)
 

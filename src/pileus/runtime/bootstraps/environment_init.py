@@ -1,8 +1,8 @@
 """The first process of an environment: finishes the sandbox, starts the runtime in it, watches it to its end.
 
 It is process 1 of the environment's pid namespace, so its end is the end of every process there. It speaks with Pileus
-over one socket: first comes what to run (a length, JSON, and the file descriptors with it), then single bytes:
-S stop (freeze) all processes, C let them go on. It answers one JSON line each for "hello", "failed" and "exit".
+over one socket: first come the control groups to join, then what to run (each a length, JSON, and file descriptors
+with it; between the two it may wait, forked ahead of need), then single bytes: S stop (freeze) all processes, C let them go on. It answers one JSON line each for "hello", "failed" and "exit".
 
 The order in `build` is what keeps the host hidden: mounts from /.host, then /.host goes, then privileges go, then the
 runtime starts. A failure anywhere ends the environment; there is no way on with less isolation than was asked for.
@@ -25,6 +25,10 @@ def run(channel, settings):
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the zygote ignores it, and we want the runtime's exit status
     try:
         tell(channel, {"hello": os.getpid()})
+        _, entrances = receive(channel)
+        for fd in entrances:
+            os.write(fd, b"0")  # into this control group, with all that we start; slow, so it is done ahead
+            os.close(fd)
         config, fds = receive(channel)
         settings = dict(settings, **config)
         if settings["namespaces"]:
@@ -39,7 +43,7 @@ def run(channel, settings):
         os._exit(0)  # Pileus has gone, or needs us no more
     except BaseException as error:  # whatever it is, Pileus must hear of it, and no exception may reach the zygote
         try:
-            tell(channel, {"failed": "%s: %s" % (type(error).__name__, error)})
+            tell(channel, {"failed": f"{type(error).__name__}: {error}"})
         finally:
             os._exit(1)
 
@@ -65,8 +69,8 @@ def receive(channel):
 def build(settings):
     linux.unshare(linux.NEWNS | linux.NEWIPC | linux.NEWUTS)
     socket.sethostname("169.254.76.1")
-    owner = "uid=%d,gid=%d" % (settings["uid"], settings["gid"]) if settings["as_root"] else ""
-    size = "mode=%s,size=%dm" % ("700" if owner else "1777", settings["ephemeral_storage_mib"])
+    owner = f"uid={settings['uid']},gid={settings['gid']}" if settings["as_root"] else ""
+    size = f"mode={'700' if owner else '1777'},size={settings['ephemeral_storage_mib']}m"
     linux.mount("tmpfs", "/tmp", "tmpfs", linux.NOSUID | linux.NODEV, ",".join(filter(None, (size, owner))))
     linux.mount("proc", "/proc", "proc", linux.NOSUID | linux.NODEV | linux.NOEXEC)
     for source, target in settings["mounts"]:
@@ -82,8 +86,6 @@ def start_runtime(channel, settings, fds):
         return child
     try:
         channel.close()
-        for fd in fds[1:]:
-            os.write(fd, b"0")  # into this cgroup, with all that we start
         os.setsid()
         enter_limits(settings)
         if settings["namespaces"]:

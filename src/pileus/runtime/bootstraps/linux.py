@@ -38,11 +38,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def _checked(result, what):
     if result != 0:
         number = ctypes.get_errno()
-        raise OSError(number, "%s: %s" % (what, os.strerror(number)))
+        raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
 def unshare(flags):
-    _checked(_libc.unshare(ctypes.c_int(flags)), "unshare(%#x)" % flags)
+    _checked(_libc.unshare(ctypes.c_int(flags)), f"unshare({flags:#x})")
 
 
 def setns(fd, flags):
@@ -55,12 +55,12 @@ def mount(source, target, kind=None, flags=0, options=None):
 
     _checked(
         _libc.mount(text(source), text(target), text(kind), ctypes.c_ulong(flags), text(options)),
-        "mount %s on %s" % (source, target),
+        f"mount {source} on {target}",
     )
 
 
 def umount(target, flags=DETACH):
-    _checked(_libc.umount2(os.fsencode(target), ctypes.c_int(flags)), "umount %s" % target)
+    _checked(_libc.umount2(os.fsencode(target), ctypes.c_int(flags)), f"umount {target}")
 
 
 def bind(source, target, writable=False, devices=False):
@@ -92,15 +92,15 @@ def pivot_root(new_root, old_root):
 
 
 def prctl(option, value):
-    _checked(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), "prctl(%d)" % option)
+    _checked(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), f"prctl({option})")
 
 
 def map_single_user(inside_uid, inside_gid, outside_uid, outside_gid):
     """Write the maps of a user namespace just made. Without privileges only one's own id can be mapped."""
     for name, content in (
         ("setgroups", "deny"),
-        ("uid_map", "%d %d 1" % (inside_uid, outside_uid)),
-        ("gid_map", "%d %d 1" % (inside_gid, outside_gid)),
+        ("uid_map", f"{inside_uid} {outside_uid} 1"),
+        ("gid_map", f"{inside_gid} {outside_gid} 1"),
     ):
         with open("/proc/self/" + name, "w") as file:
             file.write(content)

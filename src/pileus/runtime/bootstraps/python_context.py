@@ -55,4 +55,4 @@ class LambdaContext:
     def __repr__(self):
         shown = ("aws_request_id", "log_group_name", "log_stream_name", "function_name", "memory_limit_in_mb")
         shown += ("function_version", "invoked_function_arn", "client_context", "identity")
-        return "LambdaContext([%s])" % ",".join("%s=%s" % (name, getattr(self, name)) for name in shown)
+        return "LambdaContext([{}])".format(",".join(f"{name}={getattr(self, name)}" for name in shown))

@@ -85,7 +85,7 @@ class Logging:
             line = {"timestamp": now, "log_level": "ERROR", **report}
             write_frame(json.dumps(line, ensure_ascii=False) + "\n")
             return
-        text = "[ERROR] %s: %s" % (report["errorType"], report["errorMessage"])
+        text = "[ERROR] {}: {}".format(report["errorType"], report["errorMessage"])
         if report["stackTrace"]:
             # Without these spaces that do not break, viewers would trim the indentation.
             trace = "".join(report["stackTrace"]).rstrip("\n")

@@ -7,6 +7,7 @@ Sources: Lambda developer guide, "Using the Lambda runtime API", "Lambda functio
 Python Lambda functions", "Python context object"; error names as the managed runtime reports them.
 """
 
+import contextlib
 import importlib
 import json
 import os
@@ -23,16 +24,37 @@ API = "/2018-06-01/runtime/"
 def main(settings):
     time.tzset()
     sys.argv[:] = ["/var/runtime/bootstrap.py"]
-    sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
-    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
+    sys.stdout = sys.__stdout__ = printer(1)
+    sys.stderr = sys.__stderr__ = printer(2)
     set_path(settings)
     if settings["names"]:
         python_names.redirect(*settings["names"])
     loop = Loop(settings)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "bootstraps"]:
-        del sys.modules[name]  # the name belongs to the function
+    for name in loaded["bootstraps"]:
+        sys.modules.pop(name, None)  # the name belongs to the function
     loop.run()
+
+
+def printer(fd):
+    """A text stream whose lines leave at once: what was printed before a crash is in the log."""
+    return open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+
+
+loaded = {}
+"""The names of loaded modules by their first part. Noted in the zygote: to walk over the modules themselves would write
+to (the reference counts in) most of the memory that is shared with it."""
+bundled = set()
+"""Which of these first parts are packages of the runtime, not of the standard library."""
+KEPT = {"os", "sys", "site", "encodings", "codecs", "io", "abc", "bootstraps", *sys.builtin_module_names}
+
+
+def note_loaded(site):
+    prefix = site.rstrip("/") + "/"
+    for name, module in list(sys.modules.items()):
+        first = name.partition(".")[0]
+        loaded.setdefault(first, []).append(name)
+        if first != "bootstraps" and (getattr(module, "__file__", None) or "").startswith(prefix):
+            bundled.add(first)
 
 
 def set_path(settings):
@@ -42,32 +64,24 @@ def set_path(settings):
     here: the runtime's packages together (they depend on each other), modules of the standard library one by one.
     """
     task, opt, runtime = settings["task_root"], settings["opt_root"], settings["site"]
-    version = "python%d.%d" % sys.version_info[:2]
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     requested = settings["runtime"]
     layers = [opt + "/python/lib/" + name + "/site-packages" for name in dict.fromkeys((requested, version))]
     extra = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part not in ("", runtime)]
     own = [task, *extra, *layers, opt + "/python"]
     sys.path[:] = list(dict.fromkeys([*own, runtime, *(path for path in sys.path if path != runtime)]))
     sys.path_importer_cache.clear()
-    importlib.invalidate_caches()
+    if not loaded:
+        note_loaded(runtime)
     brought = set()
     for folder in own:
-        try:
+        with contextlib.suppress(OSError):
             brought.update(name.partition(".")[0] for name in os.listdir(folder))
-        except OSError:
-            pass
-    brought &= {name.partition(".")[0] for name in sys.modules}
-    brought -= set(sys.builtin_module_names) | {"os", "sys", "site", "encodings", "codecs", "io", "abc", "bootstraps"}
-    prefix = runtime.rstrip("/") + "/"
-    bundled = {
-        name.partition(".")[0]
-        for name, module in list(sys.modules.items())
-        if (getattr(module, "__file__", None) or "").startswith(prefix) and not name.startswith("bootstraps")
-    }
+    brought = {name for name in brought if name in loaded} - KEPT
     gone = (brought - bundled) | (bundled if brought & bundled else set())
-    for name in list(sys.modules):
-        if name.partition(".")[0] in gone:
-            del sys.modules[name]
+    for first in gone:
+        for name in loaded[first]:
+            sys.modules.pop(name, None)
 
 
 class Fault(Exception):
@@ -89,7 +103,7 @@ class Loop:
         self.socket = socket.create_connection((host, int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = self.socket.makefile("rb")
-        self.host = "%s:%s" % (host, port)
+        self.host = f"{host}:{port}"
         # From Python 3.12 on the managed runtime leaves characters beyond ASCII as they are.
         minor = self.runtime.partition("python3.")[2]
         self.ascii = minor.isdigit() and int(minor) < 12
@@ -124,12 +138,12 @@ class Loop:
             try:
                 event = json.loads(body)
             except ValueError as error:
-                raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error) from error
+                raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
             result = handler(event, self.context.LambdaContext(headers, request_id))
             try:
                 answer = json.dumps(result, ensure_ascii=self.ascii).encode("utf-8", "surrogatepass")
             except (TypeError, ValueError, RecursionError) as error:
-                raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error) from error
+                raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
             return self.request("POST", path + "/response", answer)
         except Fault as fault:
             report = error_report(fault.kind, fault.message, fault.trace, request_id)
@@ -150,7 +164,7 @@ class Loop:
         return self.request("POST", path, json.dumps(report).encode(), report["errorType"])
 
     def request(self, method, path, body=b"", error_type=None):
-        lines = ["%s %s%s HTTP/1.1" % (method, API, path), "Host: " + self.host, "Content-Length: %d" % len(body)]
+        lines = [f"{method} {API}{path} HTTP/1.1", "Host: " + self.host, f"Content-Length: {len(body)}"]
         if error_type:
             safe = error_type.encode("ascii", "replace").decode().replace("\r", " ").replace("\n", " ")
             lines += ["Lambda-Runtime-Function-Error-Type: " + safe, "Content-Type: application/json"]
@@ -175,19 +189,19 @@ def load_handler(handler):
     if not dot:
         raise Fault(
             "Runtime.MalformedHandlerName",
-            "Bad handler '%s': not enough values to unpack (expected 2, got 1)" % handler,
+            f"Bad handler '{handler}': not enough values to unpack (expected 2, got 1)",
         )
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
-        raise Fault("Runtime.ImportModuleError", "Unable to import module '%s': %s" % (module_name, error)) from error
+        raise Fault("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}") from error
     except SyntaxError as error:
-        where = '  File "%s" Line %s\n    %s' % (error.filename, error.lineno, (error.text or "").strip())
+        where = '  File "{}" Line {}\n    {}'.format(error.filename, error.lineno, (error.text or "").strip())
         raise Fault(
-            "Runtime.UserCodeSyntaxError", "Syntax error in module '%s': %s" % (module_name, error), [where]
+            "Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {error}", [where]
         ) from error
     if not hasattr(module, function_name):
-        raise Fault("Runtime.HandlerNotFound", "Handler '%s' missing on module '%s'" % (function_name, module_name))
+        raise Fault("Runtime.HandlerNotFound", f"Handler '{function_name}' missing on module '{module_name}'")
     return getattr(module, function_name)
 
 

@@ -19,15 +19,22 @@ parsed = {}
 
 
 def load(site):
-    """Import; `site` is the folder (or list of folders) that holds boto3. Without boto3 the functions have none."""
+    """Import; `site` is the folder that holds boto3. Where it holds none, the functions have none."""
     for name in STANDARD.split():
         __import__(name)
+    from bootstraps import python_loop
+
     sys.path[:0] = [site]
+    _load_boto3()
+    python_loop.note_loaded(site)
+
+
+def _load_boto3():
     try:
         import boto3
         import botocore.loaders
     except ImportError as error:
-        print("the Python runtime has no boto3: %s" % error, file=sys.stderr)
+        print(f"the Python runtime has no boto3: {error}", file=sys.stderr)
         return
     _share_parsed_files(botocore.loaders)
     session = boto3.session.Session("none", "none", region_name="us-east-1")

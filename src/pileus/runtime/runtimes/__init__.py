@@ -33,6 +33,10 @@ class Paths:
     ca_bundle: str = "/etc/ssl/certs/ca-certificates.crt"
 
 
+Addresses = tuple[tuple[str, int], tuple[str, int]]
+"""Where http and https to AWS's names lead: (address, port) each."""
+
+
 @dataclass(frozen=True)
 class Launch:
     """How one environment is started: what its init process is told beyond the sandbox itself."""
@@ -52,4 +56,6 @@ class Language(Protocol):
 
     def zygote_settings(self, interpreter: Interpreter, ca_bundle: str) -> dict: ...
 
-    async def launch(self, spec: FunctionSpec, interpreter: Interpreter, paths: Paths) -> Launch: ...
+    async def launch(
+        self, spec: FunctionSpec, interpreter: Interpreter, paths: Paths, names: Addresses | None
+    ) -> Launch: ...

@@ -10,7 +10,7 @@ import shutil
 import sys
 
 from pileus.runtime import sandbox
-from pileus.runtime.runtimes import Interpreter, Launch, Paths
+from pileus.runtime.runtimes import Addresses, Interpreter, Launch, Paths
 from pileus.runtime.spec import FunctionSpec, RuntimeMissing
 
 PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
@@ -69,8 +69,10 @@ class Python:
             ca_bundle=ca_bundle,
         )
 
-    async def launch(self, spec: FunctionSpec, interpreter: Interpreter, paths: Paths) -> Launch:
-        settings = {"runtime": spec.runtime, "task_root": paths.task, "opt_root": paths.opt}
+    async def launch(
+        self, spec: FunctionSpec, interpreter: Interpreter, paths: Paths, names: Addresses | None
+    ) -> Launch:
+        settings = {"runtime": spec.runtime, "task_root": paths.task, "opt_root": paths.opt, "names": names}
         variables = {
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
             "PATH": f"/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:{paths.opt}/bin",
