@@ -1,7 +1,7 @@
 """The composition root: the one place where the parts meet."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -15,13 +15,11 @@ from pileus.kernel.ids import Ids
 from pileus.kernel.principal import Principal
 from pileus.kernel.service import Registry
 from pileus.kernel.tasks import Tasks
+from pileus.store.blobs import Blobs
 from pileus.store.store import Store
 from pileus.store.table import Table
 from pileus.store.transaction import Transaction
 from pileus.timers.wheel import Wheel
-
-if TYPE_CHECKING:
-    from pileus.store.blobs import Blobs
 
 
 class KeptClock(msgspec.Struct, frozen=True):
@@ -44,7 +42,7 @@ class Pileus:
         self,
         settings: Settings,
         store: Store,
-        blobs: "Blobs",
+        blobs: Blobs,
         registry: Registry,
         *,
         clock: Clock,
@@ -76,6 +74,7 @@ class Pileus:
         for service in self.registry.services.values():
             if service.start is not None:
                 await service.start(self)
+        self.tasks.start("blobs.sweep", self.blobs.sweep())
         self.wheel.start()
         self.dispatcher.start()
 

@@ -16,6 +16,7 @@ class Settings:
     """
     durability  fsync: survives loss of power; process: survives kill -9; none: keeps nothing it need not
     auth        local: test/test and twelve-digit keys are the account's root on loopback; strict: only keys that exist
+    is_loss_accepted  open a damaged log as far as it can be read
     iam         enforce, audit (log what would be denied) or off
     """
 
@@ -28,6 +29,7 @@ class Settings:
     iam: str = "enforce"
     region: str = "us-east-1"
     account: str = "000000000000"
+    is_loss_accepted: bool = False
     is_known_open: bool = False
     tls_port: int | None = None
 

@@ -25,6 +25,7 @@ from pileus.kernel.principal import Principal, root
 from pileus.kernel.service import Registry
 from pileus.protocol import models
 from pileus.protocol.validate import checker
+from pileus.store.blobs import Blobs
 from pileus.store.memory import MemoryEngine
 from pileus.store.store import Store
 
@@ -121,16 +122,11 @@ def _unknown_members(shapes: dict, ref: Any, value: Any, path: str) -> Iterator[
 @pytest.fixture
 async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
     """All services, on a memory store, at 2026-01-01, with permissions enforced."""
-    try:
-        from pileus.store.blobs import Blobs
-    except ImportError:
-        Blobs = lambda *a: None
-
     clock = Clock(frozen_at_ms=STARTS_AT_MS)
     ids = Ids(seed=20260101)
     settings = Settings(data_dir=tmp_path, is_ephemeral=True, durability="none")
     store = Store(MemoryEngine(), clock, ids)
-    pileus = Pileus(settings, store, Blobs(tmp_path / "blobs", ids), _registry(), clock=clock, ids=ids)
+    pileus = Pileus(settings, store, Blobs(tmp_path / "blobs", ids, store), _registry(), clock=clock, ids=ids)
     await pileus.start()
     try:
         yield Cloud(pileus)

@@ -26,6 +26,9 @@ def main() -> None:
 @click.option("--region", help="For callers who name none.  [us-east-1]")
 @click.option("--account", help="For callers who name none.  [000000000000]")
 @click.option("--i-know-this-is-open", "is_known_open", is_flag=True, default=None, help="Serve others without strict.")
+@click.option(
+    "--accept-loss", "is_loss_accepted", is_flag=True, default=None, help="Open a damaged log as far as it goes."
+)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
 def start(log_level: str, **options: object) -> None:
     """Serve the AWS APIs until Ctrl-C."""
@@ -51,6 +54,18 @@ def coverage(service: str | None, markdown: bool) -> None:
     from pileus.cli.coverage import print_coverage
 
     print_coverage(service, markdown)
+
+
+@main.command()
+@click.argument("template", type=click.Path(exists=True, dir_okay=False, path_type=Path), default="template.yaml")
+@click.option("--stack-name", required=True)
+@click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE")
+@click.option("--port", type=int, default=DEFAULT_PORT, envvar="PILEUS_PORT", show_default=True)
+def deploy(template: Path, stack_name: str, parameters: tuple[str, ...], port: int) -> None:
+    """Package TEMPLATE's local code and create or update its stack (functions without dependencies)."""
+    from pileus.cli.deploy import run_deploy
+
+    run_deploy(port, template, stack_name, parameters)
 
 
 @main.group()

@@ -13,7 +13,6 @@ from typing import Any
 from pileus.authn.refusals import refusal
 from pileus.gateway.authenticate import BODY_LIMIT_BYTES, Authenticator, dialect_of
 from pileus.gateway.authorize import Authorizer
-from pileus.gateway.endpoints import path_style
 from pileus.kernel.call import Call, Cloud
 from pileus.kernel.errors import AccessDenied, AwsError, InternalFailure, NotImplementedByUs
 from pileus.kernel.http import Body, BodyCutShort, BodyTooLarge, HttpRequest, HttpResponse
@@ -64,7 +63,6 @@ class Gateway:
         self.registry = registry
         self.index = ServiceIndex.build(list(registry.services))
         self.authenticator = Authenticator(cloud, registry)
-        self.hosts = [service.host for service in registry.services.values() if service.host is not None]
         self.authorizer = Authorizer(registry, cloud.settings.iam)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
@@ -118,8 +116,9 @@ async def identify(gateway: Gateway, exchange: Exchange) -> None:
     if needs_form(request):
         form = await request.body.read(BODY_LIMIT_BYTES)
         request = replace(request, body=Body(form))
-    exchange.routed = path_style(gateway.hosts, request)
-    exchange.target = target = which(exchange.routed, gateway.index, form)
+    exchange.target = target = which(request, gateway.index, form)
+    # The host may carry part of the path (a bucket). The signature is checked on the request as it came.
+    exchange.routed = request if target.path in (request.path, "/") else replace(request, path=target.path)
     exchange.service = gateway.registry.get(target.service)
     if exchange.service is None:
         raise NotImplementedByUs(f"the service {target.service}")

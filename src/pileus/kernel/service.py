@@ -51,7 +51,6 @@ class Service:
     events          kind -> async fn(cloud, event) that delivers an outbox event, or raises to have it tried again
     start           async fn(cloud), once at the start, before calls are served
     stop            async fn(cloud), once at the end
-    host            fn(request) -> the request as path style has it, or None: for hosts that carry part of the path
     routes          path prefix or host pattern -> handler, for HTTP that is no AWS API (function URLs, /v2/)
     violation       fn(list of violations) -> AwsError, where the service words its validation errors its own way
     partial         operation -> what is missing, for `pileus coverage`
@@ -67,7 +66,6 @@ class Service:
     events: Mapping[str, Callable] = field(default_factory=dict)
     start: Callable | None = None
     stop: Callable | None = None
-    host: Callable | None = None
     routes: Mapping[str, Callable] = field(default_factory=dict)
     violation: Callable | None = None
     partial: Mapping[str, str] = field(default_factory=dict)
