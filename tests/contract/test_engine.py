@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pileus.store.engine import CannotOpen, Engine
+from pileus.store.engine import DataDirRefused, Engine
 
 PAST_ALL = b"\xff" * 9
 
@@ -115,12 +115,12 @@ class TestRocks:
             [sys.executable, "-c", code, tmp_path / "state"], capture_output=True, text=True, env=_env()
         )
         assert second.returncode == 1
-        assert "CannotOpen" in second.stderr
+        assert "DataDirRefused" in second.stderr
         assert "is in use by another Pileus" in second.stderr
 
     def test_a_folder_that_cannot_be_made_is_told(self, open_rocks, tmp_path):
         (tmp_path / "file").write_text("")
-        with pytest.raises(CannotOpen, match="can't be opened"):
+        with pytest.raises(DataDirRefused, match="can't be opened"):
             open_rocks(tmp_path / "file" / "state")
 
     def test_many_keys_do_not_grow_the_process(self, tmp_path):

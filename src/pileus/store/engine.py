@@ -12,7 +12,7 @@ class EngineFailed(Exception):
     """The engine can't write (disk full, I/O error). What was committed before is intact and readable."""
 
 
-class CannotOpen(Exception):
+class DataDirRefused(Exception):
     """The data directory can't be used; the text says why, and what to do, to whoever starts Pileus."""
 
 

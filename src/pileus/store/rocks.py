@@ -39,7 +39,7 @@ from rocksdict import (
     WriteOptions,
 )
 
-from pileus.store.engine import CannotOpen, EngineFailed
+from pileus.store.engine import DataDirRefused, EngineFailed
 from pileus.store.overlay import overlaid
 
 Durability = Literal["fsync", "process", "none"]
@@ -131,8 +131,8 @@ class RocksEngine:
         self._close()
         try:
             self._open()
-        except CannotOpen as error:
-            with contextlib.suppress(CannotOpen):
+        except DataDirRefused as error:
+            with contextlib.suppress(DataDirRefused):
                 self._open(read_only=True)
             raise EngineFailed(str(error)) from error
         if self._undone is not None:
@@ -178,7 +178,7 @@ class RocksEngine:
                 gc.collect()  # an abandoned scan of ours may still hold the database
                 self._db = Rdict(str(self.path), options, {"default": options}, access)
         except Exception as error:  # rocksdict raises nothing narrower
-            raise CannotOpen(_reason(self.path, str(error))) from error
+            raise DataDirRefused(_reason(self.path, str(error))) from error
         if self.is_durable and self._undone is None and not read_only:
             self._view = self._db.snapshot()
 
@@ -244,7 +244,7 @@ def _reason(path: Path, text: str) -> str:
         return f"{path} is in use by another Pileus. Stop that one, or choose another data directory."
     if text.startswith("Corruption"):
         return (
-            f"{path} is damaged: {text}. Restore it from a backup, or start with --accept-loss to open what can be read:"
+            f"{path} is damaged: {text}. Restore it from a backup, or start once with PILEUS_LOSS_ACCEPTED=1 to open what can be read:"
             " commits after the damage are lost."
         )
     return f"{path} can't be opened: {text}"

@@ -89,6 +89,7 @@ class Store:
         self.applied = 0
         self.durable_to = 0
         self._watchers = Watchers(clock)
+        self._listeners: dict[str, list[Callable[[Any], None]]] = {}
         self._sequence = Sequence()
         self._waiting: list[tuple[int, asyncio.Future]] = []
         self._unpublished: deque[tuple[int, Transaction]] = deque()
@@ -174,6 +175,15 @@ class Store:
     def watch(self, topic: str) -> Watch:
         return self._watchers.watch(topic)
 
+    def listen(self, topic: str, listener: Callable[[Any], None]) -> None:
+        """Call `listener(what)` for every `tx.tell(topic, what)` after its commit."""
+        self._listeners.setdefault(topic, []).append(listener)
+
+    @property
+    def has_failed(self) -> bool:
+        """True from a write that the engine refused until one that it could take again."""
+        return self._failure is not None
+
     def _reached(self, commit: int) -> None:
         """Everything up to `commit` is on disk: tell those who watch, the dispatcher and the wheel."""
         self.durable_to = commit
@@ -181,9 +191,12 @@ class Store:
             _, tx = self._unpublished.popleft()
             for topic in tx.notices:
                 self._watchers.notify(topic)
+            for topic, what in tx.told:
+                for listener in self._listeners.get(topic, ()):
+                    listener(what)
             if tx.emitted or tx.woken != FOREVER_MS:
-                for listener in self.on_commit:
-                    listener(tx)
+                for on_commit in self.on_commit:
+                    on_commit(tx)
 
     def _begin_sync(self) -> None:
         reached = self.applied

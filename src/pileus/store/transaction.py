@@ -30,6 +30,7 @@ class Transaction:
         "now_ms",
         "ranges",
         "sequence_limit",
+        "told",
         "woken",
     )
 
@@ -44,6 +45,7 @@ class Transaction:
         self.woken: int = FOREVER_MS
         self.sequence_limit = 0
         self.notices: list[str] = []
+        self.told: list[tuple[str, Any]] = []
 
     # Rows, as bytes. Services use tables (table.py).
 
@@ -96,6 +98,10 @@ class Transaction:
     def notify(self, topic: str) -> None:
         """After the commit, wake those who watch `topic`. Nothing is kept: it says "look again" and no more."""
         self.notices.append(topic)
+
+    def tell(self, topic: str, what: Any) -> None:
+        """After the commit, hand `what` to those who listen (`Store.listen`). For work that a start would find too."""
+        self.told.append((topic, what))
 
     def next_sequence(self) -> int:
         """A number greater than any that was given out before, for ever."""
