@@ -119,6 +119,11 @@ class Pileus:
         return await self.gateway.invoke(call, request)
 
     @property
+    def session_key(self) -> bytes:
+        """What seals the tokens of temporary credentials: whoever issues them and whoever reads them share it."""
+        return self.gateway.authenticator.session_key
+
+    @property
     def endpoint(self) -> str:
         """Where callers on this machine reach the APIs."""
         return f"http://localhost:{self._port}"

@@ -20,20 +20,19 @@ class Credentials(NamedTuple):
 
 
 class Session(NamedTuple):
-    """What a token holds. `transitive_tag_keys` go with the caller into the next role that it assumes."""
+    """What a token holds."""
 
     principal: Principal
     secret_access_key: str
-    transitive_tag_keys: tuple[str, ...] = ()
 
 
-def issue(ids: Ids, key: bytes, principal: Principal, *, transitive_tag_keys: tuple[str, ...] = ()) -> Credentials:
+def issue(ids: Ids, key: bytes, principal: Principal) -> Credentials:
     """Credentials for `principal`, whose `issued_ms` and `expires_ms` are set; `key` is the store's sealing key."""
     assert principal.issued_ms is not None
     assert principal.expires_ms is not None
     access_key_id = "ASIA" + ids.token(16, BASE32)
     secret = ids.token(40, _SECRET_ALPHABET)
-    session = Session(replace(principal, access_key_id=access_key_id), secret, transitive_tag_keys)
+    session = Session(replace(principal, access_key_id=access_key_id), secret)
     return Credentials(access_key_id, secret, seal(_packed(session), key, ids), principal.expires_ms)
 
 
@@ -77,7 +76,7 @@ def _packed(session: Session) -> list:
         p.source_identity,
         p.mfa,
         session.secret_access_key,
-        session.transitive_tag_keys,
+        p.transitive_tag_keys,
     ]
 
 
@@ -99,5 +98,6 @@ def _unpacked(content: list) -> Session:
         expires_ms=expires_ms,
         source_identity=source_identity,
         mfa=mfa,
+        transitive_tag_keys=tuple(transitive),
     )
-    return Session(principal, secret, tuple(transitive))
+    return Session(principal, secret)

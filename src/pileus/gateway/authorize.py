@@ -55,7 +55,7 @@ class Authorizer:
         for touch in touches:
             if type(touch) is str:
                 touch = Touch(action_of(service, call.operation), touch)
-            resource_policy = await self._resource_policy(service, call, touch.resource)
+            resource_policy = await self._resource_policy(service, call, touch)
             account = touch.resource_account or _account_of(touch.resource) or call.account
             if resource_policy is None and call.principal.kind == "root" and call.principal.account == account:
                 continue  # the account's root, and nobody but the resource's own policy could deny it
@@ -86,7 +86,9 @@ class Authorizer:
         )
         context = RequestContext(call.principal, facts, touch.context)
         access = engine.Access(call.principal, touch.action, touch.resource, account, context)
-        policies = replace(identity, resource=resource_policy, resource_kind=resource_kind(service))
+        policies = replace(
+            identity, resource=resource_policy, resource_kind=touch.policy_kind or resource_kind(service)
+        )
         decision = engine.evaluate(policies, access)
         if decision.allowed:
             return
@@ -103,11 +105,10 @@ class Authorizer:
             return NOBODY
         return await call.read(self._policies_of, call.principal)
 
-    async def _resource_policy(self, service: Service, call: Call, arn: str) -> Policy | None:
-        policy_of = getattr(service.authorize, "resource_policy", None)
-        if policy_of is None:
-            return None
-        text = await call.read(policy_of, call, arn)
+    async def _resource_policy(self, service: Service, call: Call, touch: Touch) -> Policy | None:
+        text, policy_of = touch.policy, getattr(service.authorize, "resource_policy", None)
+        if text is None and policy_of is not None:
+            text = await call.read(policy_of, call, touch.resource)
         return None if text is None else parse(text, "resource")
 
 

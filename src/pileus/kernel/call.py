@@ -21,6 +21,8 @@ class Cloud(Protocol):
     settings: Any
     store: Any
     blobs: Any
+    session_key: bytes
+    """Seals the tokens of temporary credentials (authn/sessions.py)."""
 
     async def invoke(self, call: "Call", request: dict) -> dict:
         """Validate, authorize and run `call.operation`, as the gateway does with one that came over HTTP."""

@@ -21,6 +21,7 @@ class Principal:
     session_policies   documents (JSON text) that a session was given; they only take away
     issued_ms          of a temporary credential; None for a long-term one
     mfa                whether the temporary credential was issued to a caller with a second factor
+    transitive_tag_keys  of the session's tags, those that go with it into the next role that it assumes
     """
 
     kind: Kind
@@ -40,6 +41,7 @@ class Principal:
     expires_ms: int | None = None
     source_identity: str = ""
     mfa: bool = False
+    transitive_tag_keys: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.arn or self.service or "anonymous"
@@ -105,6 +107,7 @@ def role_session(
     access_key_id: str = "",
     source_identity: str = "",
     mfa: bool = False,
+    transitive_tag_keys: tuple[str, ...] = (),
 ) -> Principal:
     """A session of a role. Its ARN has the role's name without the path, as AWS's has."""
     _, partition, _, _, account, resource = role_arn.split(":", 5)
@@ -124,6 +127,7 @@ def role_session(
         expires_ms=expires_ms,
         source_identity=source_identity,
         mfa=mfa,
+        transitive_tag_keys=transitive_tag_keys,
     )
 
 

@@ -25,6 +25,8 @@ class Touch:
 
     resource_account  the account that owns the resource where the ARN doesn't say it (S3); None: as in the ARN
     request_tags      tags that the call wants to set: aws:RequestTag/…, aws:TagKeys
+    policy            the resource's own policy (JSON text) where another service keeps it: STS asks IAM for a role's
+    policy_kind       authz.evaluate's TRUST or KEY where this policy must grant; None: as the service's others
     """
 
     action: str
@@ -32,6 +34,8 @@ class Touch:
     context: Mapping[str, Any] = field(default_factory=dict)
     resource_account: str | None = None
     request_tags: Mapping[str, str] = field(default_factory=dict)
+    policy: str | None = None
+    policy_kind: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
