@@ -50,6 +50,7 @@ class BlobWriter:
         self._batch_bytes = 0
         self._file: int | None = None
         self._has_file = False
+        self._is_whole = False
         self._running: asyncio.Future | None = None
 
     async def __aenter__(self) -> "BlobWriter":
@@ -63,8 +64,10 @@ class BlobWriter:
         if self._running is not None:
             # The thread works on the file: also a caller that was cancelled waits for it.
             await asyncio.gather(self._running, return_exceptions=True)
-        # After a failure of the store nobody knows whether the transaction happened: the next start decides.
-        if not self._blobs.store.has_failed and not self._blobs.is_adopted(self._id):
+        # What is whole may have been adopted by a transaction that the store took back, and that a crash brings back:
+        # while the store fails nobody knows, and the next start decides.
+        may_be_adopted = self._is_whole and (self._blobs.store.has_failed or self._blobs.is_adopted(self._id))
+        if not may_be_adopted:
             await asyncio.get_running_loop().run_in_executor(self._blobs.threads, self._discard)
 
     async def write(self, chunk: bytes) -> None:
@@ -85,6 +88,7 @@ class BlobWriter:
         else:
             await self._hand_over(is_last=True)
             await self._settle()
+        self._is_whole = True
         return Blob(self._id, self.size_bytes, {name: one.digest() for name, one in self._digests.items()}, data)
 
     async def _hand_over(self, is_last: bool) -> None:

@@ -8,6 +8,9 @@ were changed since are noted: after a failure their old values are laid over wha
 back as soon as the database could be opened anew (`recover`). RocksDB itself refuses every write after an error until
 it is opened anew, or until it finds space by itself.
 
+A log that a loss of power tore at its end is opened without what is torn; one with damage further up is refused, for
+acknowledged commits may follow it (rocks_log.py).
+
 What rocksdict 0.3 gets wrong, and what follows from it here:
 - It raises plain `Exception`, so that is what is caught.
 - `set_iterate_lower_bound` sets the upper bound: a descending scan compares keys itself.
@@ -19,6 +22,7 @@ What rocksdict 0.3 gets wrong, and what follows from it here:
 import contextlib
 import errno
 import gc
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -41,6 +45,9 @@ from rocksdict import (
 
 from pileus.store.engine import DataDirRefused, EngineFailed
 from pileus.store.overlay import overlaid
+from pileus.store.rocks_log import is_torn_at_its_end
+
+log = logging.getLogger("pileus.store")
 
 Durability = Literal["fsync", "process", "none"]
 
@@ -67,6 +74,7 @@ class RocksEngine:
         self._syncing: list[_Applied] = []
         self._undone: dict[bytes, bytes | None] | None = None
         self._view: Snapshot | None = None
+        self._next_view: Snapshot | None = None
         self._db: Rdict
         self._open()
 
@@ -97,12 +105,13 @@ class RocksEngine:
         try:
             self._db.write(batch, self._write_options)
         except Exception as error:  # rocksdict raises nothing narrower
+            before.clear()  # the traceback lives on, and scans keep the database open
             raise EngineFailed(str(error)) from error
         if self.is_durable:
             self._unsynced.append((changes, before))
 
     def begin_sync(self) -> Callable[[], None]:
-        view = self._db.snapshot()
+        self._next_view = self._db.snapshot()
         self._syncing, self._unsynced = self._unsynced, []
 
         def sync() -> None:
@@ -110,7 +119,7 @@ class RocksEngine:
                 self._sync_log()
             except Exception as error:  # rocksdict raises nothing narrower
                 raise EngineFailed(str(error)) from error
-            self._view = view
+            self._view = self._next_view
             self._syncing = []
 
         return sync
@@ -133,7 +142,7 @@ class RocksEngine:
             self._open()
         except DataDirRefused as error:
             with contextlib.suppress(DataDirRefused):
-                self._open(read_only=True)
+                self._open(is_read_only=True)
             raise EngineFailed(str(error)) from error
         if self._undone is not None:
             batch = WriteBatch(raw_mode=True)
@@ -165,27 +174,40 @@ class RocksEngine:
     def _sync_log(self) -> None:
         self._db.flush_wal(True)
 
-    def _open(self, read_only: bool = False) -> None:
-        access = AccessType.read_only(False) if read_only else AccessType.read_write()
-        options = _options(self._accept_loss)
+    def _open(self, is_read_only: bool = False) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             try:
-                self._db = Rdict(str(self.path), options, {"default": options}, access)
+                self._open_with(DBRecoveryMode.absolute_consistency(), is_read_only)
             except Exception as error:  # rocksdict raises nothing narrower
-                if "lock" not in str(error):
+                if not str(error).startswith("Corruption"):
                     raise
-                gc.collect()  # an abandoned scan of ours may still hold the database
-                self._db = Rdict(str(self.path), options, {"default": options}, access)
+                if not self._accept_loss and not is_torn_at_its_end(self.path):
+                    raise
+                log.warning("the log of %s ends in what can't be read, which is dropped: %s", self.path, error)
+                # Up to the first thing that can't be read, and no further: what is kept is as it was at one time.
+                self._open_with(DBRecoveryMode.point_in_time(), is_read_only)
         except Exception as error:  # rocksdict raises nothing narrower
             raise DataDirRefused(_reason(self.path, str(error))) from error
-        if self.is_durable and self._undone is None and not read_only:
+        if self.is_durable and self._undone is None and not is_read_only:
             self._view = self._db.snapshot()
+
+    def _open_with(self, mode: DBRecoveryMode, is_read_only: bool) -> None:
+        options = _options()
+        options.set_wal_recovery_mode(mode)
+        access = AccessType.read_only(False) if is_read_only else AccessType.read_write()
+        try:
+            self._db = Rdict(str(self.path), options, {"default": options}, access)
+        except Exception as error:  # rocksdict raises nothing narrower
+            if "lock" not in str(error):
+                raise
+            gc.collect()  # an abandoned scan of ours may still hold the database
+            self._db = Rdict(str(self.path), options, {"default": options}, access)
 
     def _close(self) -> None:
         """Forget the database; what fails now fails again, and is told, when it is opened."""
         # Snapshots and scans would keep it open, and locked.
-        self._view = None
+        self._view = self._next_view = None
         self._syncing, self._unsynced = [], []
         with contextlib.suppress(Exception):  # rocksdict raises nothing narrower
             self._db.close()
@@ -250,7 +272,7 @@ def _reason(path: Path, text: str) -> str:
     return f"{path} can't be opened: {text}"
 
 
-def _options(accept_loss: bool) -> Options:
+def _options() -> Options:
     """Sized for a process that idles below 80 MiB and shares two cores with the functions it runs."""
     table = BlockBasedOptions()
     table.set_block_cache(Cache(BLOCK_CACHE_BYTES))
@@ -281,9 +303,4 @@ def _options(accept_loss: bool) -> Options:
     options.set_stats_dump_period_sec(0)
     options.set_stats_persist_period_sec(0)
     options.set_skip_stats_update_on_db_open(True)
-    # A torn last record is what a loss of power leaves. Damage further up is none of ours: acknowledged commits may
-    # follow it, so it is never skipped in silence.
-    options.set_wal_recovery_mode(
-        DBRecoveryMode.point_in_time() if accept_loss else DBRecoveryMode.tolerate_corrupted_tail_records()
-    )
     return options
