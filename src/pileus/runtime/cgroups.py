@@ -27,8 +27,8 @@ V1_CONTROLLERS = ("memory", "cpu", "pids")
 class Cgroups:
     """Where our groups go. `parents` is empty where the host lets us make none."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self) -> None:
+        self.name = f"pileus-{os.getpid()}"
         self.version = 0
         self.parents: dict[str, pathlib.Path] = {}
         self.reason = "cgroups are not writable here"
@@ -50,6 +50,7 @@ class Cgroups:
         for controller in V1_CONTROLLERS:
             group = root / controller / own.get(controller, "") / self.name
             with contextlib.suppress(OSError):
+                _sweep(group.parent)
                 group.mkdir(exist_ok=True)
                 self.parents[controller] = group
         self.version = 1 if self.parents else 0
@@ -65,6 +66,7 @@ class Cgroups:
             group = above / self.name
             try:
                 _hand_down(above)
+                _sweep(above)
                 group.mkdir(exist_ok=True)
                 _hand_down(group)
             except OSError:
@@ -100,6 +102,17 @@ def _hand_down(group: pathlib.Path) -> None:
     if "memory" not in wanted:
         raise OSError("no memory controller")
     (group / "cgroup.subtree_control").write_text(" ".join("+" + name for name in wanted))
+
+
+def _sweep(parent: pathlib.Path) -> None:
+    """Remove what a Pileus left here that was killed: its groups are empty, since its functions died with it."""
+    for group in parent.glob("pileus-*"):
+        pid = group.name.removeprefix("pileus-")
+        if not pid.isdigit() or os.path.exists(f"/proc/{pid}"):
+            continue
+        for folder in [*(path for path in group.iterdir() if path.is_dir()), group]:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 class Group:

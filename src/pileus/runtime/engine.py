@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import pathlib
+import shutil
 
 from pileus.kernel.clock import Clock
 from pileus.kernel.ids import Ids
@@ -17,6 +18,8 @@ from pileus.runtime.packages import Packages
 from pileus.runtime.pool import Pool
 from pileus.runtime.process import EnvironmentProcess
 from pileus.runtime.runtimes import Interpreter, Language, Paths
+from pileus.runtime.runtimes.node import Node
+from pileus.runtime.runtimes.provided import Provided
 from pileus.runtime.runtimes.python import Python
 from pileus.runtime.spec import FunctionSpec, Invocation, RuntimeMissing, SandboxFailed
 from pileus.runtime.variables import variables
@@ -53,7 +56,11 @@ class Engine:
         self.packages = Packages(self.folder / "packages")
         self.pool = Pool(clock, limit=environments_limit, idle_s=idle_s, on_close=self._closed)
         self.names = Names(self.folder / "authority", tasks)
-        self.languages: dict[str, Language] = {"python": Python()}
+        self.languages: dict[str, Language] = {
+            "python": Python(),
+            "nodejs": Node(self.folder / "sdk", tasks),
+            "provided": Provided(),
+        }
         self._zygotes: dict[str, asyncio.Task[Zygote]] = {}
         self._cgroups: Cgroups | None = None
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
@@ -185,6 +192,8 @@ class Engine:
             environment.watch_logs()
             if log_stream is None:
                 environment.log_init_start(f"{interpreter.language}:{interpreter.version}")
+            if launch.notice:
+                environment.write_log([(self.clock.now_ms(), launch.notice + "\n")])
             mounts = [(str(pathlib.Path(spec.code).resolve()), paths.task), *launch.mounts]
             if layers is not None:
                 mounts.append((str(layers), paths.opt))
@@ -252,18 +261,22 @@ class Engine:
         return f"{day}/[{spec.version}]{identity}"
 
     def _paths_without_sandbox(self, spec: FunctionSpec, layers: pathlib.Path | None, identity: str) -> Paths:
-        tmp = self.folder / "tmp" / identity
+        tmp = self._scratch(identity)
         tmp.mkdir(parents=True, mode=0o700)
         runtime = str(sandbox.BOOTSTRAPS.parent)
         bundle = str(self.names.authority.bundle)
         return Paths(task=str(spec.code), opt=str(layers or "/opt"), runtime=runtime, tmp=str(tmp), ca_bundle=bundle)
+
+    def _scratch(self, identity: str) -> pathlib.Path:
+        """What stands for /tmp where there is no sandbox."""
+        return self.folder / "tmp" / identity
 
     def _new_group(self) -> Group | None:
         return self._groups().make(self.ids.hex(16))
 
     def _groups(self) -> Cgroups:
         if self._cgroups is None:
-            self._cgroups = Cgroups(f"pileus-{self.ids.hex(8)}")
+            self._cgroups = Cgroups()
         return self._cgroups
 
     def _warn_once(self) -> None:
@@ -275,6 +288,8 @@ class Engine:
     # Ending
 
     def _closed(self, environment: Environment) -> None:
+        if sandbox.refusal() is not None:
+            shutil.rmtree(self._scratch(environment.id), ignore_errors=True)
         if environment.group is not None:
             self._ended_groups.append(environment.group)
             environment.group = None

@@ -5,11 +5,13 @@ A zip comes from a user and may be hostile: names that leave the folder, links, 
 
 import asyncio
 import hashlib
+import io
 import os
 import pathlib
 import shutil
 import stat
 import zipfile
+import zlib
 
 UNZIPPED_LIMIT_BYTES = 262_144_000
 """Function and layers together, unzipped. Source: Lambda quotas, "Deployment package (.zip file archive) size": 250 MB."""
@@ -20,6 +22,18 @@ ENTRIES_LIMIT = 200_000
 
 class InvalidPackage(Exception):
     """The zip can't be used. The text is AWS's where AWS has one."""
+
+
+_UNUSABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,  # a compression that Python lacks
+    EOFError,
+    RuntimeError,  # encrypted
+    FileExistsError,  # two entries that can't both be: a file and, in its place, a folder
+    IsADirectoryError,
+    NotADirectoryError,
+)
 
 
 class Packages:
@@ -48,8 +62,6 @@ class Packages:
         shutil.rmtree(folder, ignore_errors=True)
 
     def _unpack(self, archive: pathlib.Path | bytes, digest: str | None) -> pathlib.Path:
-        import io
-
         if digest is None:
             digest = hashlib.sha256(archive if isinstance(archive, bytes) else archive.read_bytes()).hexdigest()
         target = self.folder / digest
@@ -59,7 +71,7 @@ class Packages:
         try:
             with zipfile.ZipFile(io.BytesIO(archive) if isinstance(archive, bytes) else archive) as opened:
                 _extract(opened, aside)
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+        except _UNUSABLE as error:
             shutil.rmtree(aside, ignore_errors=True)
             raise InvalidPackage(
                 "Could not unzip uploaded file. Please check your file, then try to upload again."
@@ -76,8 +88,7 @@ class Packages:
             return target
         aside = self._aside(digest)
         for layer in layers:
-            # Links, not copies: the files are never written to, and there may be 250 MB of them.
-            shutil.copytree(layer, aside, symlinks=True, dirs_exist_ok=True, copy_function=_link_over)
+            _merge_into(aside, layer)
         return self._place(aside, target)
 
     def _aside(self, digest: str) -> pathlib.Path:
@@ -97,10 +108,24 @@ class Packages:
         return target
 
 
-def _link_over(source: str, target: str) -> None:
-    if os.path.lexists(target):
-        os.unlink(target)
-    os.link(source, target, follow_symlinks=False)
+def _merge_into(target: pathlib.Path, source: str | os.DirEntry) -> None:
+    """Lay one folder over another. By hard links, not copies: nobody writes to the files, and they may be 250 MB.
+
+    A folder replaces a symbolic link of an earlier layer: what is written through that could land anywhere.
+    """
+    for entry in os.scandir(source):
+        place = target / entry.name
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if os.path.lexists(place) and not (is_folder and place.is_dir() and not place.is_symlink()):
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place)
+            else:
+                place.unlink()
+        if is_folder:
+            place.mkdir(exist_ok=True)
+            _merge_into(place, entry)
+        else:
+            os.link(entry.path, place, follow_symlinks=False)
 
 
 def _extract(archive: zipfile.ZipFile, folder: pathlib.Path) -> None:

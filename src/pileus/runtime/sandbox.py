@@ -1,6 +1,7 @@
 """What this host can isolate, and the settings that make a zygote's root (bootstraps/enter.py builds it)."""
 
 import functools
+import json
 import os
 import pathlib
 import subprocess
@@ -78,17 +79,25 @@ def refusal() -> str | None:
 
 
 def root_settings(
-    *, prefix: pathlib.Path, packages: list[tuple[str, str]], argv: list[str], site: str, preload: bool, ca_bundle: str
+    *,
+    prefix: pathlib.Path | None,
+    packages: list[tuple[str, str]],
+    argv: list[str],
+    site: str,
+    preload: bool,
+    ca_bundle: str,
 ) -> dict:
     """Settings of a zygote for enter.py and zygote.py.
 
-    prefix    the language's installation; /var/lang inside
+    prefix    the language's installation; /var/lang inside. None: the function brings its own
     packages  (host path, name under /var/runtime)
-    argv      the interpreter and its options before the script, with paths as they are inside
+    argv      the interpreter and its options before the script, with paths as they are inside. Empty: the zygote has
+              nothing to load, and the process that made the root goes on as the zygote
     """
     isolated = refusal() is None
     binds = [(path, path) for path in HOST_FILES if os.path.exists(path)]
-    binds += [(str(prefix), "/var/lang"), (str(BOOTSTRAPS), "/var/runtime/bootstraps")]
+    binds += [(str(BOOTSTRAPS), "/var/runtime/bootstraps")]
+    binds += [(str(prefix), "/var/lang")] if prefix is not None else []
     binds += [(source, "/var/runtime/" + name) for source, name in packages]
     binds += [(ca_bundle, target) for target in CA_BUNDLES if ca_bundle]
     if os.path.isdir("/nix/store"):
@@ -108,7 +117,8 @@ def root_settings(
     }
     settings["environment"]["LD_LIBRARY_PATH"] = library_path("/var/lang", "/var/task", "/opt") if isolated else ""
     inner = {name: settings[name] for name in ("namespaces", "as_root", "uid", "gid", "site", "preload")}
-    settings["argv"] = [*argv, "-c", _ZYGOTE, _as_json(inner), inside]
+    if argv:
+        settings["argv"] = [*argv, "-c", _ZYGOTE, json.dumps(inner), inside]
     return settings
 
 
@@ -116,12 +126,6 @@ _ZYGOTE = (
     "import sys; sys.path.insert(0, sys.argv[2]); sys.argv.pop(); "
     "from bootstraps import zygote; sys.path.pop(0); zygote.main(zygote._settings())"
 )
-
-
-def _as_json(value: dict) -> str:
-    import json
-
-    return json.dumps(value)
 
 
 def library_path(language: str, task: str, opt: str) -> str:

@@ -44,7 +44,7 @@ class Zygote:
         self._spare: Fork | None = None
 
     async def start(self) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ours.setblocking(False)
         arguments = [sys.executable, "-I", "-S", str(BOOTSTRAPS / "enter.py"), json.dumps(self.settings)]
         self._process = await asyncio.to_thread(_start_process, arguments, theirs)

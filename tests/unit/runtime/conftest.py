@@ -1,5 +1,6 @@
 """An engine with its log, and functions written on the spot. These tests start real sandboxes."""
 
+import asyncio
 import pathlib
 import textwrap
 import warnings
@@ -86,3 +87,19 @@ def make_zip(tmp_path: pathlib.Path) -> Callable[..., bytes]:
         return buffer.getvalue()
 
     return make
+
+
+@pytest.fixture
+async def pileus() -> AsyncIterator[str]:
+    """Stands for Pileus's port: answers every request with its Host header."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        host = next(line for line in head.splitlines() if line.lower().startswith("host:"))[5:].strip().encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(host), host))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()

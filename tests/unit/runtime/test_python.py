@@ -76,7 +76,7 @@ async def test_the_tail_is_the_last_four_kilobytes(bench):
     assert "line 1\n" in bench.log
 
 
-async def test_an_exception_is_described_and_logged(bench):
+async def test_an_exception_is_described_and_logged(bench, isolated):
     source = """
         def handler(event, context):
             raise ValueError("no such thing")
@@ -196,7 +196,7 @@ async def test_a_large_event_arrives_whole(bench):
     assert (await bench.call(spec, b'"' + b"x" * 6_000_000 + b'"')).payload == b"6000000"
 
 
-async def test_variables_are_strings_and_those_of_aws(bench):
+async def test_variables_are_strings_and_those_of_aws(bench, isolated):
     async def credentials() -> Credentials:
         return Credentials("ASIAEXAMPLE", "secret", "token", bench.clock.now_ms() + 3_600_000)
 
@@ -269,7 +269,7 @@ async def test_handlers_in_packages_are_found(bench):
         assert (await bench.call(spec)).payload == b'"deep.er.app"'
 
 
-async def test_boto3_is_there_and_the_functions_own_modules_win(bench):
+async def test_boto3_is_there_and_the_functions_own_modules_win(bench, isolated):
     plain = await bench.call(bench.function("import boto3\ndef handler(event, context): return boto3.__file__"))
     assert plain.payload == b'"/var/runtime/boto3/__init__.py"'
     own = bench.function("import boto3, uuid\ndef handler(event, context): return [boto3.mark, uuid.mark]")
@@ -279,7 +279,7 @@ async def test_boto3_is_there_and_the_functions_own_modules_win(bench):
     assert (await bench.call(own)).payload == b'["mine", "mine"]'
 
 
-async def test_layers_are_merged_into_opt_the_later_over_the_earlier(bench, make_zip):
+async def test_layers_are_merged_into_opt_the_later_over_the_earlier(bench, make_zip, isolated):
     packages = bench.engine.packages
     first = await packages.unpack(make_zip(python__shared="", **{"python/lib.py": "x = 1", "only.txt": "1"}))
     second = await packages.unpack(make_zip(**{"python/lib.py": "x = 2"}))

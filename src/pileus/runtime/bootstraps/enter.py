@@ -12,12 +12,24 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from bootstraps import linux
+# Imported now: after the change of root this interpreter's own files are out of sight.
+from bootstraps import linux, zygote
 
 CONTROL_FD = 3
 HOST = "/.host"
 DEVICES = ("null", "zero", "full", "random", "urandom")
-EMPTY = ("proc", "tmp", "var/task/lib", "opt/lib", "opt/bin", "var/tmp", "usr", "root", "home")
+EMPTY = (
+    "proc",
+    "tmp",
+    "var/task/lib",
+    "opt/lib",
+    "opt/bin",
+    "var/tmp",
+    "var/runtime/node_modules",
+    "usr",
+    "root",
+    "home",
+)
 
 
 def main():
@@ -27,7 +39,7 @@ def main():
         os.close(int(sys.argv[2]))
     os.set_inheritable(CONTROL_FD, True)
     if not settings["namespaces"]:
-        os.execve(settings["argv"][0], settings["argv"], settings["environment"])
+        become_zygote(settings)
     uid, gid = os.getuid(), os.getgid()
     flags = linux.NEWNS | linux.NEWPID | linux.NEWIPC | linux.NEWUTS
     linux.unshare(flags if settings["as_root"] else flags | linux.NEWUSER)
@@ -39,7 +51,13 @@ def main():
         _, status = os.waitpid(child, 0)
         os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
     build_root(settings)
-    os.execve(settings["argv"][0], settings["argv"], settings["environment"])
+    become_zygote(settings)
+
+
+def become_zygote(settings):
+    if settings["argv"]:
+        os.execve(settings["argv"][0], settings["argv"], settings["environment"])
+    zygote.main(settings)
 
 
 def build_root(settings):
@@ -69,6 +87,9 @@ def build_root(settings):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w") as file:
             file.write(content)
+    # Node looks for the modules of import (not of require) in the folders above the importing file only.
+    os.symlink("/var/runtime/node_modules", "/node_modules")
+    os.symlink("/opt/nodejs/node_modules", "/var/node_modules")
     os.mkdir("/dev")
     for name in DEVICES:
         linux.bind(HOST + "/dev/" + name, "/dev/" + name, writable=True, devices=True)

@@ -16,6 +16,7 @@ import signal
 import socket
 import struct
 import sys
+import traceback
 
 from bootstraps import linux
 
@@ -112,8 +113,6 @@ def start_runtime(channel, settings, fds):
         code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
         os._exit(code & 0xFF)
     except BaseException:
-        import traceback
-
         traceback.print_exc()
         os._exit(1)
 
@@ -147,7 +146,7 @@ def drop_own_privileges(settings):
         os.setgroups([])
         os.setresgid(settings["gid"], settings["gid"], settings["gid"])
         os.setresuid(settings["uid"], settings["uid"], settings["uid"])
-        linux.drop_capabilities()
+    linux.drop_capabilities()
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
 
 

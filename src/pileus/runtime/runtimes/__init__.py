@@ -46,6 +46,8 @@ class Launch:
     settings: dict = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     mounts: list[tuple[str, str]] = field(default_factory=list)
+    notice: str | None = None
+    """For the function's log: something is missing here that AWS has."""
 
 
 class Language(Protocol):
