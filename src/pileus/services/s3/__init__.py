@@ -1,0 +1,46 @@
+"""Amazon S3: buckets, objects, versions, uploads, events. See README.md."""
+
+from pileus.kernel.service import Service
+from pileus.services.s3 import authorize, background
+from pileus.services.s3.operations import (
+    acls,
+    buckets,
+    configuration,
+    copying,
+    listing,
+    multipart,
+    notifications,
+    objects,
+    policies,
+    tagging,
+)
+
+SERVICE = Service(
+    name="s3",
+    operations=(
+        buckets,
+        objects,
+        copying,
+        listing,
+        multipart,
+        tagging,
+        acls,
+        policies,
+        configuration,
+        notifications,
+    ),
+    authorize=authorize,
+    resources="pileus.services.s3.resources",
+    events=background.EVENTS,
+    timers=background.TIMERS,
+    partial={
+        "CopyObject": "SSE-C, customer-managed KMS keys, object lock",
+        "CreateBucket": "object lock, directory buckets",
+        "CreateMultipartUpload": "SSE-C, customer-managed KMS keys, object lock",
+        "GetObject": "SSE-C",
+        "PutBucketEncryption": "customer-managed KMS keys",
+        "PutBucketLifecycleConfiguration": "noncurrent transitions are kept but not applied",
+        "PutBucketVersioning": "MFA delete",
+        "PutObject": "SSE-C, customer-managed KMS keys, object lock, checksums SHA512, MD5 and xxHash",
+    },
+)

@@ -1,0 +1,110 @@
+"""What S3 says of buckets and objects: times, owners, an object's headers, checksums, ranges."""
+
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from pileus.kernel.principal import canonical_user_id
+from pileus.services.s3 import errors
+from pileus.services.s3.asked import mail_safe
+from pileus.services.s3.checksums import MEMBERS
+from pileus.services.s3.state.records import Bucket, Version
+
+
+def moment(at_ms: int) -> datetime:
+    """Of whole seconds: Last-Modified can carry no more, and S3's lists show the same time."""
+    return datetime.fromtimestamp(at_ms // 1000, UTC)
+
+
+def owner(account: str) -> dict:
+    return {"ID": canonical_user_id(account)}
+
+
+def version_id(bucket: Bucket, version: Version) -> dict:
+    """Only buckets that have or had versioning name versions."""
+    return {"VersionId": version.version_id} if bucket.versioning else {}
+
+
+def stored(bucket: Bucket, version: Version) -> dict:
+    """What PutObject and its kin answer."""
+    return {
+        "ETag": f'"{version.etag}"',
+        "ServerSideEncryption": version.encryption,
+        **version_id(bucket, version),
+        **checksums_out(version),
+    }
+
+
+def checksums_out(version: Version) -> dict:
+    if not version.checksums:
+        return {}
+    out = {MEMBERS[algorithm]: value for algorithm, value in version.checksums.items()}
+    out["ChecksumType"] = version.checksum_type
+    return out
+
+
+def described(bucket: Bucket, version: Version) -> dict:
+    """The headers of an object that GetObject and HeadObject share."""
+    out = {
+        "AcceptRanges": "bytes",
+        "LastModified": moment(version.modified_at_ms),
+        "ContentLength": version.size,
+        "ETag": f'"{version.etag}"',
+        "ContentType": "binary/octet-stream",
+        "ServerSideEncryption": version.encryption,
+        "Metadata": {name: mail_safe(value) for name, value in version.metadata.items()},
+        **version.headers,
+    }
+    if bucket.versioning:
+        out["VersionId"] = version.version_id
+    if version.storage_class != "STANDARD":
+        out["StorageClass"] = version.storage_class
+    if version.tags:
+        out["TagCount"] = len(version.tags)
+    return out
+
+
+# Ranges
+
+_RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*\Z")
+
+
+class Range(NamedTuple):
+    """`length` bytes from `start` on."""
+
+    start: int
+    length: int
+
+    def content_range(self, size: int) -> str:
+        return f"bytes {self.start}-{self.start + self.length - 1}/{size}"
+
+
+def range_of(header: str | None, size: int) -> Range | None:
+    """What a Range header asks for; None for the whole. S3 serves one range, and ignores what it can't read.
+
+    errors   InvalidRange: it begins past the end
+    """
+    found = _RANGE.match(header.strip()) if header else None
+    if found is None:
+        return None
+    first, last = found.groups()
+    if not first and not last:
+        return None
+    if not first:
+        count = min(int(last), size)
+        start, end = size - count, size
+        if not count:
+            raise _unsatisfiable(header, size)
+    else:
+        start, end = int(first), min(int(last) + 1, size) if last else size
+        if last and int(last) < start:
+            return None
+        if start >= size:
+            raise _unsatisfiable(header, size)
+    return Range(start, end - start)
+
+
+def _unsatisfiable(header: str, size: int) -> errors.InvalidRange:
+    return errors.InvalidRange(
+        RangeRequested=header, ActualObjectSize=size, headers=(("Content-Range", f"bytes */{size}"),)
+    )

@@ -1,0 +1,308 @@
+"""What a request asks of objects and buckets, checked: names, owners, regions, metadata, tags, what we don't honour."""
+
+import re
+from email.errors import HeaderParseError
+from email.header import Header, decode_header
+from urllib.parse import parse_qsl
+
+from pileus.kernel.call import Call
+from pileus.kernel.errors import NotImplementedByUs
+from pileus.kernel.principal import Principal
+from pileus.kernel.tags import tag_problem
+from pileus.protocol.scalars import whole_second_http_date
+from pileus.services.s3 import errors
+from pileus.services.s3.state import buckets, objects
+from pileus.services.s3.state.records import (
+    MAX_KEY_BYTES,
+    MAX_METADATA_BYTES,
+    MAX_OBJECT_TAGS,
+    Bucket,
+    Cause,
+    Version,
+)
+from pileus.store.transaction import Transaction
+
+SYSTEM_HEADERS = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "Expires",
+    "WebsiteRedirectLocation",
+)
+"""System metadata that the caller controls and gets back. User guide, "Working with object metadata"."""
+
+STORAGE_CLASSES = (
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER",
+    "GLACIER_IR",
+    "DEEP_ARCHIVE",
+)
+ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
+
+_NOT_HONOURED = (
+    "CopySourceSSECustomerAlgorithm",
+    "ObjectLockEventHold",
+    "ObjectLockEventHoldDurationDays",
+    "ObjectLockEventHoldDurationYears",
+    "ObjectLockLegalHoldStatus",
+    "ObjectLockMode",
+    "ObjectLockRetainUntilDate",
+    "SSECustomerAlgorithm",
+    "SSECustomerKey",
+    "SSECustomerKeyMD5",
+    "SSEKMSEncryptionContext",
+    "WriteOffsetBytes",
+)
+_VERSION_ID = re.compile(r"[A-Za-z0-9._+/=-]{1,1024}\Z")
+
+
+# Buckets
+
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
+_IP_ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}\Z")
+_RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
+_RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+
+
+def require_bucket_name(name: str) -> None:
+    """Source: user guide, "General purpose bucket naming rules"."""
+    if (
+        not _BUCKET_NAME.match(name)
+        or ".." in name
+        or _IP_ADDRESS.match(name)
+        or name.startswith(_RESERVED_STARTS)
+        or name.endswith(_RESERVED_ENDS)
+    ):
+        raise errors.InvalidBucketName(BucketName=name)
+
+
+async def bucket(call: Call, request: dict) -> Bucket:
+    """The bucket named, if it is whose and where the caller thinks. NoSuchBucket, AccessDenied, PermanentRedirect."""
+    found = await call.read(buckets.require_bucket, request["Bucket"])
+    require_owner(found, request.get("ExpectedBucketOwner"))
+    require_region(call, found)
+    return found
+
+
+def require_owner(found: Bucket, expected: str | None) -> None:
+    if expected is not None and expected != found.account:
+        raise errors.AccessDenied()
+
+
+def require_region(call: Call, found: Bucket) -> None:
+    """Whoever signs for another region than the bucket's is sent there; SDKs follow by themselves."""
+    if call.http is None or found.region == call.region or call.principal.kind == "anonymous":
+        return
+    raise errors.PermanentRedirect(
+        Endpoint=f"{found.name}.s3.{found.region}.amazonaws.com",
+        Bucket=found.name,
+        headers=(("x-amz-bucket-region", found.region),),
+    )
+
+
+# Objects
+
+
+def require_key(key: str) -> None:
+    size = len(key.encode("utf-8", "surrogatepass"))
+    if size > MAX_KEY_BYTES:
+        raise errors.KeyTooLongError(Size=size, MaxSizeAllowed=MAX_KEY_BYTES)
+
+
+def find_version(tx: Transaction, found: Bucket, key: str, version_id: str | None) -> Version:
+    """The version asked for. A delete marker is "no such key", and says that it is one."""
+    if version_id is not None:
+        require_version_id(version_id)
+    version = objects.find(tx, found, key, version_id)
+    if version is None:
+        if version_id is not None:
+            raise errors.NoSuchVersion(Key=key, VersionId=version_id)
+        raise errors.NoSuchKey(Key=key)
+    if version.is_delete_marker:
+        headers = (("x-amz-delete-marker", "true"), ("x-amz-version-id", version.version_id))
+        if version_id is None:
+            raise errors.NoSuchKey(Key=key, headers=headers)
+        last_modified = ("Last-Modified", _http_date(version.modified_at_ms))
+        raise errors.MethodNotAllowed(
+            Method="GET", ResourceType="DeleteMarker", headers=(*headers, last_modified, ("Allow", "DELETE"))
+        )
+    return version
+
+
+def require_version_id(version_id: str) -> None:
+    if version_id == "":
+        raise errors.InvalidArgument(
+            "Version id cannot be the empty string", ArgumentName="versionId", ArgumentValue=version_id
+        )
+    if not _VERSION_ID.match(version_id):
+        raise errors.InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version_id)
+
+
+def _http_date(at_ms: int) -> str:
+    return whole_second_http_date(at_ms / 1000)
+
+
+async def draft(call: Call, found: Bucket, request: dict) -> Version:
+    """The version that a request describes, as yet without a body."""
+    require_key(request["Key"])
+    refuse_unhonoured(call, request)
+    owner = found.account if found.ownership == "BucketOwnerEnforced" else call.principal.account or found.account
+    return Version(
+        found.id,
+        request["Key"],
+        storage_class=storage_class(request),
+        owner=owner,
+        headers=system_headers(request),
+        metadata=user_metadata(request.get("Metadata")),
+        tags=tagging_header(request.get("Tagging")),
+        encryption=request.get("ServerSideEncryption") or await _default_encryption(call, found),
+    )
+
+
+async def _default_encryption(call: Call, found: Bucket) -> str:
+    if "encryption" not in found.configured:
+        return "AES256"
+    configuration = await call.read(buckets.configuration, found, "encryption")
+    return configuration["Rules"][0].get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "AES256")
+
+
+def refuse_unhonoured(call: Call, request: dict) -> None:
+    for name in _NOT_HONOURED:
+        if request.get(name) is not None:
+            raise NotImplementedByUs(f"s3:{call.operation} with {name}")
+    algorithm, key = request.get("ServerSideEncryption"), request.get("SSEKMSKeyId")
+    if algorithm not in (None, "AES256", "aws:kms"):
+        raise NotImplementedByUs(f"s3:{call.operation} with ServerSideEncryption {algorithm}")
+    if key is not None and algorithm != "aws:kms":
+        raise errors.InvalidArgument(
+            "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : "
+            "aws:kms",
+            ArgumentName="x-amz-server-side-encryption",
+            ArgumentValue=algorithm,
+        )
+    if key is not None and not key.endswith("alias/aws/s3"):
+        raise NotImplementedByUs(f"s3:{call.operation} with SSEKMSKeyId")
+
+
+def storage_class(request: dict) -> str:
+    name = request.get("StorageClass", "STANDARD")
+    if name not in STORAGE_CLASSES:
+        raise errors.InvalidStorageClass(StorageClassRequested=name)
+    return name
+
+
+def system_headers(request: dict) -> dict[str, str]:
+    headers = {name: request[name] for name in SYSTEM_HEADERS if request.get(name)}
+    encoding = headers.get("ContentEncoding")
+    if encoding is not None and "aws-chunked" in encoding:
+        # Says how the body travelled, not what it is. API reference, "Sigv4 streaming": it is not stored.
+        rest = ",".join(part.strip() for part in encoding.split(",") if part.strip() != "aws-chunked")
+        headers.pop("ContentEncoding")
+        if rest:
+            headers["ContentEncoding"] = rest
+    return headers
+
+
+# Metadata
+
+
+def user_metadata(given: dict[str, str] | None) -> dict[str, str]:
+    """Names in lower case, values decoded as RFC 2047 has them. User guide, "User-defined object metadata"."""
+    if not given:
+        return {}
+    metadata = {name.lower(): decoded(value) for name, value in given.items()}
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
+    if size > MAX_METADATA_BYTES:
+        raise errors.MetadataTooLarge(Size=size, MaxSizeAllowed=MAX_METADATA_BYTES)
+    return metadata
+
+
+def decoded(value: str) -> str:
+    if "=?" not in value:
+        return value
+    try:
+        pieces = decode_header(value)
+        return "".join(text if isinstance(text, str) else text.decode(charset or "ascii") for text, charset in pieces)
+    except (HeaderParseError, LookupError, UnicodeDecodeError, ValueError):
+        return value
+
+
+def mail_safe(value: str) -> str:
+    """Text as a header may carry it: other than ASCII is encoded as in mail."""
+    return value if value.isascii() else Header(value, "utf-8", maxlinelen=10_000).encode()
+
+
+# Tags
+
+
+def tagging_header(text: str | None) -> dict[str, str]:
+    """x-amz-tagging: "a=1&b=2"."""
+    if not text:
+        return {}
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing="=" in text)
+    except ValueError:
+        raise errors.InvalidArgument(
+            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag "
+            "name duplicates.",
+            ArgumentName="x-amz-tagging",
+            ArgumentValue=text,
+        ) from None
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise errors.InvalidArgument(
+            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag "
+            "name duplicates.",
+            ArgumentName="x-amz-tagging",
+            ArgumentValue=text,
+        )
+    return require_tags(dict(pairs), MAX_OBJECT_TAGS)
+
+
+def tag_set(tagging: dict, limit: int) -> dict[str, str]:
+    """Tagging of the API as a dict. Raises InvalidTag."""
+    pairs = tagging.get("TagSet", [])
+    tags = {tag["Key"]: tag["Value"] for tag in pairs}
+    if len(tags) != len(pairs):
+        raise errors.InvalidTag("Cannot provide multiple Tags with the same key")
+    return require_tags(tags, limit)
+
+
+def require_tags(tags: dict[str, str], limit: int) -> dict[str, str]:
+    if len(tags) > limit:
+        if limit == MAX_OBJECT_TAGS:
+            raise errors.S3Error("Object tags cannot be greater than 10", code="BadRequest")
+        raise errors.S3Error(f"Bucket tag count cannot be greater than {limit}", code="BadRequest")
+    for key, value in tags.items():
+        if not 1 <= len(key) <= 128:
+            raise errors.InvalidTag("The TagKey you have provided is invalid", TagKey=key)
+        if len(value) > 256:
+            raise errors.InvalidTag("The TagValue you have provided is invalid", TagKey=key, TagValue=value)
+        if key.lower().startswith("aws:"):
+            raise errors.InvalidTag("System tags cannot be added/updated by requester", TagKey=key)
+        if tag_problem({key: ""}) is not None:
+            raise errors.InvalidTag("The TagKey you have provided is invalid", TagKey=key)
+        if tag_problem({"k": value}) is not None:
+            raise errors.InvalidTag("The TagValue you have provided is invalid", TagKey=key, TagValue=value)
+    return tags
+
+
+# For events
+
+
+def cause(call: Call, action: str = "") -> Cause:
+    principal = call.principal
+    return Cause(action, principal_id(principal), call.source_ip, call.request_id, principal.account)
+
+
+def principal_id(principal: Principal) -> str:
+    if principal.kind == "anonymous":
+        return "Anonymous"
+    if principal.kind == "service":
+        return principal.service
+    return f"AWS:{principal.unique_id}"

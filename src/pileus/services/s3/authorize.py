@@ -1,0 +1,331 @@
+"""What each operation touches: IAM actions, bucket and object ARNs, S3's condition keys.
+
+A bucket's ARN names no account, so every touch says whose it is, and brings the bucket's policy with its ACLs (see
+access.py). Asked for a key that isn't there, S3 tells so only those who may list the bucket: then s3:ListBucket is
+touched too, and whoever lacks it is denied instead of told.
+
+Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3"; user guide, "Required
+permissions for Amazon S3 API operations"; API reference, GetObject, "Permissions".
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from pileus.kernel.call import Call
+from pileus.kernel.service import Touch
+from pileus.services.s3 import access, asked
+from pileus.services.s3.operations.copying import source_of
+from pileus.services.s3.state import buckets, objects
+from pileus.services.s3.state.records import Bucket, Version
+from pileus.store.transaction import Transaction
+
+Touches = Callable[[Call, dict], Awaitable[Iterable[Touch]]]
+
+_GRANT_KEYS = {
+    "ACL": "s3:x-amz-acl",
+    "GrantFullControl": "s3:x-amz-grant-full-control",
+    "GrantRead": "s3:x-amz-grant-read",
+    "GrantReadACP": "s3:x-amz-grant-read-acp",
+    "GrantWrite": "s3:x-amz-grant-write",
+    "GrantWriteACP": "s3:x-amz-grant-write-acp",
+}
+_WRITE_KEYS = {
+    **_GRANT_KEYS,
+    "CopySource": "s3:x-amz-copy-source",
+    "IfMatch": "s3:if-match",
+    "IfNoneMatch": "s3:if-none-match",
+    "MetadataDirective": "s3:x-amz-metadata-directive",
+    "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    "ServerSideEncryption": "s3:x-amz-server-side-encryption",
+    "StorageClass": "s3:x-amz-storage-class",
+    "WebsiteRedirectLocation": "s3:x-amz-website-redirect-location",
+}
+_LIST_KEYS = {"Prefix": "s3:prefix", "Delimiter": "s3:delimiter", "MaxKeys": "s3:max-keys"}
+
+
+# Buckets
+
+
+def on_bucket(action: str, keys: dict[str, str] | None = None, *, root_always: bool = False) -> Touches:
+    """root_always: a bucket's policy can't shut the owner's root out of changing that policy."""
+
+    async def touches(call: Call, request: dict) -> Iterable[Touch]:
+        bucket = await _bucket(call, request)
+        if _is_unquestioned(call, bucket) or (root_always and _is_owners_root(call, bucket)):
+            return ()
+        return (await _touch(call, bucket, action, context=_named(request, keys or {})),)
+
+    return touches
+
+
+async def create_bucket(call: Call, request: dict) -> Iterable[Touch]:
+    name = request["Bucket"]
+    context = _named(request, _GRANT_KEYS)
+    constraint = request.get("CreateBucketConfiguration", {}).get("LocationConstraint")
+    if constraint:
+        context["s3:locationconstraint"] = constraint
+    touched = ["s3:CreateBucket"]
+    if any(request.get(member) for member in _GRANT_KEYS):
+        touched.append("s3:PutBucketAcl")
+    if request.get("ObjectOwnership"):
+        touched.append("s3:PutBucketOwnershipControls")
+    if request.get("CreateBucketConfiguration", {}).get("Tags"):
+        touched.append("s3:TagResource")
+    account = call.principal.account or call.account
+    return [Touch(action, f"arn:aws:s3:::{name}", context, account) for action in touched]
+
+
+async def list_all(call: Call, request: dict) -> Iterable[Touch]:
+    return [Touch("s3:ListAllMyBuckets", "arn:aws:s3:::*", {}, call.account)]
+
+
+async def delete_objects(call: Call, request: dict) -> Iterable[Touch]:
+    """Each deletion is authorized by itself (operations/objects.py): some may be denied and others not."""
+    await _bucket(call, request)
+    return ()
+
+
+# Objects
+
+
+def on_object(action: str, versioned: str | None = None, *, tells_absence: bool = False) -> Touches:
+    """
+    versioned      the action where the request names a version
+    tells_absence  the answer says whether the key is there
+    """
+
+    async def touches(call: Call, request: dict) -> Iterable[Touch]:
+        bucket = await _bucket(call, request)
+        if _is_unquestioned(call, bucket):
+            return ()
+        return await _reading(call, bucket, request["Key"], request.get("VersionId"), action, versioned, tells_absence)
+
+    return touches
+
+
+async def _reading(
+    call: Call,
+    bucket: Bucket,
+    key: str,
+    version_id: str | None,
+    action: str,
+    versioned: str | None,
+    tells_absence: bool,
+) -> list[Touch]:
+    version = await call.read(objects.find, bucket, key, version_id)
+    context: dict[str, Any] = {}
+    if version_id is not None:
+        context["s3:VersionId"] = version_id
+    if version is not None:
+        context |= {f"s3:ExistingObjectTag/{name}": value for name, value in version.tags.items()}
+    chosen = versioned if versioned and version_id is not None else action
+    touched = [await _touch(call, bucket, chosen, key=key, version=version, context=context)]
+    if tells_absence and (version is None or version.is_delete_marker):
+        touched.append(await _touch(call, bucket, "s3:ListBucket"))
+    return touched
+
+
+async def get_object_attributes(call: Call, request: dict) -> Iterable[Touch]:
+    bucket = await _bucket(call, request)
+    if _is_unquestioned(call, bucket):
+        return ()
+    key, version_id = request["Key"], request.get("VersionId")
+    return [
+        *await _reading(call, bucket, key, version_id, "s3:GetObject", "s3:GetObjectVersion", True),
+        *await _reading(
+            call, bucket, key, version_id, "s3:GetObjectAttributes", "s3:GetObjectVersionAttributes", False
+        ),
+    ]
+
+
+async def put_object(call: Call, request: dict) -> Iterable[Touch]:
+    """PutObject and CreateMultipartUpload; CopyObject's destination."""
+    bucket = await _bucket(call, request)
+    if _is_unquestioned(call, bucket):
+        return ()
+    context = _named(request, _WRITE_KEYS)
+    tags = asked.tagging_header(request.get("Tagging"))
+    if tags:
+        context |= {f"s3:RequestObjectTag/{name}": value for name, value in tags.items()}
+        context["s3:RequestObjectTagKeys"] = list(tags)
+    touched = ["s3:PutObject"]
+    if tags:
+        touched.append("s3:PutObjectTagging")
+    if any(request.get(member) for member in _GRANT_KEYS):
+        touched.append("s3:PutObjectAcl")
+    return [await _touch(call, bucket, action, key=request["Key"], context=context) for action in touched]
+
+
+async def copy_object(call: Call, request: dict) -> Iterable[Touch]:
+    return [*await _source(call, request), *await put_object(call, request)]
+
+
+async def upload_part_copy(call: Call, request: dict) -> Iterable[Touch]:
+    return [*await _source(call, request), *await on_object("s3:PutObject")(call, request)]
+
+
+async def _source(call: Call, request: dict) -> Iterable[Touch]:
+    source = source_of(request["CopySource"])
+    bucket = await call.read(buckets.require_bucket, source.bucket)
+    if _is_unquestioned(call, bucket):
+        return ()
+    key, version_id = source.key, source.version_id
+    touched = await _reading(call, bucket, key, version_id, "s3:GetObject", "s3:GetObjectVersion", True)
+    version = await call.read(objects.find, bucket, key, version_id)
+    if version is not None and version.tags and call.operation == "CopyObject":
+        if request.get("TaggingDirective", "COPY") == "COPY":
+            touched += await _reading(
+                call, bucket, key, version_id, "s3:GetObjectTagging", "s3:GetObjectVersionTagging", False
+            )
+    return touched
+
+
+async def put_object_tagging(call: Call, request: dict) -> Iterable[Touch]:
+    touched = await on_object("s3:PutObjectTagging", "s3:PutObjectVersionTagging")(call, request)
+    tags = {tag["Key"]: tag["Value"] for tag in request["Tagging"].get("TagSet", ())}
+    for touch in touched:
+        touch.context.update({f"s3:RequestObjectTag/{name}": value for name, value in tags.items()})
+        touch.context["s3:RequestObjectTagKeys"] = list(tags)
+    return touched
+
+
+async def put_object_acl(call: Call, request: dict) -> Iterable[Touch]:
+    touched = await on_object("s3:PutObjectAcl", "s3:PutObjectVersionAcl")(call, request)
+    for touch in touched:
+        touch.context.update(_named(request, _GRANT_KEYS))
+    return touched
+
+
+# What the others need
+
+
+async def _bucket(call: Call, request: dict) -> Bucket:
+    """That a bucket does not exist is no secret: NoSuchBucket comes before any denial."""
+    return await call.read(buckets.require_bucket, request["Bucket"])
+
+
+def _is_owners_root(call: Call, bucket: Bucket) -> bool:
+    return call.principal.kind == "root" and call.principal.account == bucket.account
+
+
+def _is_unquestioned(call: Call, bucket: Bucket) -> bool:
+    """The owner's root where no policy could deny it: nothing to decide, and most calls are such."""
+    return _is_owners_root(call, bucket) and "policy" not in bucket.configured
+
+
+async def _touch(
+    call: Call,
+    bucket: Bucket,
+    action: str,
+    *,
+    key: str | None = None,
+    version: Version | None = None,
+    context: dict[str, Any] | None = None,
+) -> Touch:
+    arn = f"arn:aws:s3:::{bucket.name}" + ("" if key is None else f"/{key}")
+    policy = await call.read(_policy, call, bucket, version)
+    keys = {**(context or {}), "s3:ResourceAccount": bucket.account, **_request_keys(call)}
+    return Touch(action, arn, keys, bucket.account, policy=policy)
+
+
+def _policy(tx: Transaction, call: Call, bucket: Bucket, version: Version | None) -> str | None:
+    """The bucket's policy, and where ACLs count those of the bucket and of the version."""
+    acls_count = bucket.ownership != "BucketOwnerEnforced"
+    bucket_grants = buckets.bucket_grants(tx, bucket) if acls_count else ()
+    object_grants = version.grants if acls_count and version is not None else ()
+    if acls_count and version is not None and not object_grants and version.owner != bucket.account:
+        object_grants = (access.owned(version.owner),)
+    return access.resource_policy(
+        buckets.configuration(tx, bucket, "policy"),
+        bucket_grants,
+        object_grants,
+        buckets.configuration(tx, bucket, "public-access-block") or {},
+        call.principal,
+        bucket.account,
+    )
+
+
+def _request_keys(call: Call) -> dict[str, Any]:
+    """How the request was signed. User guide, "Amazon S3 policy keys for Signature Version 4 authentication"."""
+    if call.http is None or call.principal.kind == "anonymous":
+        return {}
+    headers = call.http.headers
+    keys = {
+        "s3:authType": "REST-HEADER" if "authorization" in headers else "REST-QUERY-STRING",
+        "s3:signatureversion": "AWS4-HMAC-SHA256",
+    }
+    if "x-amz-content-sha256" in headers:
+        keys["s3:x-amz-content-sha256"] = headers["x-amz-content-sha256"]
+    return keys
+
+
+def _named(request: dict, keys: dict[str, str]) -> dict[str, Any]:
+    return {key: request[member] for member, key in keys.items() if request.get(member) is not None}
+
+
+RESOURCES: dict[str, Touches] = {
+    "AbortMultipartUpload": on_object("s3:AbortMultipartUpload"),
+    "CompleteMultipartUpload": on_object("s3:PutObject"),
+    "CopyObject": copy_object,
+    "CreateBucket": create_bucket,
+    "CreateMultipartUpload": put_object,
+    "DeleteBucket": on_bucket("s3:DeleteBucket"),
+    "DeleteBucketCors": on_bucket("s3:PutBucketCORS"),
+    "DeleteBucketEncryption": on_bucket("s3:PutEncryptionConfiguration"),
+    "DeleteBucketLifecycle": on_bucket("s3:PutLifecycleConfiguration"),
+    "DeleteBucketOwnershipControls": on_bucket("s3:PutBucketOwnershipControls"),
+    "DeleteBucketPolicy": on_bucket("s3:DeleteBucketPolicy", root_always=True),
+    "DeleteBucketReplication": on_bucket("s3:PutReplicationConfiguration"),
+    "DeleteBucketTagging": on_bucket("s3:PutBucketTagging"),
+    "DeleteBucketWebsite": on_bucket("s3:DeleteBucketWebsite"),
+    "DeleteObject": on_object("s3:DeleteObject", "s3:DeleteObjectVersion"),
+    "DeleteObjectTagging": on_object("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"),
+    "DeleteObjects": delete_objects,
+    "DeletePublicAccessBlock": on_bucket("s3:PutBucketPublicAccessBlock"),
+    "GetBucketAccelerateConfiguration": on_bucket("s3:GetAccelerateConfiguration"),
+    "GetBucketAcl": on_bucket("s3:GetBucketAcl"),
+    "GetBucketCors": on_bucket("s3:GetBucketCORS"),
+    "GetBucketEncryption": on_bucket("s3:GetEncryptionConfiguration"),
+    "GetBucketLifecycleConfiguration": on_bucket("s3:GetLifecycleConfiguration"),
+    "GetBucketLocation": on_bucket("s3:GetBucketLocation"),
+    "GetBucketLogging": on_bucket("s3:GetBucketLogging"),
+    "GetBucketNotificationConfiguration": on_bucket("s3:GetBucketNotification"),
+    "GetBucketOwnershipControls": on_bucket("s3:GetBucketOwnershipControls"),
+    "GetBucketPolicy": on_bucket("s3:GetBucketPolicy", root_always=True),
+    "GetBucketPolicyStatus": on_bucket("s3:GetBucketPolicyStatus"),
+    "GetBucketReplication": on_bucket("s3:GetReplicationConfiguration"),
+    "GetBucketRequestPayment": on_bucket("s3:GetBucketRequestPayment"),
+    "GetBucketTagging": on_bucket("s3:GetBucketTagging"),
+    "GetBucketVersioning": on_bucket("s3:GetBucketVersioning"),
+    "GetBucketWebsite": on_bucket("s3:GetBucketWebsite"),
+    "GetObject": on_object("s3:GetObject", "s3:GetObjectVersion", tells_absence=True),
+    "GetObjectAcl": on_object("s3:GetObjectAcl", "s3:GetObjectVersionAcl"),
+    "GetObjectAttributes": get_object_attributes,
+    "GetObjectLockConfiguration": on_bucket("s3:GetBucketObjectLockConfiguration"),
+    "GetObjectTagging": on_object("s3:GetObjectTagging", "s3:GetObjectVersionTagging"),
+    "GetPublicAccessBlock": on_bucket("s3:GetBucketPublicAccessBlock"),
+    "HeadBucket": on_bucket("s3:ListBucket"),
+    "HeadObject": on_object("s3:GetObject", "s3:GetObjectVersion", tells_absence=True),
+    "ListBuckets": list_all,
+    "ListMultipartUploads": on_bucket("s3:ListBucketMultipartUploads", _LIST_KEYS),
+    "ListObjectVersions": on_bucket("s3:ListBucketVersions", _LIST_KEYS),
+    "ListObjects": on_bucket("s3:ListBucket", _LIST_KEYS),
+    "ListObjectsV2": on_bucket("s3:ListBucket", _LIST_KEYS),
+    "ListParts": on_object("s3:ListMultipartUploadParts"),
+    "PutBucketAcl": on_bucket("s3:PutBucketAcl", _GRANT_KEYS),
+    "PutBucketCors": on_bucket("s3:PutBucketCORS"),
+    "PutBucketEncryption": on_bucket("s3:PutEncryptionConfiguration"),
+    "PutBucketLifecycleConfiguration": on_bucket("s3:PutLifecycleConfiguration"),
+    "PutBucketNotificationConfiguration": on_bucket("s3:PutBucketNotification"),
+    "PutBucketOwnershipControls": on_bucket("s3:PutBucketOwnershipControls"),
+    "PutBucketPolicy": on_bucket("s3:PutBucketPolicy", root_always=True),
+    "PutBucketRequestPayment": on_bucket("s3:PutBucketRequestPayment"),
+    "PutBucketTagging": on_bucket("s3:PutBucketTagging"),
+    "PutBucketVersioning": on_bucket("s3:PutBucketVersioning"),
+    "PutObject": put_object,
+    "PutObjectAcl": put_object_acl,
+    "PutObjectTagging": put_object_tagging,
+    "PutPublicAccessBlock": on_bucket("s3:PutBucketPublicAccessBlock"),
+    "UploadPart": on_object("s3:PutObject"),
+    "UploadPartCopy": upload_part_copy,
+}

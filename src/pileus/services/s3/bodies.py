@@ -1,0 +1,134 @@
+"""Bodies on their way in and out: hashed while they stream, never whole in memory unless they are small.
+
+Nothing that came in is an object before the transaction that names it; a body that was cut short or has the wrong
+checksum leaves nothing. Out go bytes from the row, a stretch of one file (the server sends it from the page cache), or
+several one after another.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from pileus.kernel.call import Call
+from pileus.kernel.http import Body
+from pileus.services.s3 import checksums, errors
+from pileus.services.s3.state.records import MAX_PUT_BYTES
+from pileus.store.blobs import INLINE_MAX_BYTES, Blob
+
+DEFAULT_ALGORITHM = "CRC64NVME"
+"""What S3 computes when the sender states nothing. User guide, "Checking object integrity in Amazon S3"."""
+
+
+class Taken(NamedTuple):
+    """A body that has come in. `algorithm` is the checksum's that was stated, asked for, or S3's default."""
+
+    blob: Blob
+    md5: str
+    algorithm: str
+    checksum: str
+
+    @property
+    def size(self) -> int:
+        return self.blob.size_bytes
+
+
+@asynccontextmanager
+async def taken(call: Call, request: dict, *, algorithm: str | None = None) -> AsyncIterator[Taken]:
+    """Read the request's body to its end and check it against what the request states of it.
+
+    Within the block it is to be adopted by a transaction, else nothing is left of it.
+
+    algorithm  computed where the request states none: that of the multipart upload
+    errors     BadDigest, InvalidDigest, EntityTooLarge, MissingContentLength
+    """
+    stated = checksums.declared(request)
+    md5 = _content_md5(request)
+    chosen = (stated[0] if stated else None) or _announced(call, request) or algorithm or DEFAULT_ALGORITHM
+    body = request.get("Body") or b""
+    if isinstance(body, (bytes, bytearray, memoryview, str)):
+        data = body.encode() if isinstance(body, str) else bytes(body)
+        body, length = Body(data), len(data)
+    else:
+        length = _length(call, request, body)
+    if length is not None and length > MAX_PUT_BYTES:
+        raise errors.EntityTooLarge(ProposedSize=length, MaxSizeAllowed=MAX_PUT_BYTES)
+    if length is not None and length <= INLINE_MAX_BYTES:
+        received = _small(call, await body.read(INLINE_MAX_BYTES), chosen)
+        _check(received, body, stated, md5)
+        yield received
+        return
+    async with call.cloud.blobs.writer(["md5", chosen.lower()]) as writer:
+        async for data in body:
+            if writer.size_bytes + len(data) > MAX_PUT_BYTES:
+                raise errors.EntityTooLarge(ProposedSize=writer.size_bytes + len(data), MaxSizeAllowed=MAX_PUT_BYTES)
+            await writer.write(data)
+        blob = await writer.finish()
+        received = Taken(blob, blob.digests["md5"].hex(), chosen, checksums.text(blob.digests[chosen.lower()]))
+        _check(received, body, stated, md5)
+        yield received
+
+
+def _small(call: Call, data: bytes, algorithm: str) -> Taken:
+    """Without a writer: most bodies are small, and this is the way that has to be fast."""
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    blob = Blob(call.cloud.blobs.new_id(), len(data), {}, data)
+    return Taken(blob, md5, algorithm, checksums.of(algorithm, data))
+
+
+def _check(received: Taken, body: Body, stated: tuple[str, str] | None, md5: str | None) -> None:
+    algorithm = received.algorithm
+    trailer = getattr(body, "trailers", {}).get(f"x-amz-checksum-{algorithm.lower()}")
+    if trailer is not None:
+        checksums.require_well_formed(algorithm, trailer)
+        stated = (algorithm, trailer)
+    if stated is not None and stated[1] != received.checksum:
+        raise errors.BadDigest(f"The {algorithm} you specified did not match the calculated checksum.")
+    if md5 is not None and md5 != received.md5:
+        raise errors.BadDigest(
+            "The Content-MD5 you specified did not match what we received.",
+            ExpectedDigest=md5,
+            CalculatedDigest=received.md5,
+        )
+
+
+def _content_md5(request: dict) -> str | None:
+    """Content-MD5 in hexadecimal. Raises InvalidDigest for what is no MD5."""
+    value = request.get("ContentMD5")
+    if value is None:
+        return None
+    try:
+        raw = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != 16:
+        raise errors.InvalidDigest()
+    return raw.hex()
+
+
+def _announced(call: Call, request: dict) -> str | None:
+    """The algorithm whose checksum comes as a trailer, or is only asked for."""
+    named = request.get("ChecksumAlgorithm")
+    if call.http is None:
+        return named
+    for name in call.http.headers.get("x-amz-trailer", "").lower().split(","):
+        if name.strip() in checksums.HEADERS:
+            return checksums.HEADERS[name.strip()]
+    if named is not None and checksums.declared(request) is None:
+        raise errors.InvalidRequest(
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "
+            "were found."
+        )
+    return None
+
+
+def _length(call: Call, request: dict, body: Body) -> int | None:
+    """Of the decoded body. S3 takes no body whose length it does not know beforehand."""
+    decoded = getattr(body, "decoded_bytes", None)
+    if decoded is not None:
+        return decoded
+    if request.get("ContentLength") is None and call.http is not None:
+        raise errors.MissingContentLength()
+    return request.get("ContentLength")

@@ -1,0 +1,181 @@
+"""Bucket configurations that are kept as they are given: encryption, CORS, lifecycle; and those that can only be "no".
+
+Source: S3 API reference, the operations' pages; user guide, "Setting default server-side encryption behavior", "CORS
+configuration", "Lifecycle configuration elements".
+"""
+
+from pileus.kernel.call import Call
+from pileus.kernel.errors import NotImplementedByUs
+from pileus.services.s3 import asked, errors
+from pileus.services.s3.state import buckets, lifecycle
+from pileus.services.s3.state.records import MAX_CORS_RULES, Bucket
+
+DEFAULT_ENCRYPTION = {
+    "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
+}
+"""Of every bucket since January 2023; removing the configuration brings it back."""
+
+OWN_KEY = "alias/aws/s3"
+METHODS = ("GET", "PUT", "HEAD", "POST", "DELETE")
+
+
+# Encryption
+
+
+async def put_bucket_encryption(call: Call, request: dict) -> dict:
+    """Set what new objects are marked with. Bodies lie on this machine's disk, which is whose encryption counts."""
+    bucket = await asked.bucket(call, request)
+    configuration = request["ServerSideEncryptionConfiguration"]
+    if len(configuration["Rules"]) != 1:
+        raise errors.MalformedXML()
+    rule = configuration["Rules"][0]
+    default = rule.get("ApplyServerSideEncryptionByDefault", {"SSEAlgorithm": "AES256"})
+    algorithm, key = default["SSEAlgorithm"], default.get("KMSMasterKeyID")
+    if algorithm not in ("AES256", "aws:kms"):
+        raise NotImplementedByUs(f"s3:PutBucketEncryption with SSEAlgorithm {algorithm}")
+    if algorithm == "AES256" and key:
+        raise errors.InvalidArgument("a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms")
+    if key and not key.endswith(OWN_KEY):
+        raise NotImplementedByUs("s3:PutBucketEncryption with KMSMasterKeyID")
+    if rule.get("BlockedEncryptionTypes", {}).get("EncryptionType", ["NONE"]) not in (["NONE"], ["SSE-C"]):
+        raise NotImplementedByUs("s3:PutBucketEncryption with BlockedEncryptionTypes")
+    await call.write(buckets.set_configuration, bucket.name, "encryption", configuration)
+    return {}
+
+
+async def get_bucket_encryption(call: Call, request: dict) -> dict:
+    bucket = await asked.bucket(call, request)
+    configuration = await call.read(buckets.configuration, bucket, "encryption")
+    return {"ServerSideEncryptionConfiguration": configuration or DEFAULT_ENCRYPTION}
+
+
+async def delete_bucket_encryption(call: Call, request: dict) -> dict:
+    bucket = await asked.bucket(call, request)
+    await call.write(buckets.set_configuration, bucket.name, "encryption", None)
+    return {}
+
+
+# CORS
+
+
+async def put_bucket_cors(call: Call, request: dict) -> dict:
+    """errors   InvalidRequest (a method S3 doesn't know, two stars), MalformedXML (too many rules)"""
+    bucket = await asked.bucket(call, request)
+    configuration = request["CORSConfiguration"]
+    if not 1 <= len(configuration["CORSRules"]) <= MAX_CORS_RULES:
+        raise errors.MalformedXML()
+    for rule in configuration["CORSRules"]:
+        for method in rule["AllowedMethods"]:
+            if method not in METHODS:
+                raise errors.InvalidRequest(
+                    f"Found unsupported HTTP method in CORS config. Unsupported method is {method}"
+                )
+        for member, word in (("AllowedOrigins", "AllowedOrigin"), ("AllowedHeaders", "AllowedHeader")):
+            for value in rule.get(member, ()):
+                if value.count("*") > 1:
+                    raise errors.InvalidRequest(f'{word} "{value}" can not have more than one wildcard.')
+    await call.write(buckets.set_configuration, bucket.name, "cors", configuration)
+    return {}
+
+
+async def get_bucket_cors(call: Call, request: dict) -> dict:
+    """errors   NoSuchCORSConfiguration"""
+    configuration = await _configured(call, request, "cors", errors.NoSuchCORSConfiguration)
+    return {"CORSRules": configuration["CORSRules"]}
+
+
+async def delete_bucket_cors(call: Call, request: dict) -> dict:
+    bucket = await asked.bucket(call, request)
+    await call.write(buckets.set_configuration, bucket.name, "cors", None)
+    return {}
+
+
+# Lifecycle
+
+
+async def put_bucket_lifecycle_configuration(call: Call, request: dict) -> dict:
+    """Set the rules; they are looked at once a day, at midnight UTC.
+
+    errors   InvalidArgument, InvalidRequest, MalformedXML
+    """
+    bucket = await asked.bucket(call, request)
+    configuration = request.get("LifecycleConfiguration") or {}
+    rules = lifecycle.checked_rules(configuration.get("Rules", []), lambda: call.ids.token(48))
+    size = request.get("TransitionDefaultMinimumObjectSize", "all_storage_classes_128K")
+    await call.write(lifecycle.set_rules, bucket.name, {"Rules": rules, "TransitionDefaultMinimumObjectSize": size})
+    return {"TransitionDefaultMinimumObjectSize": size}
+
+
+async def get_bucket_lifecycle_configuration(call: Call, request: dict) -> dict:
+    """errors   NoSuchLifecycleConfiguration"""
+    return await _configured(call, request, "lifecycle", errors.NoSuchLifecycleConfiguration)
+
+
+async def delete_bucket_lifecycle(call: Call, request: dict) -> dict:
+    bucket = await asked.bucket(call, request)
+    await call.write(lifecycle.set_rules, bucket.name, None)
+    return {}
+
+
+async def _configured(call: Call, request: dict, name: str, missing: type[errors.S3Error]) -> dict:
+    bucket: Bucket = await asked.bucket(call, request)
+    configuration = await call.read(buckets.configuration, bucket, name)
+    if configuration is None:
+        raise missing(BucketName=bucket.name)
+    return configuration
+
+
+# What no bucket here has: the truth about it is short
+
+
+async def get_bucket_accelerate_configuration(call: Call, request: dict) -> dict:
+    """Transfer acceleration was never enabled."""
+    await asked.bucket(call, request)
+    return {}
+
+
+async def get_bucket_logging(call: Call, request: dict) -> dict:
+    """Access logging is off."""
+    await asked.bucket(call, request)
+    return {}
+
+
+async def get_bucket_request_payment(call: Call, request: dict) -> dict:
+    await asked.bucket(call, request)
+    return {"Payer": "BucketOwner"}
+
+
+async def put_bucket_request_payment(call: Call, request: dict) -> dict:
+    """Only what is so anyway."""
+    await asked.bucket(call, request)
+    if request["RequestPaymentConfiguration"]["Payer"] != "BucketOwner":
+        raise NotImplementedByUs("s3:PutBucketRequestPayment with Payer Requester")
+    return {}
+
+
+async def get_bucket_website(call: Call, request: dict) -> dict:
+    """errors   NoSuchWebsiteConfiguration, always"""
+    bucket = await asked.bucket(call, request)
+    raise errors.NoSuchWebsiteConfiguration(BucketName=bucket.name)
+
+
+async def delete_bucket_website(call: Call, request: dict) -> dict:
+    await asked.bucket(call, request)
+    return {}
+
+
+async def get_bucket_replication(call: Call, request: dict) -> dict:
+    """errors   ReplicationConfigurationNotFoundError, always"""
+    await asked.bucket(call, request)
+    raise errors.ReplicationConfigurationNotFoundError()
+
+
+async def delete_bucket_replication(call: Call, request: dict) -> dict:
+    await asked.bucket(call, request)
+    return {}
+
+
+async def get_object_lock_configuration(call: Call, request: dict) -> dict:
+    """errors   ObjectLockConfigurationNotFoundError, always"""
+    bucket = await asked.bucket(call, request)
+    raise errors.ObjectLockConfigurationNotFoundError(BucketName=bucket.name)

@@ -1,0 +1,340 @@
+"""Objects: put, get, look at, delete.
+
+Source: S3 API reference, the operations' pages; user guide, "Working with objects".
+"""
+
+import asyncio
+
+from pileus.kernel.call import Call
+from pileus.kernel.errors import AwsError
+from pileus.protocol.scalars import whole_second_http_date
+from pileus.services.s3 import access, answers, asked, errors
+from pileus.services.s3.bodies import taken
+from pileus.services.s3.checksums import FULL_OBJECT
+from pileus.services.s3.conditions import read_conditions, write_conditions
+from pileus.services.s3.state import buckets, objects
+from pileus.services.s3.state.records import LAYOUTS, MAX_DELETES, Bucket, Cause, Layout, Version
+from pileus.store import blobs
+from pileus.store.transaction import Transaction
+
+DELETES_AT_ONCE = 50
+
+_OVERRIDES = {
+    "ResponseCacheControl": "CacheControl",
+    "ResponseContentDisposition": "ContentDisposition",
+    "ResponseContentEncoding": "ContentEncoding",
+    "ResponseContentLanguage": "ContentLanguage",
+    "ResponseContentType": "ContentType",
+    "ResponseExpires": "Expires",
+}
+
+
+async def put_object(call: Call, request: dict) -> dict:
+    """Store a body under a key, whole or not at all.
+
+    errors   BadDigest, EntityTooLarge, KeyTooLongError, MetadataTooLarge, NoSuchBucket, PreconditionFailed
+    """
+    bucket = await asked.bucket(call, request)
+    draft = await asked.draft(call, bucket, request)
+    grants = await object_grants(call, bucket, request, draft)
+    conditions = write_conditions(request)
+    async with taken(call, request) as body:
+        draft = objects.replace(
+            draft,
+            size=body.size,
+            etag=body.md5,
+            checksums={body.algorithm: body.checksum},
+            checksum_type=FULL_OBJECT,
+            grants=grants,
+        )
+        version = await call.write(
+            objects.put,
+            bucket.name,
+            draft,
+            lambda tx: adopted(tx, body.blob),
+            conditions=conditions,
+            cause=asked.cause(call, "ObjectCreated:Put"),
+        )
+    return answers.stored(bucket, version)
+
+
+def adopted(tx: Transaction, blob: blobs.Blob) -> str:
+    blobs.adopt(tx, blob)
+    return blob.id
+
+
+async def object_grants(call: Call, bucket: Bucket, request: dict, draft: Version) -> tuple:
+    """The ACL that a new object is to have, if the bucket allows ACLs. Empty: its owner's alone."""
+    grants = access.grants_asked(request, draft.owner, bucket.account)
+    if grants is None:
+        return ()
+    if bucket.ownership == "BucketOwnerEnforced":
+        if request.get("ACL") != "bucket-owner-full-control" and grants != (access.owned(bucket.account),):
+            raise errors.AccessControlListNotSupported()
+        return ()
+    if access.is_public(grants):
+        block = await call.read(buckets.configuration, bucket, "public-access-block")
+        if block and block.get("BlockPublicAcls"):
+            raise errors.AccessDenied()
+    return grants
+
+
+async def get_object(call: Call, request: dict) -> dict:
+    """Hand out a version, a range of it or one of its parts.
+
+    returns  GetObjectOutput. With a ContentRange it is answered as 206.
+    errors   InvalidObjectState, InvalidRange, NoSuchKey, NoSuchVersion, NotModified, PreconditionFailed
+    """
+    bucket, version, layout = await _look(call, request)
+    if version.storage_class in asked.ARCHIVED:
+        raise errors.InvalidObjectState(StorageClass=version.storage_class)
+    result = _headers(call, bucket, version, request)
+    wanted = _wanted(request, version, layout, result)
+    if wanted.length:
+        parts = await call.read(_body_parts, call.cloud.blobs, version.body, wanted)
+        result["Body"] = call.cloud.blobs.body(parts)
+    else:
+        result["Body"] = b""
+    return result
+
+
+def _body_parts(tx: Transaction, store: blobs.Blobs, body: str, wanted: answers.Range) -> list:
+    return store.parts(tx, body, wanted.start, wanted.length)
+
+
+async def head_object(call: Call, request: dict) -> dict:
+    """What GetObject would answer, without the body."""
+    bucket, version, layout = await _look(call, request)
+    result = _headers(call, bucket, version, request)
+    _wanted(request, version, layout, result)
+    return result
+
+
+async def _look(call: Call, request: dict) -> tuple[Bucket, Version, Layout | None]:
+    asked.refuse_unhonoured(call, request)
+    bucket = await asked.bucket(call, request)
+    version = await call.read(asked.find_version, bucket, request["Key"], request.get("VersionId"))
+    conditions = read_conditions(request)
+    if conditions is not None:
+        conditions.check(version)
+    layout = await call.read(_layout, version.body) if version.parts and "PartNumber" in request else None
+    return bucket, version, layout
+
+
+def _layout(tx: Transaction, body: str) -> Layout | None:
+    return LAYOUTS.get(tx, body)
+
+
+def _headers(call: Call, bucket: Bucket, version: Version, request: dict) -> dict:
+    result = answers.described(bucket, version)
+    for parameter, member in _OVERRIDES.items():
+        if request.get(parameter) is not None:
+            if call.principal.kind == "anonymous":
+                raise errors.InvalidRequest(
+                    "Request specific response headers cannot be used for anonymous GET requests."
+                )
+            value = request[parameter]
+            result[member] = value if isinstance(value, str) else whole_second_http_date(value)
+    return result
+
+
+def _wanted(request: dict, version: Version, layout: Layout | None, result: dict) -> answers.Range:
+    """The stretch that Range or partNumber asks for; puts the headers that say so into `result`."""
+    number = request.get("PartNumber")
+    if number is not None and request.get("Range"):
+        raise errors.InvalidRequest("Cannot specify both Range header and partNumber query parameter")
+    if number is not None:
+        wanted = _part(number, version, layout)
+        if version.parts:
+            result["PartsCount"] = version.parts
+    else:
+        wanted = answers.range_of(request.get("Range"), version.size)
+    if wanted is None:
+        if request.get("ChecksumMode") == "ENABLED":
+            result |= answers.checksums_out(version)
+        return answers.Range(0, version.size)
+    result["ContentLength"] = wanted.length
+    if wanted.length:
+        result["ContentRange"] = wanted.content_range(version.size)
+    return wanted
+
+
+def _part(number: int, version: Version, layout: Layout | None) -> answers.Range:
+    if layout is None:
+        if number != 1:
+            raise errors.InvalidPartNumber(PartNumberRequested=number, ActualPartCount=1)
+        return answers.Range(0, version.size)
+    start = 0
+    for part in layout.parts[: number - 1]:
+        start += part.size
+    if not 1 <= number <= len(layout.parts):
+        raise errors.InvalidPartNumber(PartNumberRequested=number, ActualPartCount=len(layout.parts))
+    return answers.Range(start, layout.parts[number - 1].size)
+
+
+async def get_object_attributes(call: Call, request: dict) -> dict:
+    """Of a version: what of ETag, Checksum, ObjectParts, StorageClass, ObjectSize is asked for.
+
+    errors   NoSuchKey, NoSuchVersion, MethodNotAllowed
+    """
+    asked.refuse_unhonoured(call, request)
+    bucket = await asked.bucket(call, request)
+    version = await call.read(asked.find_version, bucket, request["Key"], request.get("VersionId"))
+    wanted = {name.strip() for item in request["ObjectAttributes"] for name in item.split(",")}
+    unknown = wanted - {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}
+    if unknown:
+        raise errors.InvalidArgument("Invalid attribute name specified.", ArgumentName="x-amz-object-attributes")
+    result = {"LastModified": answers.moment(version.modified_at_ms), **answers.version_id(bucket, version)}
+    if "ETag" in wanted:
+        result["ETag"] = version.etag
+    if "StorageClass" in wanted:
+        result["StorageClass"] = version.storage_class
+    if "ObjectSize" in wanted:
+        result["ObjectSize"] = version.size
+    if "Checksum" in wanted and version.checksums:
+        # Here a composite checksum stands without the count of its parts.
+        result["Checksum"] = {
+            name: value.partition("-")[0] if name != "ChecksumType" else value
+            for name, value in answers.checksums_out(version).items()
+        }
+    if "ObjectParts" in wanted and version.parts:
+        layout = await call.read(_layout, version.body)
+        result["ObjectParts"] = _parts_out(request, version, layout)
+    return result
+
+
+def _parts_out(request: dict, version: Version, layout: Layout) -> dict:
+    after = int(request.get("PartNumberMarker") or 0)
+    limit = min(request.get("MaxParts", 1000), 1000)
+    left = [part for part in layout.parts if part.number > after]
+    shown = left[:limit]
+    algorithm = next(iter(version.checksums), "")
+    out = {
+        "TotalPartsCount": len(layout.parts),
+        "PartNumberMarker": str(after),
+        "MaxParts": limit,
+        "IsTruncated": len(left) > len(shown),
+        "NextPartNumberMarker": str(shown[-1].number if shown else 0),
+    }
+    if any(part.checksum for part in shown):
+        # Without a checksum of each part S3 gives their count alone.
+        out["Parts"] = [
+            {"PartNumber": part.number, "Size": part.size, answers.MEMBERS[algorithm]: part.checksum} for part in shown
+        ]
+    return out
+
+
+async def delete_object(call: Call, request: dict) -> dict:
+    """Delete a key (a delete marker, where versions are kept), or one version for good. Nothing there is no error.
+
+    errors   NoSuchBucket, PreconditionFailed
+    """
+    bucket = await asked.bucket(call, request)
+    asked.require_key(request["Key"])
+    conditions = write_conditions(request)
+    cause = asked.cause(call, "ObjectRemoved")
+    version_id = request.get("VersionId")
+    if version_id is None:
+        marker = await call.write(objects.delete, bucket.name, request["Key"], conditions=conditions, cause=cause)
+        return {} if marker is None else {"DeleteMarker": True, "VersionId": marker.version_id}
+    asked.require_version_id(version_id)
+    removed = await call.write(
+        objects.delete_version, bucket.name, request["Key"], version_id, conditions=conditions, cause=cause
+    )
+    if removed is None:
+        return {"VersionId": version_id}
+    return {"VersionId": version_id} | ({"DeleteMarker": True} if removed.is_delete_marker else {})
+
+
+async def delete_objects(call: Call, request: dict) -> dict:
+    """Delete up to a thousand keys or versions, each by itself. Quiet answers name the failures alone.
+
+    errors   MalformedXML: too many
+    """
+    bucket = await asked.bucket(call, request)
+    wanted = request["Delete"]
+    if not 1 <= len(wanted["Objects"]) <= MAX_DELETES:
+        raise errors.MalformedXML()
+    if await call.read(_may_all, call, bucket):
+        cause = asked.cause(call, "ObjectRemoved")
+        outcomes = await call.write(_delete_each, bucket.name, wanted["Objects"], cause)
+    else:
+        outcomes = await _delete_as_allowed(call, bucket, wanted["Objects"])
+    result: dict = {}
+    deleted = [outcome for outcome in outcomes if "Code" not in outcome]
+    failed = [outcome for outcome in outcomes if "Code" in outcome]
+    if deleted and not wanted.get("Quiet"):
+        result["Deleted"] = deleted
+    if failed:
+        result["Errors"] = failed
+    return result
+
+
+def _may_all(tx: Transaction, call: Call, bucket: Bucket) -> bool:
+    """The owner's root, and no policy that could say no."""
+    is_root = call.principal.kind == "root" and call.principal.account == bucket.account
+    return is_root and buckets.configuration(tx, bucket, "policy") is None
+
+
+async def _delete_as_allowed(call: Call, bucket: Bucket, targets: list[dict]) -> list[dict]:
+    """Each as a DeleteObject of its own, authorized as such: some may be denied."""
+    outcomes: list[dict] = []
+    for at in range(0, len(targets), DELETES_AT_ONCE):
+        some = targets[at : at + DELETES_AT_ONCE]
+        outcomes += await asyncio.gather(*(_delete_one(call, bucket, target) for target in some))
+    return outcomes
+
+
+async def _delete_one(call: Call, bucket: Bucket, target: dict) -> dict:
+    named = _named(target)
+    conditions = {
+        "IfMatch": target.get("ETag"),
+        "IfMatchSize": target.get("Size"),
+        "IfMatchLastModifiedTime": target.get("LastModifiedTime"),
+    }
+    given = {name: value for name, value in conditions.items() if value is not None}
+    try:
+        removed = await call.invoke("s3", "DeleteObject", {"Bucket": bucket.name, **named, **given})
+    except AwsError as error:
+        if error.is_fault:
+            raise
+        return {**named, "Code": error.code, "Message": error.message}
+    if removed.get("DeleteMarker"):
+        named |= {"DeleteMarker": True, "DeleteMarkerVersionId": removed["VersionId"]}
+    return named
+
+
+def _named(target: dict) -> dict:
+    return {name: target[name] for name in ("Key", "VersionId") if target.get(name)}
+
+
+def _delete_each(tx: Transaction, bucket_name: str, targets: list[dict], cause: Cause) -> list[dict]:
+    """In one transaction: a thousand deletions are one commit."""
+    outcomes = []
+    for target in targets:
+        key, version_id = target["Key"], target.get("VersionId")
+        named = _named(target)
+        try:
+            conditions = write_conditions(
+                {
+                    "IfMatch": target.get("ETag"),
+                    "IfMatchSize": target.get("Size"),
+                    "IfMatchLastModifiedTime": target.get("LastModifiedTime"),
+                }
+            )
+            asked.require_key(key)
+            if version_id:
+                asked.require_version_id(version_id)
+                removed = objects.delete_version(tx, bucket_name, key, version_id, conditions=conditions, cause=cause)
+                if removed is not None and removed.is_delete_marker:
+                    named |= {"DeleteMarker": True, "DeleteMarkerVersionId": version_id}
+            else:
+                marker = objects.delete(tx, bucket_name, key, conditions=conditions, cause=cause)
+                if marker is not None:
+                    named |= {"DeleteMarker": True, "DeleteMarkerVersionId": marker.version_id}
+            outcomes.append(named)
+        except errors.S3Error as error:
+            if isinstance(error, errors.NoSuchBucket):
+                raise
+            outcomes.append({**named, "Code": error.code, "Message": error.message})
+    return outcomes

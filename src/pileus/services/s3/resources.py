@@ -1,0 +1,3 @@
+"""CloudFormation types of S3."""
+
+RESOURCE_TYPES: list = []
