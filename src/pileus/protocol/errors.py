@@ -34,6 +34,7 @@ def serialize(
     protocol = protocol or api.protocols[0]
     told = Told(api, _spoken(error, protocol), protocol)
     response = codec(protocol).error_writer(api, protocol)(told, request_id)
+    response.headers += getattr(error, "headers", ())  # what a service says beside the error, such as a bucket's region
     if (method or (op.http_method if op is not None else "")) == "HEAD" or told.status == 304:
         response.body = b""
     return response

@@ -88,6 +88,8 @@ def writer(op: Operation, protocol: str) -> Callable[[dict, str], HttpResponse]:
         status = op.status
         if status_name is not None and result.get(status_name) is not None:
             status = result[status_name]
+        elif op.api.overlay.partial_content in result:
+            status = 206
         response = HttpResponse(status, headers)
         if status not in (204, 304) and op.http_method != "HEAD":
             write_body(result, response)

@@ -62,4 +62,5 @@ OVERLAY = Overlay(
     id_headers=("x-amz-request-id", "x-amz-id-2"),
     takes_unsigned=True,
     path_of=path_style,
+    partial_content="ContentRange",
 )
