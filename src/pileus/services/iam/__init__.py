@@ -1,0 +1,18 @@
+"""Identity and Access Management: who there is in an account, and what each may do."""
+
+from pileus.kernel.service import Service
+from pileus.services.iam import authorize, effective, operations
+
+SERVICE = Service(
+    "iam",
+    operations.MODULES,
+    authorize,
+    credentials=effective.credentials,
+    policies=effective.policies,
+    partial={
+        "GetUser": "the account's root",
+        "CreateServiceLinkedRole": "the permissions that AWS attaches; services that have none here",
+        "ListPolicies": "lists those of AWS's policies that are carried",
+        "GetPolicyVersion": "default versions only of AWS's policies",
+    },
+)

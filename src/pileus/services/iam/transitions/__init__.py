@@ -1,0 +1,1 @@
+"""What changes IAM's state: one module for each of AWS's chapters, plain functions with `tx` first."""
