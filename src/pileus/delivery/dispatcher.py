@@ -40,7 +40,8 @@ class TryAgain(Exception):
 
 
 class Dispatcher:
-    """`handlers`: kind -> async fn(cloud, event)."""
+    """`handlers`: kind -> async fn(cloud, event). A handler that waits long for others may have an attribute
+    `running_limit`: how many of it run side by side."""
 
     def __init__(
         self,
@@ -147,7 +148,8 @@ class Dispatcher:
     def _start_ready(self, kind: str) -> None:
         queue = self._queued.get(kind)
         waiting: list[Event] = []
-        while queue and self._running.get(kind, 0) < RUNNING_PER_KIND:
+        limit = getattr(self._handlers.get(kind), "running_limit", RUNNING_PER_KIND)
+        while queue and self._running.get(kind, 0) < limit:
             event = queue.popleft()
             if event.lane and self._lanes.setdefault((kind, event.lane), event.id) != event.id:
                 waiting.append(event)

@@ -1,0 +1,22 @@
+"""AWS Lambda."""
+
+from pileus.kernel.service import Service
+from pileus.services.lambda_ import authorize, background
+from pileus.services.lambda_.code import ROUTE, download
+from pileus.services.lambda_.operations import account, functions, invocations, layers, permissions, versions
+
+SERVICE = Service(
+    name="lambda",
+    operations=(functions, versions, invocations, permissions, layers, account),
+    authorize=authorize,
+    events=background.EVENTS,
+    start=background.start,
+    stop=background.stop,
+    routes={ROUTE: download},
+    partial={
+        "CreateFunction": "zips only: container images, VPCs, file systems, KMS keys, code signing, SnapStart, "
+        "durable functions, Java, Ruby, .NET and the JSON log format are refused by name",
+        "UpdateFunctionConfiguration": "as CreateFunction",
+        "Invoke": "TracingConfig Active sets the trace header; segments go nowhere until X-Ray is here",
+    },
+)

@@ -1,0 +1,99 @@
+"""Where records and dead letters go: SQS, SNS, Lambda, EventBridge, S3. Sent as the function's role."""
+
+import json
+import logging
+from typing import Any
+
+from pileus.kernel.arn import Arn, parse_arn
+from pileus.kernel.clock import iso8601
+from pileus.kernel.errors import AwsError
+from pileus.services.lambda_ import errors
+from pileus.services.lambda_.roles import Roles
+from pileus.store.events import Event
+
+log = logging.getLogger("pileus.lambda")
+
+ATTEMPTS = 3
+FAULT_LIMIT_MS = 21_600_000
+
+DESTINATIONS = ("sqs", "sns", "lambda", "events", "s3")
+DEAD_LETTER_TARGETS = ("sqs", "sns")
+
+
+def require_destination(arn: str, *, on_failure: bool) -> None:
+    """errors   InvalidParameterValueException for what can't be a destination"""
+    parsed = parse_arn(arn)
+    services = DESTINATIONS if on_failure else DESTINATIONS[:4]
+    if parsed is None or parsed.service not in services or arn.endswith(".fifo"):
+        raise errors.InvalidParameterValueException(
+            f"The provided destination config DestinationConfig is invalid: {arn}"
+        )
+
+
+def require_dead_letter_target(arn: str) -> None:
+    """errors   InvalidParameterValueException"""
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.service not in DEAD_LETTER_TARGETS or arn.endswith(".fifo"):
+        raise errors.InvalidParameterValueException(
+            f"The provided dead letter config TargetArn is invalid: {arn}. It must be a standard SQS queue or SNS topic."
+        )
+
+
+async def deliver(cloud: Any, roles: Roles, event: Event) -> None:
+    """Send one record. A target that refuses is tried three times in all, as nobody could be told; one that is down,
+    for as long as events live."""
+    sending = event.payload
+    target = parse_arn(sending["target"])
+    assert target is not None
+    session = await roles.session(sending["role"], sending["region"], sending["function"])
+    service, operation, request = _message(sending, target, cloud)
+    call = cloud.call(
+        service,
+        operation,
+        principal=session.principal,
+        account=target.account or sending["account"],
+        region=target.region or sending["region"],
+    )
+    try:
+        answer = await cloud.invoke(call, request)
+        if answer.get("FailedEntryCount"):
+            raise AwsError(str(answer["Entries"][0].get("ErrorMessage")), code="FailedEntry")
+    except AwsError as error:
+        age_ms = cloud.clock.now_ms() - event.emitted_at_ms
+        if age_ms < FAULT_LIMIT_MS and (
+            (error.is_fault and error.code != "NotImplemented") or event.attempts + 1 < ATTEMPTS
+        ):
+            raise
+        log.warning("%s can't send its record to %s: %s", sending["function_arn"], sending["target"], error)
+
+
+def _message(sending: dict, target: Arn, cloud: Any) -> tuple[str, str, dict]:
+    """(service, operation, request)"""
+    body = sending["body"]
+    attributes = sending.get("attributes", {})
+    if target.service == "sqs":
+        url = f"{cloud.endpoint}/{target.account}/{target.resource}"
+        request: dict = {"QueueUrl": url, "MessageBody": body}
+        return "sqs", "SendMessage", request | ({"MessageAttributes": attributes} if attributes else {})
+    if target.service == "sns":
+        request = {"TopicArn": str(target), "Message": body}
+        return "sns", "Publish", request | ({"MessageAttributes": attributes} if attributes else {})
+    if target.service == "lambda":
+        request = {"FunctionName": str(target), "InvocationType": "Event", "Payload": body.encode()}
+        return "lambda", "Invoke", request
+    if target.service == "events":
+        entry = {
+            "EventBusName": str(target),
+            "Source": "lambda",
+            "DetailType": f"Lambda Function Invocation Result - {sending['result']}",
+            "Detail": body,
+            "Resources": [sending["function_arn"], str(target)],
+        }
+        return "events", "PutEvents", {"Entries": [entry]}
+    record = json.loads(body)
+    now = iso8601(cloud.clock.now_ms())
+    day, time = now[:10], now[:19].replace(":", ".")
+    key = (
+        f"aws/lambda/async/{sending['function']}/{day.replace('-', '/')}/{time}-{record['requestContext']['requestId']}"
+    )
+    return "s3", "PutObject", {"Bucket": target.resource, "Key": key, "Body": body.encode()}

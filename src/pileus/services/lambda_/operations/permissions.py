@@ -1,0 +1,98 @@
+"""Resource policies of functions: who else may invoke them."""
+
+import re
+
+import orjson
+
+from pileus.kernel.call import Call
+from pileus.services.lambda_ import errors
+from pileus.services.lambda_.names import LATEST, FunctionRef, function_ref
+from pileus.services.lambda_.transitions import permissions
+
+_SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.com(\.cn)?|amazon\.com)\Z")
+_ACCOUNT = re.compile(r"\d{12}\Z")
+_ARN = re.compile(r"arn:aws[a-z-]*:(iam|sts)::\d{12}:.+\Z")
+
+
+async def add_permission(call: Call, request: dict) -> dict:
+    """Add a statement to the policy of a function, a version or an alias.
+
+    errors   ResourceNotFoundException, ResourceConflictException, InvalidParameterValueException,
+             PreconditionFailedException, PolicyLengthExceededException
+    """
+    ref = _policy_ref(call, request)
+    statement = {
+        "Sid": request["StatementId"],
+        "Effect": "Allow",
+        "Principal": principal_out(call, request["Principal"]),
+        "Action": request["Action"],
+        "Resource": ref.arn,
+    }
+    conditions = _conditions(request)
+    if conditions:
+        statement["Condition"] = conditions
+    await call.write(permissions.add_permission, ref, statement, request.get("RevisionId"))
+    return {"Statement": orjson.dumps(statement).decode()}
+
+
+async def remove_permission(call: Call, request: dict) -> dict:
+    """Remove a statement.
+
+    errors   ResourceNotFoundException, PreconditionFailedException
+    """
+    ref = _policy_ref(call, request)
+    await call.write(permissions.remove_permission, ref, request["StatementId"], request.get("RevisionId"))
+    return {}
+
+
+async def get_policy(call: Call, request: dict) -> dict:
+    """The policy as JSON text.
+
+    errors   ResourceNotFoundException where there is none
+    """
+    policy = await call.read(permissions.require_policy, _policy_ref(call, request))
+    return {"Policy": permissions.document(policy.statements), "RevisionId": policy.revision_id}
+
+
+def _policy_ref(call: Call, request: dict) -> FunctionRef:
+    ref = function_ref(call, request["FunctionName"], request.get("Qualifier"))
+    if ref.qualifier == LATEST:
+        raise errors.InvalidParameterValueException("We currently do not support adding policies for $LATEST.")
+    return ref
+
+
+def principal_out(call: Call, principal: str) -> str | dict:
+    """As a statement names whom a request calls by a service's name, an account's number or an ARN.
+
+    errors   InvalidParameterValueException
+    """
+    if principal == "*":
+        return "*"
+    if _SERVICE.match(principal):
+        return {"Service": principal}
+    if _ACCOUNT.match(principal):
+        partition = call.arn("iam", "").split(":")[1]
+        return {"AWS": f"arn:{partition}:iam::{principal}:root"}
+    if _ARN.match(principal):
+        return {"AWS": principal}
+    raise errors.InvalidParameterValueException(
+        "The provided principal was invalid. Please check the principal and try again."
+    )
+
+
+def _conditions(request: dict) -> dict:
+    conditions: dict[str, dict] = {}
+    equal = {
+        "AWS:SourceAccount": request.get("SourceAccount"),
+        "aws:PrincipalOrgID": request.get("PrincipalOrgID"),
+        "lambda:EventSourceToken": request.get("EventSourceToken"),
+        "lambda:FunctionUrlAuthType": request.get("FunctionUrlAuthType"),
+    }
+    equal = {key: value for key, value in equal.items() if value}
+    if equal:
+        conditions["StringEquals"] = equal
+    if request.get("SourceArn"):
+        conditions["ArnLike"] = {"AWS:SourceArn": request["SourceArn"]}
+    if request.get("InvokedViaFunctionUrl") is not None:
+        conditions["Bool"] = {"lambda:InvokedViaFunctionUrl": "true" if request["InvokedViaFunctionUrl"] else "false"}
+    return conditions
