@@ -1,0 +1,1 @@
+"""What CloudWatch Logs keeps: `records` has the tables and quotas, the other files the transitions by subject."""
