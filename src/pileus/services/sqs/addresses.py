@@ -1,0 +1,56 @@
+"""Queue URLs and ARNs: the two ways to name a queue, and what both mean.
+
+A URL's host says nothing: SDKs and templates carry `localhost:4566`, `sqs.us-east-1.localhost.localstack.cloud`,
+`queue.amazonaws.com` and others for the same queue. Its path does: /<account>/<name>, and the older forms
+/queue/<name>, /queue/<account>/<name> and /queue/<region>/<account>/<name>.
+"""
+
+from typing import NamedTuple
+
+from pileus.kernel.arn import parse_arn, partition_of
+from pileus.kernel.call import Call
+from pileus.services.sqs.errors import InvalidAddress
+
+
+class Address(NamedTuple):
+    """Which queue, wherever it may be."""
+
+    account: str
+    region: str
+    name: str
+
+    @property
+    def arn(self) -> str:
+        return f"arn:{partition_of(self.region)}:sqs:{self.region}:{self.account}:{self.name}"
+
+
+def of_url(call: Call, url: str) -> Address:
+    """The queue that a QueueUrl means. Raises InvalidAddress."""
+    _, scheme, rest = url.partition("://")
+    path = (rest if scheme else url).rstrip("/").split("/")[1:]
+    is_older = bool(path) and path[0] == "queue" and len(path) > 1
+    if is_older:
+        path = path[1:]
+    if len(path) == 2 and _is_account(path[0]):
+        return Address(path[0], call.region, path[1])
+    if is_older and len(path) == 1:
+        return Address(call.account, call.region, path[0])
+    if is_older and len(path) == 3 and _is_account(path[1]):
+        return Address(path[1], path[0], path[2])
+    raise InvalidAddress(url)
+
+
+def url_of(call: Call, address: Address) -> str:
+    return f"{call.endpoint}/{address.account}/{address.name}"
+
+
+def of_arn(text: str) -> Address | None:
+    """The queue that an ARN means, or None if it is no queue's."""
+    arn = parse_arn(text)
+    if arn is None or arn.service != "sqs" or not _is_account(arn.account) or not arn.region or not arn.resource:
+        return None
+    return Address(arn.account, arn.region, arn.resource)
+
+
+def _is_account(text: str) -> bool:
+    return len(text) == 12 and text.isdigit()

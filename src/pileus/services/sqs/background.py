@@ -1,0 +1,10 @@
+"""The timers of SQS: kind -> transition fn(tx, key). Each key is a queue's ARN."""
+
+from pileus.services.sqs.state import move_tasks, queues, retention
+from pileus.services.sqs.state.backlogs import RETENTION
+
+TIMERS = {
+    RETENTION: retention.expire,
+    queues.NAME_FREE: queues.free_name,
+    move_tasks.STEP: move_tasks.step,
+}

@@ -1,0 +1,1 @@
+"""The operations of SQS, by the chapters of its API reference."""
