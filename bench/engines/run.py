@@ -13,7 +13,9 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Protocol
 
 from pileus.kernel.clock import Clock
@@ -21,7 +23,8 @@ from pileus.kernel.ids import Ids
 from pileus.store.rocks import RocksEngine
 
 PRELOADED = 300_000
-SECONDS_EACH = 1.5
+SECONDS_EACH = 0.8
+ROUNDS = 3
 BATCHES = (50, 10, 1)
 KEYS = (1, 5)
 VALUE = Ids(seed=1).bytes(300)
@@ -93,39 +96,62 @@ class Lmdb:
             return tx.get(key)
 
 
-def measure(candidate: Candidate, ids: Ids) -> dict[str, float]:
-    """Operations a second, by what was done."""
-    found: dict[str, float] = {}
+def preload(candidate: Candidate, ids: Ids) -> list[bytes]:
+    """Fill it; return some of its keys."""
     known = []
     for _ in range(PRELOADED // 1000):
         keys = [ids.bytes(16) for _ in range(1000)]
         candidate.commit([keys])
-        known += keys[:50]
-    for count in KEYS:
-        for batch in BATCHES:
-            done, began = 0, Clock.stopwatch_ns()
-            while (spent := Clock.stopwatch_ns() - began) < SECONDS_EACH * 1e9:
-                candidate.commit([[ids.bytes(16) for _ in range(count)] for _ in range(batch)])
-                done += batch
-            found[f"{count} × {batch}"] = done * 1e9 / spent
+        known += keys[:20]
+    return known
+
+
+def commits_per_second(candidate: Candidate, ids: Ids, keys: int, batch: int) -> float:
+    done, began = 0, Clock.stopwatch_ns()
+    while (spent := Clock.stopwatch_ns() - began) < SECONDS_EACH * 1e9:
+        candidate.commit([[ids.bytes(16) for _ in range(keys)] for _ in range(batch)])
+        done += batch
+    return done * 1e9 / spent
+
+
+def gets_per_second(candidate: Candidate, known: list[bytes]) -> float:
     began = Clock.stopwatch_ns()
     for key in known:
         assert candidate.get(key) == VALUE
-    found["gets"] = len(known) * 1e9 / (Clock.stopwatch_ns() - began)
+    return len(known) * 1e9 / (Clock.stopwatch_ns() - began)
+
+
+def measure(candidates: dict[str, Candidate]) -> dict[str, list[float]]:
+    """For each, what its columns say. The rounds go in turn, so that a noisy moment meets all alike."""
+    ids = Ids(seed=2)
+    known = {name: preload(candidate, ids) for name, candidate in candidates.items()}
+    found: dict[str, list[float]] = {name: [] for name in candidates}
+    tasks = [partial(commits_per_second, ids=ids, keys=keys, batch=batch) for keys in KEYS for batch in BATCHES]
+    for task in (*tasks, None):
+        rounds: dict[str, list[float]] = {name: [] for name in candidates}
+        for _ in range(ROUNDS):
+            for name, candidate in candidates.items():
+                rounds[name].append(task(candidate) if task else gets_per_second(candidate, known[name]))
+        for name, rates in rounds.items():
+            found[name].append(median(rates))
     return found
 
 
 def main() -> None:
     folder = Path(tempfile.mkdtemp(dir=sys.argv[1] if len(sys.argv) > 1 else None))
-    columns = [f"{count} × {batch}" for count in KEYS for batch in BATCHES] + ["gets"]
-    print("| operations/s: keys × batch | " + " | ".join(columns) + " |")
-    print("|---" * (len(columns) + 1) + "|")
     try:
-        for name, make in (("RocksDB", Rocks), ("SQLite", Sqlite), ("LMDB", Lmdb)):
-            candidate: Candidate = make(folder / name)
-            found = measure(candidate, Ids(seed=2))
+        candidates: dict[str, Candidate] = {
+            "RocksDB": Rocks(folder / "rocks"),
+            "SQLite": Sqlite(folder / "sqlite"),
+            "LMDB": Lmdb(folder / "lmdb"),
+        }
+        columns = [f"{keys} × {batch}" for keys in KEYS for batch in BATCHES] + ["gets"]
+        print("| operations/s: keys × batch | " + " | ".join(columns) + " |")
+        print("|---" * (len(columns) + 1) + "|")
+        for name, rates in measure(candidates).items():
+            print(f"| {name} | " + " | ".join(f"{rate:,.0f}" for rate in rates) + " |")
+        for candidate in candidates.values():
             candidate.close()
-            print(f"| {name} | " + " | ".join(f"{found[column]:,.0f}" for column in columns) + " |", flush=True)
     finally:
         shutil.rmtree(folder)
 

@@ -200,12 +200,12 @@ class TestFullDisk:
     async def test_a_full_file_system(self, tmp_path):
         disk = tmp_path / "disk"
         disk.mkdir()
-        mounting = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], capture_output=True)
+        mounting = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk], capture_output=True)
         if mounting.returncode:
             pytest.skip("mounting a small file system needs root")
         try:
             ballast = disk / "ballast"
-            ballast.write_bytes(bytes(8 << 20))
+            ballast.write_bytes(bytes(40 << 20))
             await fill_and_go_on(disk / "data", free=ballast.unlink)
         finally:
             subprocess.run(["umount", "-l", disk], check=True)

@@ -53,6 +53,12 @@ class TestEngine:
         engine.apply({b"b": b"2"}, [(b"a", b"d"), (b"x", b"x"), (b"z", b"y")])
         assert rows(engine) == [(b"b", b"2"), (b"d", b"1")]
 
+    @pytest.mark.parametrize("count", [1, 32, 33, 1000])
+    def test_a_range_of_any_size_is_deleted_and_nothing_beside_it(self, engine, count):
+        engine.apply({b"b%04d" % number: b"1" for number in range(count)} | {b"a": b"1", b"c": b"1"})
+        engine.apply({b"b9999": b"2"}, [(b"b", b"c")])
+        assert rows(engine) == [(b"a", b"1"), (b"b9999", b"2"), (b"c", b"1")]
+
     def test_a_scan_that_was_left_early_disturbs_nobody(self, engine):
         engine.apply({b"a": b"1", b"b": b"2"})
         assert next(engine.scan(b"a", b"c")) == (b"a", b"1")

@@ -267,6 +267,23 @@ class TestFailedSync:
         engine.fails = False
         await store.stop()
 
+    @pytest.mark.parametrize("count", [5, 500])
+    async def test_a_range_that_was_deleted_is_back(self, failing, count):
+        await failing.write(lambda tx: [put(tx, number, "kept") for number in range(count)])
+        failing.engine.fails = True
+        with pytest.raises(ServiceUnavailable):
+            await failing.write(lambda tx: (NOTES.delete_all(tx), put(tx, 2, "lost")))
+        for fails in (True, False):
+            failing.engine.fails = fails
+            assert await failing.read(texts) == dict.fromkeys(range(count), "kept")
+            assert await failing.read(texts, reverse=True) == dict.fromkeys(range(count), "kept")
+            if fails:
+                with pytest.raises(ServiceUnavailable):
+                    await failing.write(put, 1)
+            else:
+                await failing.write(put, count, "kept")
+        assert await failing.read(texts) == dict.fromkeys(range(count + 1), "kept")
+
     async def test_its_writers_are_refused_and_nothing_of_it_is_visible(self, failing):
         failing.engine.fails = True
         heard = []
@@ -332,8 +349,8 @@ class TestFailedSync:
         assert await failing.read(numbers) == [0, 1, 2]
 
 
-def texts(tx) -> dict[int, str]:
-    return {note.number: note.text for note in NOTES.scan(tx, "a")}
+def texts(tx, **bounds) -> dict[int, str]:
+    return {note.number: note.text for note in NOTES.scan(tx, "a", **bounds)}
 
 
 async def write_ten(store: Store, first: int) -> None:

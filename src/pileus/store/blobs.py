@@ -63,7 +63,7 @@ SWEEP_FILES = 256
 """Files removed in one step, and forgotten in one transaction."""
 
 
-class Slice(msgspec.Struct, frozen=True):
+class Slice(msgspec.Struct, frozen=True, array_like=True):
     """`length` bytes of a blob from `offset` on; all that follow where the length is None."""
 
     id: str
@@ -71,7 +71,7 @@ class Slice(msgspec.Struct, frozen=True):
     length: int | None = None
 
 
-class StoredBlob(msgspec.Struct, frozen=True):
+class StoredBlob(msgspec.Struct, frozen=True, array_like=True):
     """Its bytes are `data`, or those of `slices`, or in the file."""
 
     id: str

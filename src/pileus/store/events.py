@@ -7,7 +7,7 @@ import msgspec
 from pileus.store.table import Table
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, array_like=True):
     """
     id        ascending in the order of commits
     kind      names the handler, e.g. "lambda.invoke-async"

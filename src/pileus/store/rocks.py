@@ -25,11 +25,13 @@ import gc
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from rocksdict import (
     AccessType,
+    BlockBasedIndexType,
     BlockBasedOptions,
     Cache,
     DBCompressionType,
@@ -54,6 +56,11 @@ Durability = Literal["fsync", "process", "none"]
 MIB = 1 << 20
 WRITE_BUFFER_BYTES = 8 * MIB
 BLOCK_CACHE_BYTES = 16 * MIB
+APART_BYTES = 4096
+FEW_ROWS = 32
+"""Up to here a range is deleted row by row. Deleted as one it makes the next read some 70 µs slower (RocksDB sorts the
+deleted ranges anew), row by row it costs 1 µs a row, and as much again for each scan that crosses the graves."""
+
 FREE_TO_RECOVER_BYTES = 2 * MIB
 """Beyond the size of the log: what opening writes (manifest, options, a new log)."""
 
@@ -93,10 +100,7 @@ class RocksEngine:
         if self._undone is not None:
             raise EngineFailed("the last sync failed")
         batch = WriteBatch(raw_mode=True)
-        emptied = [(start, end) for start, end in ranges if start < end]
-        before = [self._scan(start, end, False) for start, end in emptied] if self.is_durable else []
-        for start, end in emptied:
-            batch.delete_range(start, end)
+        before = [self._delete_range(batch, start, end) for start, end in ranges if start < end]
         for key, value in changes.items():
             if value is None:
                 batch.delete(key)
@@ -162,6 +166,16 @@ class RocksEngine:
 
     def close(self) -> None:
         self._close()
+
+    def _delete_range(self, batch: WriteBatch, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Return what was in it, for `roll_back`."""
+        rows = list(islice(self._scan(start, end, False), FEW_ROWS + 1))
+        if len(rows) > FEW_ROWS:
+            batch.delete_range(start, end)
+            return self._scan(start, end, False)
+        for key, _ in rows:
+            batch.delete(key)
+        return iter(rows)
 
     def _scan(self, start: bytes, end: bytes, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
         if start >= end:
@@ -277,8 +291,13 @@ def _options() -> Options:
     table = BlockBasedOptions()
     table.set_block_cache(Cache(BLOCK_CACHE_BYTES))
     table.set_bloom_filter(10, False)
+    # Indexes and filters live in the cache too, so that memory stays bounded, and in pieces: whole ones are larger than
+    # a shard of so small a cache, and every read would fetch them again (measured: 540 µs a read instead of 10).
     table.set_cache_index_and_filter_blocks(True)
-    table.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    table.set_index_type(BlockBasedIndexType.two_level_index_search())
+    table.set_partition_filters(True)
+    table.set_metadata_block_size(4096)
+    table.set_pin_top_level_index_and_filter(True)
     table.set_format_version(5)
 
     options = Options(raw_mode=True)
@@ -295,6 +314,15 @@ def _options() -> Options:
     # A write that RocksDB slows down stops the event loop: let flushes fall behind further than the defaults do.
     options.set_level_zero_slowdown_writes_trigger(40)
     options.set_level_zero_stop_writes_trigger(80)
+    # Scans cross the graves of deleted rows until a compaction drops them: compact early what is half graves.
+    options.add_compact_on_deletion_collector_factory(1000, 500, 0.5)
+    # Long values apart from the tree, which compactions then needn't rewrite: with 32 KiB half the bytes go to the disk.
+    options.set_enable_blob_files(True)
+    options.set_min_blob_size(APART_BYTES)
+    options.set_blob_file_size(64 * MIB)
+    options.set_enable_blob_gc(True)
+    options.set_blob_gc_age_cutoff(0.5)
+    options.set_blob_gc_force_threshold(0.5)
     options.set_bytes_per_sync(MIB)
     options.set_manifest_preallocation_size(64 * 1024)
     options.set_max_manifest_file_size(4 * MIB)

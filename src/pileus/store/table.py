@@ -1,6 +1,8 @@
 """Tables of records above ordered keys, with indexes kept in the same transaction.
 
-A record is a frozen msgspec Struct: add fields at the end, with defaults, and old rows stay readable.
+A record is a frozen msgspec Struct: add fields at the end, with defaults, and old rows stay readable. Where rows are many
+and small (messages, events), `array_like=True` leaves the fields' names out: 40 % fewer bytes, a third less time. Then
+fields may only ever be added; where rows are few, keep the names.
 """
 
 from collections.abc import Callable, Iterator
@@ -58,7 +60,7 @@ class Index(Generic[R]):
 
     def _entry(self, record: R) -> bytes | None:
         parts = self.key_of(record)
-        return None if parts is None else self.prefix + pack(parts)
+        return None if parts is None else pack(parts, self.prefix)
 
 
 class Table(Generic[R]):
@@ -82,15 +84,15 @@ class Table(Generic[R]):
             setattr(self, index_name, index)
 
     def get(self, tx: "Transaction", *key: Any) -> R | None:
-        raw = tx.get(self.prefix + pack(key))
+        raw = tx.get(pack(key, self.prefix))
         return None if raw is None else self.decode(raw)
 
     def has(self, tx: "Transaction", *key: Any) -> bool:
-        return tx.get(self.prefix + pack(key)) is not None
+        return tx.get(pack(key, self.prefix)) is not None
 
     def put(self, tx: "Transaction", record: R) -> None:
         """Insert or replace, and keep the indexes in step."""
-        key = self.prefix + pack(self.key_of(record))
+        key = pack(self.key_of(record), self.prefix)
         if self.indexes:
             raw = tx.get(key)
             old = None if raw is None else self.decode(raw)
@@ -106,7 +108,7 @@ class Table(Generic[R]):
 
     def insert(self, tx: "Transaction", record: R) -> None:
         """`put` of a record whose key is known to be new: saves the look at the old one."""
-        key = self.prefix + pack(self.key_of(record))
+        key = pack(self.key_of(record), self.prefix)
         for index in self.indexes:
             entry = index._entry(record)
             if entry is not None:
@@ -114,7 +116,7 @@ class Table(Generic[R]):
         tx.put(key, _encode(record))
 
     def delete(self, tx: "Transaction", *key: Any) -> None:
-        packed = self.prefix + pack(key)
+        packed = pack(key, self.prefix)
         if self.indexes:
             raw = tx.get(packed)
             if raw is None:
@@ -132,7 +134,7 @@ class Table(Generic[R]):
         Its indexes must begin with the same parts: their entries below `prefix` go too.
         """
         for start in (self.prefix, *(index.prefix for index in self.indexes)):
-            low = start + pack(prefix)
+            low = pack(prefix, start)
             tx.delete_range(low, after_prefix(low))
 
     def scan(
@@ -156,12 +158,12 @@ class Table(Generic[R]):
 def bounds(table: bytes, prefix: tuple, start: Any, after: Any, until: Any) -> tuple[bytes, bytes]:
     """The key range of a scan. `start` (included), `after` and `until` (both: not) are the parts that follow
     `prefix`: one value or a tuple. `until` ends the scan before the first key that begins with it."""
-    base = table + pack(prefix)
+    base = pack(prefix, table)
     low, high = base, after_prefix(base)
     if start is not None:
-        low = base + pack(start if type(start) is tuple else (start,))
+        low = pack(start if type(start) is tuple else (start,), base)
     if after is not None:
-        low = after_prefix(base + pack(after if type(after) is tuple else (after,)))
+        low = after_prefix(pack(after if type(after) is tuple else (after,), base))
     if until is not None:
-        high = base + pack(until if type(until) is tuple else (until,))
+        high = pack(until if type(until) is tuple else (until,), base)
     return low, high

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from pileus.store.transaction import Transaction
 
 
-class Timer(msgspec.Struct, frozen=True):
+class Timer(msgspec.Struct, frozen=True, array_like=True):
     at_ms: int
     kind: str
     key: str
 
 
-class SetTimer(msgspec.Struct, frozen=True):
+class SetTimer(msgspec.Struct, frozen=True, array_like=True):
     kind: str
     key: str
     at_ms: int
