@@ -159,14 +159,6 @@ class Group:
             return sum(int(line.split()[1]) for line in lines if line.startswith(wanted))
         return 0
 
-    def out_of_memory_kills(self) -> int:
-        file = "memory.oom_control" if self.version == 1 else "memory.events"
-        with contextlib.suppress(OSError, KeyError):
-            for line in (self.folders["memory"] / file).read_text().splitlines():
-                if line.startswith("oom_kill "):
-                    return int(line.split()[1])
-        return 0
-
     def write(self, controller: str, file: str, value: object) -> None:
         folder = self.folders.get(controller)
         if folder is None:
@@ -178,11 +170,14 @@ class Group:
         except OSError as error:
             log.warning("can't set %s of a function's control group: %s", file, error)
 
-    def remove(self) -> bool:
-        """True when it is gone; False while a process still ends in it."""
+    def close_files(self) -> None:
         if self._usage_fd is not None:
             os.close(self._usage_fd)
             self._usage_fd = None
+
+    def remove(self) -> bool:
+        """True when it is gone; False while a process still ends in it."""
+        self.close_files()
         for folder in set(self.folders.values()):
             try:
                 folder.rmdir()

@@ -115,7 +115,7 @@ class Engine:
             elif not start.cancelled() and start.exception() is None:
                 if spare := start.result().give_up_spare():
                     self._ended_groups.append(spare)
-                await asyncio.to_thread(start.result().close)
+                start.result().close()
         self._zygotes.clear()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -264,8 +264,15 @@ class Engine:
         tmp = self._scratch(identity)
         tmp.mkdir(parents=True, mode=0o700)
         runtime = str(sandbox.BOOTSTRAPS.parent)
-        bundle = str(self.names.authority.bundle)
-        return Paths(task=str(spec.code), opt=str(layers or "/opt"), runtime=runtime, tmp=str(tmp), ca_bundle=bundle)
+        bundle = self.names.authority.bundle
+        return Paths(
+            task=str(spec.code),
+            opt=str(layers or "/opt"),
+            runtime=runtime,
+            tmp=str(tmp),
+            ca_bundle=str(bundle),
+            ca=str(bundle.with_name("ca.pem")),
+        )
 
     def _scratch(self, identity: str) -> pathlib.Path:
         """What stands for /tmp where there is no sandbox."""
@@ -291,6 +298,7 @@ class Engine:
         if sandbox.refusal() is not None:
             shutil.rmtree(self._scratch(environment.id), ignore_errors=True)
         if environment.group is not None:
+            environment.group.close_files()
             self._ended_groups.append(environment.group)
             environment.group = None
             if self._sweeper is None:

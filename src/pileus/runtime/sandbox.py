@@ -99,7 +99,8 @@ def root_settings(
     binds += [(str(BOOTSTRAPS), "/var/runtime/bootstraps")]
     binds += [(str(prefix), "/var/lang")] if prefix is not None else []
     binds += [(source, "/var/runtime/" + name) for source, name in packages]
-    binds += [(ca_bundle, target) for target in CA_BUNDLES if ca_bundle]
+    binds += [(ca_bundle, target) for target in CA_BUNDLES]
+    binds.append((str(pathlib.Path(ca_bundle).with_name("ca.pem")), "/var/runtime/ca.pem"))
     if os.path.isdir("/nix/store"):
         binds.append(("/nix/store", "/nix/store"))  # there every program's libraries are
     inside = "/var/runtime" if isolated else str(BOOTSTRAPS.parent)

@@ -21,9 +21,9 @@ def variables(
         out["TMPDIR"] = paths.tmp
     if spec.endpoint_url:
         out["AWS_ENDPOINT_URL"] = spec.endpoint_url
-    if paths.ca_bundle:
-        for name in ("SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
-            out[name] = paths.ca_bundle
+    for name in ("SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        out[name] = paths.ca_bundle
+    out["NODE_EXTRA_CA_CERTS"] = paths.ca  # in addition to node's own; it parses the file at each start
     out |= launch.variables
     out |= {name: str(value) for name, value in spec.environment.items()}
     out |= {

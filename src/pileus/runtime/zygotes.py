@@ -60,6 +60,8 @@ class Zygote:
             self.close()
             raise SandboxFailed(f"The {self.name} runtime did not start; the log says why.")
         self.alive = True
+        # It says nothing more on this socket: to be readable means to be closed.
+        asyncio.get_running_loop().add_reader(ours.fileno(), self._ended)
 
     def fork(self) -> Fork:
         """A new environment's first process. It says "hello" and waits to be told what to run."""
@@ -101,7 +103,11 @@ class Zygote:
                 log.warning("%s zygote: %s", self.name, line.decode("utf-8", "replace").rstrip())
         finally:
             transport.close()
+
+    def _ended(self) -> None:
         self.alive = False
+        if self._control is not None:
+            asyncio.get_running_loop().remove_reader(self._control.fileno())
 
     def give_up_spare(self) -> Group | None:
         """End the process forked ahead; its control group can go when it has ended."""
@@ -113,13 +119,13 @@ class Zygote:
 
     def close(self) -> None:
         """Every environment forked from it ends with it where it has a pid namespace of its own."""
-        self.alive = False
+        self._ended()
         if self._control is not None:
             self._control.close()
             self._control = None
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._process.wait()  # at once: it has been killed
 
 
 def _start_process(arguments: list[str], control: socket.socket) -> subprocess.Popen:

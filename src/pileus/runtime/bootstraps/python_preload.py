@@ -33,7 +33,7 @@ def _load_boto3():
     try:
         import boto3
         import botocore.loaders
-    except ImportError as error:
+    except Exception as error:  # whatever a boto3 made for other versions raises: functions may do without it
         print(f"the Python runtime has no boto3: {error}", file=sys.stderr)
         return
     _share_parsed_files(botocore.loaders)

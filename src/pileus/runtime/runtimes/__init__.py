@@ -31,6 +31,7 @@ class Paths:
     runtime: str = "/var/runtime"
     tmp: str = "/tmp"
     ca_bundle: str = "/etc/ssl/certs/ca-certificates.crt"
+    ca: str = "/var/runtime/ca.pem"
 
 
 Addresses = tuple[tuple[str, int], tuple[str, int]]

@@ -16,8 +16,8 @@ from pileus.runtime.spec import FunctionSpec, RuntimeMissing
 PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 """What AWS preinstalls: boto3 and what it needs. Taken from where Pileus itself finds them."""
 
-OLDEST = (3, 9)
-"""The bootstraps, and boto3, need it. Older names run on the oldest there is."""
+OLDEST = (3, 10)
+"""boto3 and what it needs are those beside Pileus, which need it. Older names run on the oldest there is."""
 
 NEWEST_TRIED = 15
 
