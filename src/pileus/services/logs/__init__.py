@@ -10,6 +10,7 @@ SERVICE = Service(
     name="logs",
     operations=(groups, streams, events, filters, tags),
     authorize=authorize,
+    resources="pileus.services.logs.resources",
     timers={"logs.expire": expire},
     events={DELIVERY: background.deliver},
     violation=errors.violation,

@@ -31,7 +31,8 @@ async def create_log_group(call: Call, request: dict) -> dict:
     if log_group_class not in HONOURED_CLASSES:
         raise NotImplementedByUs(f"logs:CreateLogGroup with the log group class {log_group_class}")
     tags = request.get("tags") or {}
-    problem = tag_problem(tags, own=_is_cloudformation(call))
+    # AWS's own services set aws: tags, stacks above all.
+    problem = tag_problem(tags, own=call.http is None)
     if problem:
         raise errors.InvalidParameterException(problem)
     await call.write(
@@ -42,11 +43,6 @@ async def create_log_group(call: Call, request: dict) -> dict:
         is_protected=bool(request.get("deletionProtectionEnabled")),
     )
     return {}
-
-
-def _is_cloudformation(call: Call) -> bool:
-    """Stacks put tags of AWS's own on what they make: aws:cloudformation:stack-name and the like."""
-    return call.http is None and call.user_agent == "cloudformation.amazonaws.com"
 
 
 async def delete_log_group(call: Call, request: dict) -> dict:
