@@ -47,6 +47,9 @@ class Load:
         self.server = server
         self.ledger = Ledger()
         self.number = 0
+        # Made once: making one costs more than what is measured here, and the endpoint stays.
+        names = ("s3", "sqs", "logs", "iam", "lambda", "cloudformation")
+        self.clients = {name: server.client(name) for name in names}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -57,7 +60,7 @@ class Load:
             return self.number
 
     def prepare(self) -> None:
-        s3, sqs, logs, iam, lambda_ = (self.server.client(n) for n in ("s3", "sqs", "logs", "iam", "lambda"))
+        s3, sqs, logs, iam, lambda_, _ = self.clients.values()
         for bucket in ("objects", "uploads", "seen"):
             s3.create_bucket(Bucket=bucket)
         sqs.create_queue(QueueName="jobs", Attributes={"VisibilityTimeout": "2"})
@@ -109,16 +112,9 @@ class Load:
             assert not thread.is_alive(), "a client hangs"
 
     def _repeat(self, work: Callable) -> None:
-        clients: dict = {}
-
-        def client(service: str):
-            if service not in clients:
-                clients[service] = self.server.client(service)
-            return clients[service]
-
         while not self._stopping.is_set():
             try:
-                work(client)
+                work(self.clients.__getitem__)
             except WENT_AWAY:
                 return  # the server was killed; whatever this request did is not acknowledged
             except ClientError as error:

@@ -103,6 +103,7 @@ class Authenticator:
             endpoint=f"{request.scheme}://{request.host}",
             user_agent=request.headers.get("user-agent", ""),
             http=exchange.routed,
+            body=request.body,
         )
 
 

@@ -21,6 +21,7 @@ from pileus.protocol import errors as protocol_errors
 from pileus.protocol import models
 from pileus.protocol.identify import Identified, ServiceIndex, needs_form
 from pileus.protocol.identify import identify as which
+from pileus.store.watch import WatcherGone
 
 log = logging.getLogger("pileus.gateway")
 
@@ -74,6 +75,8 @@ class Gateway:
             return exchange.response
         except AwsError as error:
             return self._refused(exchange, error)
+        except WatcherGone:
+            return HttpResponse(499)  # nobody reads it
         except BodyTooLarge:
             return self._refused(exchange, RequestEntityTooLarge())
         except BodyCutShort:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from pileus.kernel.arn import partition_of
 from pileus.kernel.clock import Clock
+from pileus.kernel.http import Body
 from pileus.kernel.ids import Ids
 from pileus.kernel.principal import Principal
 from pileus.kernel.tasks import Tasks
@@ -49,6 +50,8 @@ class Call:
     """The resource on whose behalf a service principal calls: aws:SourceArn."""
     http: Any = None
     """The HttpRequest, for the few operations that need more than their parsed input; None inside the cloud."""
+    body: Body | None = None
+    """The body that came over the wire, which knows whether the client is still there; None inside the cloud."""
     context: Mapping[str, Any] = field(default_factory=dict)
     """The condition keys that the gateway collected for authorization."""
     seen: int = 0
@@ -72,8 +75,8 @@ class Call:
         return await self.cloud.store.write(fn, *args, **kwargs)
 
     def watch(self, topic: str) -> AbstractAsyncContextManager:
-        """Subscribe to `tx.notify(topic)`; see store/watch.py."""
-        return self.cloud.store.watch(topic)
+        """Subscribe to `tx.notify(topic)`; see store/watch.py. Waiting ends with WatcherGone when the client leaves."""
+        return self.cloud.store.watch(topic, None if self.body is None else self.body.disconnected)
 
     def arn(self, service: str, resource: str, *, region: str | None = None, account: str | None = None) -> str:
         region = self.region if region is None else region

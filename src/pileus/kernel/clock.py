@@ -22,6 +22,7 @@ class Clock:
         self.on_change: list[Callable[[], None]] = []
         self._waiting: list[tuple[int, int, asyncio.Future]] = []
         self._order = 0
+        self._left = 0
         self._alarm: asyncio.TimerHandle | None = None
 
     def now_ms(self) -> int:
@@ -71,7 +72,16 @@ class Clock:
         self._order += 1
         heapq.heappush(self._waiting, (at_ms, self._order, future))
         self._arm()
-        await future
+        try:
+            await future
+        except asyncio.CancelledError:
+            self._left += 1
+            if self._left > 64 and self._left * 2 > len(self._waiting):
+                # Those who left stay in the heap until their time; where they are most of it, it is made anew.
+                self._waiting = [entry for entry in self._waiting if not entry[2].done()]
+                heapq.heapify(self._waiting)
+                self._left = 0
+            raise
 
     def _changed(self) -> None:
         self._wake()

@@ -6,6 +6,10 @@ from types import TracebackType
 from pileus.kernel.clock import Clock
 
 
+class WatcherGone(Exception):
+    """Who waited has left: what would be handed out now would be handed to nobody."""
+
+
 class Watchers:
     """Who waits for what, in this process. Nothing is kept: a watcher subscribes first, then looks."""
 
@@ -13,8 +17,9 @@ class Watchers:
         self._clock = clock
         self._by_topic: dict[str, set[Watch]] = {}
 
-    def watch(self, topic: str) -> "Watch":
-        return Watch(self, topic)
+    def watch(self, topic: str, gone: asyncio.Event | None = None) -> "Watch":
+        """`gone` is set when nobody wants the answer any more: waiting raises WatcherGone then."""
+        return Watch(self, topic, gone)
 
     def notify(self, topic: str) -> None:
         for watch in self._by_topic.get(topic, ()):
@@ -24,9 +29,10 @@ class Watchers:
 class Watch:
     """A subscription: `async with watchers.watch(topic) as arrivals: … await arrivals.wait_next(until_ms=…)`."""
 
-    def __init__(self, watchers: Watchers, topic: str) -> None:
+    def __init__(self, watchers: Watchers, topic: str, gone: asyncio.Event | None) -> None:
         self._watchers = watchers
         self._topic = topic
+        self._gone = gone
         self.arrived = asyncio.Event()
 
     async def __aenter__(self) -> "Watch":
@@ -42,15 +48,19 @@ class Watch:
             del self._watchers._by_topic[self._topic]
 
     async def wait_next(self, *, until_ms: int) -> bool:
-        """Return True at the next notice, or False when the clock reaches `until_ms`."""
+        """Return True at the next notice, or False when the clock reaches `until_ms`. Raises WatcherGone."""
         if not self.arrived.is_set():
-            notice = asyncio.ensure_future(self.arrived.wait())
-            alarm = asyncio.ensure_future(self._watchers._clock.wait_until(until_ms))
+            waits = [asyncio.ensure_future(self.arrived.wait())]
+            waits.append(asyncio.ensure_future(self._watchers._clock.wait_until(until_ms)))
+            if self._gone is not None:
+                waits.append(asyncio.ensure_future(self._gone.wait()))
             try:
-                await asyncio.wait((notice, alarm), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                notice.cancel()
-                alarm.cancel()
+                for wait in waits:
+                    wait.cancel()
+        if self._gone is not None and self._gone.is_set():
+            raise WatcherGone
         was_notified = self.arrived.is_set()
         self.arrived.clear()
         return was_notified

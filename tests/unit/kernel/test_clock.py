@@ -48,3 +48,13 @@ async def test_a_resumed_clock_goes_on_from_where_it_stood():
 
 def test_times_are_printed_as_aws_prints_them():
     assert iso8601(1_767_225_600_007) == "2026-01-01T00:00:00.007Z"
+
+
+async def test_those_who_stop_waiting_are_forgotten():
+    clock = Clock(frozen_at_ms=0)
+    for _ in range(1000):
+        waiting = asyncio.ensure_future(clock.wait_until(1 << 60))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+    assert len(clock._waiting) < 200
