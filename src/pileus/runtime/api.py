@@ -45,6 +45,7 @@ class RuntimeApi:
         self.owner = owner
         self.server: asyncio.Server | None = None
         self.address = ""
+        self.secret: str | None = None
         self.connections: set[Connection] = set()
         self._waiting: Callable[[int, list[tuple[str, str]], bytes], None] | None = None
         self._outstanding: str | None = None
@@ -74,6 +75,9 @@ class RuntimeApi:
 
     def request(self, connection: "Connection", method: str, path: str, body: bytes, size_bytes: int) -> None:
         """Decide one request; `connection.answer` is called now or, for the next event, later."""
+        if self.secret is not None and connection.headers.get("pileus-secret") != self.secret:
+            connection.fail(403, "Forbidden", "This is another environment's Runtime API.")
+            return
         if not path.startswith(PREFIX):
             # Extensions (2020-01-01), Logs (2020-08-15) and Telemetry (2022-07-01) API.
             connection.fail(501, "NotImplemented", f"Pileus does not implement {path} of the Runtime API yet.")

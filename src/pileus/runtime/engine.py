@@ -17,7 +17,7 @@ from pileus.runtime.names import Names
 from pileus.runtime.packages import Packages
 from pileus.runtime.pool import Pool
 from pileus.runtime.process import EnvironmentProcess
-from pileus.runtime.runtimes import Interpreter, Language, Paths
+from pileus.runtime.runtimes import Interpreter, Language, Paths, Told
 from pileus.runtime.runtimes.node import Node
 from pileus.runtime.runtimes.provided import Provided
 from pileus.runtime.runtimes.python import Python
@@ -182,11 +182,12 @@ class Engine:
         layers = await self.packages.merged(spec.layers)
         identity = self.ids.hex(32)
         paths = Paths() if isolated else self._paths_without_sandbox(spec, layers, identity)
-        names = await self.names.addresses(spec.endpoint_url)
-        launch = await language.launch(spec, interpreter, paths, names)
+        told = Told(await self.names.addresses(spec.endpoint_url), self.ids.hex(32))
+        launch = await language.launch(spec, interpreter, paths, told)
         stream = log_stream or self._stream_name(spec, identity)
         environment = Environment(spec, identity, stream, self.clock, self.on_log)
         try:
+            environment.api.secret = told.secret if launch.shows_secret else None
             await environment.api.listen()
             environment.expires_at_ms = credentials.expires_at_ms if credentials else None
             environment.watch_logs()

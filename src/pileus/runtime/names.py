@@ -2,7 +2,7 @@
 
 Some clients know no AWS_ENDPOINT_URL (the JavaScript SDK v2, old boto3), and an API's own address is a name of AWS
 (https://<id>.execute-api.<region>.amazonaws.com). In a sandbox such names resolve to the listener here
-(bootstraps/python_names.py, node_names.cjs); it shows a certificate for the name asked for, signed by the authority
+(bootstraps/python_names.py, node_names.js); it shows a certificate for the name asked for, signed by the authority
 that the sandbox trusts and nothing else does, and passes the bytes on to Pileus's own port.
 
 The authority's key never leaves the data directory, and functions can't see that.
@@ -117,11 +117,7 @@ class Names:
 async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int) -> None:
     there_reader, there_writer = await asyncio.open_connection(host, port)
     try:
-        async with asyncio.TaskGroup() as both:
-            both.create_task(_pump(reader, there_writer))
-            both.create_task(_pump(there_reader, writer))
-    except* OSError:
-        pass  # one side has gone, and with it the exchange
+        await asyncio.gather(_pump(reader, there_writer), _pump(there_reader, writer))
     finally:
         there_writer.close()
 

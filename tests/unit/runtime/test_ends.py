@@ -36,7 +36,9 @@ asyncio.run(main(pathlib.Path(sys.argv[1])))
 @pytest.mark.skipif(sys.platform != "linux", reason="waits for processes by pidfd")
 async def test_when_pileus_is_killed_its_functions_die(tmp_path):
     (tmp_path / "code").mkdir()
-    (tmp_path / "code/app.py").write_text("import time\ndef handler(event, context): time.sleep(event)")
+    (tmp_path / "code/app.py").write_text(
+        "import threading\ndef handler(event, context): threading.Event().wait(event)"
+    )
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as pileus:
@@ -71,7 +73,7 @@ async def test_a_killed_zygote_is_replaced(bench):
 
 
 async def test_a_caller_that_goes_away_takes_its_environment_along(bench):
-    spec = bench.function("import time\ndef handler(event, context): time.sleep(event)", timeout_s=30)
+    spec = bench.function("import threading\ndef handler(event, context): threading.Event().wait(event)", timeout_s=30)
     first = await bench.call(spec, b"0")
     going = asyncio.ensure_future(bench.call(spec, b"20"))
     await asyncio.sleep(0)

@@ -210,6 +210,23 @@ async def test_a_small_function_gets_a_small_share_of_a_core(bench):
     assert share < 0.25  # 256 MB is 14% of a core
 
 
+async def test_a_function_cant_take_anothers_events(bench):
+    victim = bench.function("def handler(event, context): return 'mine'")
+    await bench.call(victim)
+    (environment,) = bench.engine.pool.all
+    source = """
+        import urllib.request, urllib.error
+        def handler(event, context):
+            try:
+                return urllib.request.urlopen(f"http://{event}/2018-06-01/runtime/invocation/next", timeout=1).read()
+            except urllib.error.HTTPError as error:
+                return error.code
+    """
+    taken = await bench.call(bench.function(source), json.dumps(environment.api.address).encode())
+    assert taken.payload == b"403"
+    assert (await bench.call(victim)).payload == b'"mine"'
+
+
 async def test_the_engines_limit_throttles_and_idle_ones_make_room(bench):
     bench.engine.pool.limit = 1
     first = bench.function("def handler(event, context): pass")

@@ -24,7 +24,7 @@ async def test_a_warm_environment_keeps_its_globals(bench):
 
 
 async def test_two_events_at_once_need_two_environments(bench):
-    spec = bench.function("import time\ndef handler(event, context): time.sleep(0.2)")
+    spec = bench.function("import threading\ndef handler(event, context): threading.Event().wait(0.2)")
     first, second = await asyncio.gather(bench.call(spec), bench.call(spec))
     assert first.environment_id != second.environment_id
     assert first.log_stream != second.log_stream
@@ -150,7 +150,7 @@ async def test_sys_exit_in_a_handler_ends_the_environment(bench):
 
 
 async def test_a_timeout_kills(bench):
-    spec = bench.function("import time\ndef handler(event, context): time.sleep(event)", timeout_s=1)
+    spec = bench.function("import threading\ndef handler(event, context): threading.Event().wait(event)", timeout_s=1)
     result = await bench.call(spec, b"60", request_id="the-id")
     assert json.loads(result.payload) == {
         "errorType": "Sandbox.Timedout",

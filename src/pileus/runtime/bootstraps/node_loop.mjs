@@ -13,6 +13,7 @@ const API = "/2018-06-01/runtime/";
 const FRAME = Buffer.from([0xa5, 0x5a, 0x00, 0x03]); // as in python_logging.py
 const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(":");
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+const { secret } = JSON.parse(process.argv[2]);
 let requestId;
 let current = null; // the invocation that has not been answered yet
 
@@ -23,7 +24,7 @@ process.argv.splice(1, process.argv.length, "/var/runtime/index.mjs");
 function request(method, where, body, headers = {}) {
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { "Content-Length": Buffer.byteLength(body) };
-    const options = { host, port, method, path: API + where, agent, headers: { ...headers, ...length } };
+    const options = { host, port, method, path: API + where, agent, headers: { "Pileus-Secret": secret, ...headers, ...length } };
     const asked = http.request(options, (answer) => {
       const parts = [];
       answer.on("data", (part) => parts.push(part));

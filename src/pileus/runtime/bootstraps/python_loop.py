@@ -103,6 +103,7 @@ class Loop:
         self.socket = socket.create_connection((host, int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = self.socket.makefile("rb")
+        self.secret = settings["secret"]
         self.host = f"{host}:{port}"
         # From Python 3.12 on the managed runtime leaves characters beyond ASCII as they are.
         minor = self.runtime.partition("python3.")[2]
@@ -165,6 +166,7 @@ class Loop:
 
     def request(self, method, path, body=b"", error_type=None):
         lines = [f"{method} {API}{path} HTTP/1.1", "Host: " + self.host, f"Content-Length: {len(body)}"]
+        lines.append("Pileus-Secret: " + self.secret)
         if error_type:
             safe = error_type.encode("ascii", "replace").decode().replace("\r", " ").replace("\n", " ")
             lines += ["Lambda-Runtime-Function-Error-Type: " + safe, "Content-Type: application/json"]

@@ -34,8 +34,16 @@ class Paths:
     ca: str = "/var/runtime/ca.pem"
 
 
-Addresses = tuple[tuple[str, int], tuple[str, int]]
-"""Where http and https to AWS's names lead: (address, port) each."""
+@dataclass(frozen=True)
+class Told:
+    """What our own bootstraps are told beside their environment variables.
+
+    names   where http and https to AWS's names lead: (address, port) each
+    secret  what they show to the Runtime API. Loopback is shared: without it a function could take another's events
+    """
+
+    names: tuple[tuple[str, int], tuple[str, int]] | None
+    secret: str
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,8 @@ class Launch:
     settings: dict = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     mounts: list[tuple[str, str]] = field(default_factory=list)
+    shows_secret: bool = True
+    """False for runtimes that are not ours: they know the Runtime API as AWS documents it."""
     notice: str | None = None
     """For the function's log: something is missing here that AWS has."""
 
@@ -59,6 +69,4 @@ class Language(Protocol):
 
     def zygote_settings(self, interpreter: Interpreter, ca_bundle: str) -> dict: ...
 
-    async def launch(
-        self, spec: FunctionSpec, interpreter: Interpreter, paths: Paths, names: Addresses | None
-    ) -> Launch: ...
+    async def launch(self, spec: FunctionSpec, interpreter: Interpreter, paths: Paths, told: Told) -> Launch: ...

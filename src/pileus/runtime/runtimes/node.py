@@ -7,10 +7,11 @@ import os
 import pathlib
 import re
 import shutil
+from dataclasses import asdict
 
 from pileus.kernel.tasks import Tasks
 from pileus.runtime import sandbox
-from pileus.runtime.runtimes import Addresses, Interpreter, Launch, Paths
+from pileus.runtime.runtimes import Interpreter, Launch, Paths, Told
 from pileus.runtime.runtimes.exec import zygote_settings
 from pileus.runtime.spec import FunctionSpec, RuntimeMissing
 
@@ -97,17 +98,15 @@ class Node:
     def zygote_settings(self, interpreter: Interpreter, ca_bundle: str) -> dict:
         return zygote_settings(interpreter.prefix, ca_bundle)
 
-    async def launch(
-        self, spec: FunctionSpec, interpreter: Interpreter, paths: Paths, names: Addresses | None
-    ) -> Launch:
+    async def launch(self, spec: FunctionSpec, interpreter: Interpreter, paths: Paths, told: Told) -> Launch:
         isolated = sandbox.refusal() is None
         program = interpreter.inside if isolated else str(interpreter.executable)
         bootstraps = f"{paths.runtime}/bootstraps"
         old_space_mib = max(64, spec.memory_mib * 9 // 10)
         arguments = [program, f"--max-old-space-size={old_space_mib}"]
-        if names is not None:
-            arguments += ["--require", f"{bootstraps}/node_names.cjs"]
-        arguments += [f"{bootstraps}/node_loop.mjs", json.dumps({"names": names})]
+        if told.names is not None:
+            arguments += ["--require", f"{bootstraps}/node_names.js"]
+        arguments += [f"{bootstraps}/node_loop.mjs", json.dumps(asdict(told))]
         if wrapper := spec.environment.get("AWS_LAMBDA_EXEC_WRAPPER"):
             arguments.insert(0, wrapper)
         modules, notice = await self._sdk_for(spec)
@@ -119,7 +118,7 @@ class Node:
             "NODE_PATH": ":".join([*node_path, paths.runtime, paths.task]),
         }
         mounts = [(str(modules), "/var/runtime/node_modules")] if modules is not None else []
-        return Launch(arguments, {}, variables, mounts, notice)
+        return Launch(arguments, {}, variables, mounts, notice=notice)
 
     async def _sdk_for(self, spec: FunctionSpec) -> tuple[pathlib.Path | None, str | None]:
         """The folder with the SDK, and what to tell the function's log where it should be there and is not."""

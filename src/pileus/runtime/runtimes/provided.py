@@ -6,7 +6,7 @@ Source: Lambda developer guide, "Building a custom runtime for AWS Lambda".
 import os
 import pathlib
 
-from pileus.runtime.runtimes import Addresses, Interpreter, Launch, Paths
+from pileus.runtime.runtimes import Interpreter, Launch, Paths, Told
 from pileus.runtime.runtimes.exec import zygote_settings
 from pileus.runtime.spec import FunctionSpec, RuntimeMissing
 
@@ -20,11 +20,9 @@ class Provided:
     def zygote_settings(self, interpreter: Interpreter, ca_bundle: str) -> dict:
         return zygote_settings(None, ca_bundle)
 
-    async def launch(
-        self, spec: FunctionSpec, interpreter: Interpreter, paths: Paths, names: Addresses | None
-    ) -> Launch:
+    async def launch(self, spec: FunctionSpec, interpreter: Interpreter, paths: Paths, told: Told) -> Launch:
         places = [(spec.code, f"{paths.task}/bootstrap"), *((layer, f"{paths.opt}/bootstrap") for layer in spec.layers)]
         for folder, inside in places:
             if os.path.lexists(os.path.join(folder, "bootstrap")):
-                return Launch([inside])
+                return Launch([inside], shows_secret=False)
         raise RuntimeMissing("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")

@@ -8,9 +8,10 @@ import pathlib
 import re
 import shutil
 import sys
+from dataclasses import asdict
 
 from pileus.runtime import sandbox
-from pileus.runtime.runtimes import Addresses, Interpreter, Launch, Paths
+from pileus.runtime.runtimes import Interpreter, Launch, Paths, Told
 from pileus.runtime.spec import FunctionSpec, RuntimeMissing
 
 PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
@@ -69,10 +70,8 @@ class Python:
             ca_bundle=ca_bundle,
         )
 
-    async def launch(
-        self, spec: FunctionSpec, interpreter: Interpreter, paths: Paths, names: Addresses | None
-    ) -> Launch:
-        settings = {"runtime": spec.runtime, "task_root": paths.task, "opt_root": paths.opt, "names": names}
+    async def launch(self, spec: FunctionSpec, interpreter: Interpreter, paths: Paths, told: Told) -> Launch:
+        settings = {"runtime": spec.runtime, "task_root": paths.task, "opt_root": paths.opt, **asdict(told)}
         variables = {
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
             "PATH": f"/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:{paths.opt}/bin",
