@@ -10,7 +10,7 @@ from pileus.kernel.http import HttpResponse
 
 from . import xml
 from .models import Api, Operation, codec
-from .refusals import UnknownOperation
+from .refusals import SerializationException, UnknownOperation
 from .shapes import Ref, ServiceModel, Shape
 
 _XML = ("query", "ec2", "rest-xml")
@@ -49,6 +49,8 @@ def _spoken(error: AwsError, protocol: str) -> AwsError:
             return AwsError(
                 "The specified method is not allowed against this resource.", code="MethodNotAllowed", status=405
             )
+    if isinstance(error, SerializationException) and protocol == "rest-xml":
+        return AwsError(error.message, code="InvalidArgument")  # MalformedXML is what says it of a body
     return error
 
 

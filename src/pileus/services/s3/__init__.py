@@ -1,7 +1,7 @@
 """Amazon S3: buckets, objects, versions, uploads, events. See README.md."""
 
 from pileus.kernel.service import Service
-from pileus.services.s3 import authorize, background
+from pileus.services.s3 import authorize, background, wording
 from pileus.services.s3.operations import (
     acls,
     buckets,
@@ -33,6 +33,7 @@ SERVICE = Service(
     resources="pileus.services.s3.resources",
     events=background.EVENTS,
     timers=background.TIMERS,
+    violation=wording.violation,
     partial={
         "CopyObject": "SSE-C, customer-managed KMS keys, object lock",
         "CreateBucket": "object lock, directory buckets",

@@ -184,10 +184,9 @@ def resource_policy(
     if block.get("IgnorePublicAcls"):
         bucket_grants = tuple(grant for grant in bucket_grants if grant.who not in PUBLIC_GROUPS)
         object_grants = tuple(grant for grant in object_grants if grant.who not in PUBLIC_GROUPS)
-    if policy is not None and block.get("RestrictPublicBuckets"):
-        # A public policy lets in only the owner's account and AWS's services.
-        if principal.account != owner and principal.kind != "service" and is_policy_public(policy):
-            policy = _denials(policy)
+    is_outsider = principal.account != owner and principal.kind != "service"
+    if policy is not None and block.get("RestrictPublicBuckets") and is_outsider and is_policy_public(policy):
+        policy = _denials(policy)  # a public policy lets in only the owner's account and AWS's services
     if not bucket_grants and not object_grants:
         return policy
     return _merged(policy, bucket_grants, object_grants)

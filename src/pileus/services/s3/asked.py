@@ -1,8 +1,7 @@
 """What a request asks of objects and buckets, checked: names, owners, regions, metadata, tags, what we don't honour."""
 
+import base64
 import re
-from email.errors import HeaderParseError
-from email.header import Header, decode_header
 from urllib.parse import parse_qsl
 
 from pileus.kernel.call import Call
@@ -213,29 +212,18 @@ def system_headers(request: dict) -> dict[str, str]:
 
 
 def user_metadata(given: dict[str, str] | None) -> dict[str, str]:
-    """Names in lower case, values decoded as RFC 2047 has them. User guide, "User-defined object metadata"."""
+    """Names in lower case, values as they came. User guide, "User-defined object metadata"."""
     if not given:
         return {}
-    metadata = {name.lower(): decoded(value) for name, value in given.items()}
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in given.items())
     if size > MAX_METADATA_BYTES:
         raise errors.MetadataTooLarge(Size=size, MaxSizeAllowed=MAX_METADATA_BYTES)
-    return metadata
-
-
-def decoded(value: str) -> str:
-    if "=?" not in value:
-        return value
-    try:
-        pieces = decode_header(value)
-        return "".join(text if isinstance(text, str) else text.decode(charset or "ascii") for text, charset in pieces)
-    except (HeaderParseError, LookupError, UnicodeDecodeError, ValueError):
-        return value
+    return {name.lower(): value for name, value in given.items()}
 
 
 def mail_safe(value: str) -> str:
-    """Text as a header may carry it: other than ASCII is encoded as in mail."""
-    return value if value.isascii() else Header(value, "utf-8", maxlinelen=10_000).encode()
+    """Text as a header may carry it: other than ASCII goes as an encoded word of RFC 2047."""
+    return value if value.isascii() else f"=?UTF-8?B?{base64.b64encode(value.encode()).decode()}?="
 
 
 # Tags
@@ -264,16 +252,19 @@ def tagging_header(text: str | None) -> dict[str, str]:
     return require_tags(dict(pairs), MAX_OBJECT_TAGS)
 
 
-def tag_set(tagging: dict, limit: int) -> dict[str, str]:
-    """Tagging of the API as a dict. Raises InvalidTag."""
+def tag_set(tagging: dict, limit: int, *, is_system: bool = False) -> dict[str, str]:
+    """Tagging of the API as a dict. Raises InvalidTag.
+
+    is_system  tags named aws: may be among them: AWS's own services set such
+    """
     pairs = tagging.get("TagSet", [])
     tags = {tag["Key"]: tag["Value"] for tag in pairs}
     if len(tags) != len(pairs):
         raise errors.InvalidTag("Cannot provide multiple Tags with the same key")
-    return require_tags(tags, limit)
+    return require_tags(tags, limit, is_system=is_system)
 
 
-def require_tags(tags: dict[str, str], limit: int) -> dict[str, str]:
+def require_tags(tags: dict[str, str], limit: int, *, is_system: bool = False) -> dict[str, str]:
     if len(tags) > limit:
         if limit == MAX_OBJECT_TAGS:
             raise errors.S3Error("Object tags cannot be greater than 10", code="BadRequest")
@@ -283,13 +274,17 @@ def require_tags(tags: dict[str, str], limit: int) -> dict[str, str]:
             raise errors.InvalidTag("The TagKey you have provided is invalid", TagKey=key)
         if len(value) > 256:
             raise errors.InvalidTag("The TagValue you have provided is invalid", TagKey=key, TagValue=value)
-        if key.lower().startswith("aws:"):
+        if is_system_tag(key) and not is_system:
             raise errors.InvalidTag("System tags cannot be added/updated by requester", TagKey=key)
-        if tag_problem({key: ""}) is not None:
+        if tag_problem({key: ""}, own=is_system) is not None:
             raise errors.InvalidTag("The TagKey you have provided is invalid", TagKey=key)
         if tag_problem({"k": value}) is not None:
             raise errors.InvalidTag("The TagValue you have provided is invalid", TagKey=key, TagValue=value)
     return tags
+
+
+def is_system_tag(key: str) -> bool:
+    return key.lower().startswith("aws:")
 
 
 # For events

@@ -172,11 +172,11 @@ async def _source(call: Call, request: dict) -> Iterable[Touch]:
     key, version_id = source.key, source.version_id
     touched = await _reading(call, bucket, key, version_id, "s3:GetObject", "s3:GetObjectVersion", True)
     version = await call.read(objects.find, bucket, key, version_id)
-    if version is not None and version.tags and call.operation == "CopyObject":
-        if request.get("TaggingDirective", "COPY") == "COPY":
-            touched += await _reading(
-                call, bucket, key, version_id, "s3:GetObjectTagging", "s3:GetObjectVersionTagging", False
-            )
+    takes_tags = call.operation == "CopyObject" and request.get("TaggingDirective", "COPY") == "COPY"
+    if takes_tags and version is not None and version.tags:
+        touched += await _reading(
+            call, bucket, key, version_id, "s3:GetObjectTagging", "s3:GetObjectVersionTagging", False
+        )
     return touched
 
 

@@ -130,5 +130,12 @@ def _length(call: Call, request: dict, body: Body) -> int | None:
     if decoded is not None:
         return decoded
     if request.get("ContentLength") is None and call.http is not None:
+        if "transfer-encoding" in call.http.headers:
+            raise errors.S3Error(
+                "A header you provided implies functionality that is not implemented",
+                code="NotImplemented",
+                status=501,
+                Header="Transfer-Encoding",
+            )
         raise errors.MissingContentLength()
     return request.get("ContentLength")

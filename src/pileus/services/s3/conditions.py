@@ -86,9 +86,9 @@ class WriteConditions(NamedTuple):
                 raise errors.PreconditionFailed(Condition="If-Match")
         if current is not None and self.size is not None and current.size != self.size:
             raise errors.PreconditionFailed(Condition="x-amz-if-match-size")
-        if current is not None and self.modified is not None:
-            if current.modified_at_ms // 1000 != int(self.modified.timestamp()):
-                raise errors.PreconditionFailed(Condition="x-amz-if-match-last-modified-time")
+        changed_s = None if current is None or self.modified is None else current.modified_at_ms // 1000
+        if changed_s is not None and changed_s != int(self.modified.timestamp()):
+            raise errors.PreconditionFailed(Condition="x-amz-if-match-last-modified-time")
 
 
 def write_conditions(request: dict) -> WriteConditions | None:

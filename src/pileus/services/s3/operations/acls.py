@@ -16,8 +16,9 @@ from pileus.store.transaction import Transaction
 
 async def get_bucket_acl(call: Call, request: dict) -> dict:
     bucket = await asked.bucket(call, request)
-    grants = await call.read(buckets.bucket_grants, bucket)
-    return _acl_out(bucket.account, grants)
+    if "acl" not in bucket.configured or bucket.ownership == "BucketOwnerEnforced":
+        return _acl_out(bucket.account, (access.owned(bucket.account),))
+    return _acl_out(bucket.account, await call.read(buckets.bucket_grants, bucket))
 
 
 async def put_bucket_acl(call: Call, request: dict) -> dict:
@@ -34,8 +35,8 @@ async def get_object_acl(call: Call, request: dict) -> dict:
     bucket = await asked.bucket(call, request)
     version = await call.read(asked.find_version, bucket, request["Key"], request.get("VersionId"))
     if bucket.ownership == "BucketOwnerEnforced":
-        return _acl_out(bucket.account, ())
-    return _acl_out(version.owner, version.grants)
+        return _acl_out(bucket.account, (access.owned(bucket.account),))
+    return _acl_out(version.owner, version.grants or (access.owned(version.owner),))
 
 
 async def put_object_acl(call: Call, request: dict) -> dict:
@@ -81,7 +82,7 @@ async def _require_allowed(call: Call, bucket: Bucket, grants: tuple[Grant, ...]
 
 
 def _acl_out(owner: str, grants: tuple[Grant, ...]) -> dict:
-    return {"Owner": answers.owner(owner), "Grants": access.grants_out(grants or (access.owned(owner),))}
+    return {"Owner": answers.owner(owner), "Grants": access.grants_out(grants)}
 
 
 async def get_bucket_ownership_controls(call: Call, request: dict) -> dict:

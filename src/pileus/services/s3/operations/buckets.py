@@ -34,7 +34,7 @@ async def create_bucket(call: Call, request: dict) -> dict:
     grants = access.bucket_grants_asked(request, call.principal.account or call.account)
     if grants is not None and ownership == "BucketOwnerEnforced" and not access.is_private(grants, call.account):
         raise errors.InvalidBucketAclWithObjectOwnership()
-    tags = asked.tag_set({"TagSet": configuration.get("Tags", [])}, MAX_BUCKET_TAGS)
+    tags = asked.tag_set({"TagSet": configuration.get("Tags", [])}, MAX_BUCKET_TAGS, is_system=call.http is None)
     await call.write(_create, name, tags, account=call.account, region=region, ownership=ownership, grants=grants or ())
     return {"Location": f"/{name}", "BucketArn": f"arn:aws:s3:::{name}"}
 

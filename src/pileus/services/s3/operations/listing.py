@@ -20,7 +20,7 @@ async def list_objects(call: Call, request: dict) -> dict:
     encode = encoder(request)
     result = {
         "Name": bucket.name,
-        "Prefix": encode(asked_for["prefix"]),
+        "Prefix": asked_for["prefix"],
         "Marker": encode(request.get("Marker", "")),
         "MaxKeys": asked_for["max_keys"],
         "IsTruncated": page.more,
@@ -40,7 +40,7 @@ async def list_objects_v2(call: Call, request: dict) -> dict:
     """
     after = request.get("StartAfter", "")
     token = request.get("ContinuationToken")
-    if token is not None:
+    if token:
         try:
             after = token_in("ListObjectsV2", token)
         except InvalidToken:

@@ -12,11 +12,18 @@ from pileus.store.transaction import Transaction
 
 
 async def put_bucket_tagging(call: Call, request: dict) -> dict:
-    """Replace the bucket's tags."""
+    """Replace the bucket's tags. Those that AWS's services set (calls from inside the cloud) outlive a user's change."""
     bucket = await asked.bucket(call, request)
-    tags = asked.tag_set(request["Tagging"], MAX_BUCKET_TAGS)
-    await call.write(buckets.set_configuration, bucket.name, "tagging", tags)
+    tags = asked.tag_set(request["Tagging"], MAX_BUCKET_TAGS, is_system=call.http is None)
+    await call.write(_set_bucket_tags, bucket.name, tags)
     return {}
+
+
+def _set_bucket_tags(tx: Transaction, bucket_name: str, tags: dict[str, str]) -> None:
+    bucket = buckets.require_bucket(tx, bucket_name)
+    before = buckets.configuration(tx, bucket, "tagging") or {}
+    kept = {key: value for key, value in before.items() if asked.is_system_tag(key)}
+    buckets.configure(tx, bucket, "tagging", {**kept, **tags} or None)
 
 
 async def get_bucket_tagging(call: Call, request: dict) -> dict:
@@ -30,7 +37,7 @@ async def get_bucket_tagging(call: Call, request: dict) -> dict:
 
 async def delete_bucket_tagging(call: Call, request: dict) -> dict:
     bucket = await asked.bucket(call, request)
-    await call.write(buckets.set_configuration, bucket.name, "tagging", None)
+    await call.write(_set_bucket_tags, bucket.name, {})
     return {}
 
 

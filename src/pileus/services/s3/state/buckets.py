@@ -11,12 +11,15 @@ from pileus.services.s3.state.records import (
     CONFIGURATIONS,
     MAX_BUCKETS,
     OBJECTS,
+    PARTS,
     UPLOADS,
     VERSIONS,
     Bucket,
     Configuration,
     Grant,
+    Upload,
 )
+from pileus.store import blobs
 from pileus.store.transaction import Transaction
 
 # A new bucket blocks public access since April 2023; user guide, "Blocking public access to your S3 storage".
@@ -61,17 +64,27 @@ def create_bucket(
 
 
 def delete_bucket(tx: Transaction, name: str) -> None:
-    """Raises BucketNotEmpty while there is an object, a version, a delete marker. Uploads in progress count as well."""
+    """Raises BucketNotEmpty while there is an object, a version, a delete marker. Uploads in progress go with it."""
     bucket = require_bucket(tx, name)
     if VERSIONS.first(tx, bucket.id) is not None:
         raise errors.BucketNotEmpty(
             "The bucket you tried to delete is not empty. You must delete all versions in the bucket.", BucketName=name
         )
-    if OBJECTS.first(tx, bucket.id) is not None or UPLOADS.first(tx, bucket.id) is not None:
+    if OBJECTS.first(tx, bucket.id) is not None:
         raise errors.BucketNotEmpty(BucketName=name)
+    for upload in list(UPLOADS.scan(tx, bucket.id)):
+        drop_upload(tx, upload)
     CONFIGURATIONS.delete_all(tx, bucket.id)
     BUCKETS.delete(tx, name)
     tx.cancel_wake("s3.lifecycle", name)
+
+
+def drop_upload(tx: Transaction, upload: Upload) -> None:
+    """Here, and not with the other uploads' transitions, for a bucket takes its own with it."""
+    for part in PARTS.scan(tx, upload.parts_id):
+        blobs.drop_reference(tx, part.body)
+        PARTS.delete(tx, part.upload, part.number)
+    UPLOADS.delete(tx, upload.bucket_id, upload.key, upload.id)
 
 
 def list_buckets(tx: Transaction, account: str, *, prefix: str, after: str, limit: int) -> tuple[list[Bucket], bool]:

@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from pileus.services.s3 import errors
-from pileus.services.s3.state import objects, uploads
-from pileus.services.s3.state.buckets import configuration, configure, require_bucket
+from pileus.services.s3.state import objects
+from pileus.services.s3.state.buckets import configuration, configure, drop_upload, require_bucket
 from pileus.services.s3.state.records import (
     BUCKETS,
     MAX_LIFECYCLE_RULES,
@@ -267,4 +267,4 @@ def _abort_uploads(tx: Transaction, bucket: Bucket, rules: list[dict]) -> None:
             upload.key.startswith(prefix) and expires_at_ms(upload.initiated_at_ms, days) <= tx.now_ms
             for prefix, days in limits
         ):
-            uploads.abort(tx, upload)
+            drop_upload(tx, upload)

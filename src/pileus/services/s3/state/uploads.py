@@ -3,13 +3,14 @@
 Source: user guide, "Uploading and copying objects using multipart upload", "Amazon S3 multipart upload limits".
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from pileus.kernel.ids import ALPHANUMERIC
 from pileus.services.s3 import checksums, errors
 from pileus.services.s3.conditions import WriteConditions
 from pileus.services.s3.state import objects
-from pileus.services.s3.state.buckets import require_bucket
+from pileus.services.s3.state.buckets import drop_upload, require_bucket
 from pileus.services.s3.state.records import (
     LAYOUTS,
     MIN_PART_BYTES,
@@ -109,15 +110,8 @@ def list_parts(tx: Transaction, upload: Upload, *, after: int, limit: int) -> tu
     return found, False
 
 
-def abort(tx: Transaction, upload: Upload) -> None:
-    for part in PARTS.scan(tx, upload.parts_id):
-        blobs.drop_reference(tx, part.body)
-        PARTS.delete(tx, part.upload, part.number)
-    UPLOADS.delete(tx, upload.bucket_id, upload.key, upload.id)
-
-
 def abort_named(tx: Transaction, bucket: Bucket, key: str, upload_id: str) -> None:
-    abort(tx, require_upload(tx, bucket, key, upload_id))
+    drop_upload(tx, require_upload(tx, bucket, key, upload_id))
 
 
 def complete(
@@ -167,13 +161,13 @@ def complete(
         return blob_id
 
     version = objects.put(tx, bucket.name, draft, keep, conditions=conditions, cause=cause)
-    abort(tx, upload)  # the object's blob has references of its own to what it needs
+    drop_upload(tx, upload)  # the object's blob has references of its own to what it needs
     return version
 
 
 def _chosen(tx: Transaction, upload: Upload, named: list[Named]) -> list[Part]:
     numbers = [one.number for one in named]
-    if any(a >= b for a, b in zip(numbers, numbers[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(numbers)):
         raise errors.InvalidPartOrder(UploadId=upload.id)
     chosen = []
     for one in named:
