@@ -95,15 +95,13 @@ class Table(Generic[R]):
         key = pack(self.key_of(record), self.prefix)
         if self.indexes:
             raw = tx.get(key)
-            old = None if raw is None else self.decode(raw)
-            for index in self.indexes:
-                entry = index._entry(record)
-                before = None if old is None else index._entry(old)
-                if before != entry:
-                    if before is not None:
-                        tx.delete(before)
-                    if entry is not None:
-                        tx.put(entry, key)
+            self._move_entries(tx, None if raw is None else self.decode(raw), record, key)
+        tx.put(key, _encode(record))
+
+    def replace(self, tx: "Transaction", old: R, record: R) -> None:
+        """`put` of a record whose row is known to be `old`: saves the look at it."""
+        key = pack(self.key_of(record), self.prefix)
+        self._move_entries(tx, old, record, key)
         tx.put(key, _encode(record))
 
     def insert(self, tx: "Transaction", record: R) -> None:
@@ -121,12 +119,13 @@ class Table(Generic[R]):
             raw = tx.get(packed)
             if raw is None:
                 return
-            old = self.decode(raw)
-            for index in self.indexes:
-                entry = index._entry(old)
-                if entry is not None:
-                    tx.delete(entry)
+            self._drop_entries(tx, self.decode(raw))
         tx.delete(packed)
+
+    def remove(self, tx: "Transaction", record: R) -> None:
+        """`delete` of a record whose row is known to be this: saves the look at it."""
+        self._drop_entries(tx, record)
+        tx.delete(pack(self.key_of(record), self.prefix))
 
     def delete_all(self, tx: "Transaction", *prefix: Any) -> None:
         """Delete every record whose key begins with `prefix`, in one step, however many there are.
@@ -153,6 +152,22 @@ class Table(Generic[R]):
 
     def first(self, tx: "Transaction", *prefix: Any, start: Any = None, after: Any = None) -> R | None:
         return next(self.scan(tx, *prefix, start=start, after=after), None)
+
+    def _move_entries(self, tx: "Transaction", old: R | None, record: R, key: bytes) -> None:
+        for index in self.indexes:
+            entry = index._entry(record)
+            before = None if old is None else index._entry(old)
+            if before != entry:
+                if before is not None:
+                    tx.delete(before)
+                if entry is not None:
+                    tx.put(entry, key)
+
+    def _drop_entries(self, tx: "Transaction", record: R) -> None:
+        for index in self.indexes:
+            entry = index._entry(record)
+            if entry is not None:
+                tx.delete(entry)
 
 
 def bounds(table: bytes, prefix: tuple, start: Any, after: Any, until: Any) -> tuple[bytes, bytes]:

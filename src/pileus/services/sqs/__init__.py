@@ -8,6 +8,7 @@ SERVICE = Service(
     name="sqs",
     operations=(queues, messages, permissions, move_tasks),
     authorize=authorize,
+    resources="pileus.services.sqs.resources",
     timers=background.TIMERS,
     violation=errors.violation,
 )

@@ -52,22 +52,9 @@ def fields_in(attributes: dict[str, str], *, is_fifo: bool, is_new: bool) -> dic
     """
     fields: dict[str, Any] = {}
     for name, value in attributes.items():
-        if (name in FIFO_ONLY and not is_fifo) or (name == "FifoQueue" and not is_new):
+        if name not in FIELD_OF or (name in FIFO_ONLY and not is_fifo) or (name == "FifoQueue" and not is_new):
             raise InvalidAttributeName(name)
-        if name in NUMBERS:
-            fields[NUMBERS[name][0]] = _number(name, value)
-        elif name in FLAGS:
-            fields[FLAGS[name]] = _flag(name, value)
-        elif name in CHOICES:
-            field, allowed = CHOICES[name]
-            if value not in allowed:
-                raise InvalidAttributeValue(name)
-            fields[field] = value
-        elif name in _READERS:
-            field, read = _READERS[name]
-            fields[field] = read(value)
-        else:  # All, QueueArn, the counts: there, but not to be set
-            raise InvalidAttributeName(name)
+        fields[FIELD_OF[name]] = _default(name) if value == "" else _read(name, value)
     _check_together(fields)
     return fields
 
@@ -117,10 +104,25 @@ def _configured(queue: Queue) -> dict[str, str]:
     return printed
 
 
+def _default(name: str) -> Any:
+    required = len(Queue.__struct_fields__) - len(Queue.__struct_defaults__)
+    return Queue.__struct_defaults__[Queue.__struct_fields__.index(FIELD_OF[name]) - required]
+
+
+def _read(name: str, value: str) -> Any:
+    if name in NUMBERS:
+        return _number(name, value)
+    if name in FLAGS:
+        return _flag(name, value)
+    if name in CHOICES:
+        if value not in CHOICES[name][1]:
+            raise InvalidAttributeValue(name)
+        return value
+    return READERS[name][1](value)
+
+
 def _number(name: str, value: str) -> int:
-    field, least, most = NUMBERS[name]
-    if value == "":
-        return Queue.__struct_defaults__[Queue.__struct_fields__.index(field) - _REQUIRED]
+    _, least, most = NUMBERS[name]
     if not _WHOLE_NUMBER.fullmatch(value) or not least <= int(value) <= most:
         raise InvalidAttributeValue(name)
     return int(value)
@@ -133,8 +135,6 @@ def _flag(name: str, value: str) -> bool:
 
 
 def _policy(value: str) -> str:
-    if not value:
-        return ""
     try:
         policy.parse(value, "resource")
     except policy.MalformedPolicyDocument:
@@ -142,10 +142,7 @@ def _policy(value: str) -> str:
     return value
 
 
-def _redrive(value: str) -> RedrivePolicy | None:
-    if not value:
-        return None
-
+def _redrive(value: str) -> RedrivePolicy:
     def refuse(reason: str) -> InvalidParameterValue:
         return InvalidParameterValue("RedrivePolicy", value, reason)
 
@@ -166,10 +163,7 @@ def _redrive(value: str) -> RedrivePolicy | None:
     return RedrivePolicy(members["deadLetterTargetArn"], int(count))
 
 
-def _redrive_allow(value: str) -> RedriveAllowPolicy | None:
-    if not value:
-        return None
-
+def _redrive_allow(value: str) -> RedriveAllowPolicy:
     def refuse(reason: str) -> InvalidParameterValue:
         return InvalidParameterValue("RedriveAllowPolicy", value, reason)
 
@@ -228,17 +222,14 @@ def _printed_flag(flag: bool) -> str:
     return "true" if flag else "false"
 
 
-_READERS = {
+READERS = {
     "Policy": ("policy", _policy),
     "RedrivePolicy": ("redrive", _redrive),
     "RedriveAllowPolicy": ("redrive_allow", _redrive_allow),
     "KmsMasterKeyId": ("kms_key_id", str),
 }
-_REQUIRED = len(Queue.__struct_fields__) - len(Queue.__struct_defaults__)
-NAME_OF = {
-    **{spec[0]: name for name, spec in {**NUMBERS, **CHOICES, **_READERS}.items()},
-    **{field: name for name, field in FLAGS.items()},
-}
-"""field -> attribute"""
+FIELD_OF = {**{name: spec[0] for name, spec in {**NUMBERS, **CHOICES, **READERS}.items()}, **FLAGS}
+"""What can be set: attribute -> field."""
+NAME_OF = {field: name for name, field in FIELD_OF.items()}
 READABLE = frozenset({*NAME_OF.values(), *COUNTS, "QueueArn", "CreatedTimestamp", "LastModifiedTimestamp"})
 """What GetQueueAttributes knows, beside All."""

@@ -86,7 +86,7 @@ def add(tx: Transaction, queue: Queue, backlog: Backlog, message: Message) -> No
 def rewrite(tx: Transaction, queue: Queue, backlog: Backlog, message: Message, **changes: Any) -> Message:
     """Change a message; return it as it is now."""
     changed = replace(message, **changes)
-    MESSAGES.put(tx, changed)
+    MESSAGES.replace(tx, message, changed)
     was_in_flight = _count(backlog, message, -1)
     is_in_flight = _count(backlog, changed, 1)
     _note_place(backlog, changed)
@@ -97,10 +97,9 @@ def rewrite(tx: Transaction, queue: Queue, backlog: Backlog, message: Message, *
 
 def remove(tx: Transaction, queue: Queue, backlog: Backlog, message: Message) -> None:
     """Delete a message and its content."""
-    key = (message.queue_id, message.sent_at_ms, message.sequence)
-    MESSAGES.delete(tx, *key)
+    MESSAGES.remove(tx, message)
     if message.content is None:
-        CONTENTS.delete(tx, *key)
+        CONTENTS.delete(tx, message.queue_id, message.sent_at_ms, message.sequence)
     was_in_flight = _count(backlog, message, -1)
     if message.group_id:
         backlog.grouped -= 1
