@@ -84,6 +84,7 @@ class Pileus:
                 await service.stop(self)
         await self.tasks.stop()
         await self.store.stop()
+        self.blobs.close()
 
     def _restore_clock(self) -> None:
         kept, _ = self.store.look(CLOCKS.get, "cloud")

@@ -143,9 +143,6 @@ async def test_an_ephemeral_store_leaves_nothing(tmp_path):
         await writer.write(bytes(100_000))
         await writer.finish()
     await store.stop()
-    del blobs, store, writer
+    blobs.close()
     assert not settings.data_dir.exists()
-    import gc
-
-    gc.collect()
     assert not folder.exists()

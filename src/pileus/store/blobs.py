@@ -192,6 +192,12 @@ class Blobs:
         store.listen(ADOPTED, self._adopted)
         store.listen(REMOVED, self._removed)
 
+    def close(self) -> None:
+        """After the store's stop. Waits for the threads."""
+        self.threads.shutdown()
+        if self._owned is not None:
+            self._owned.cleanup()
+
     # Writing
 
     def writer(self, digests: Sequence[str] = ()) -> BlobWriter:
