@@ -7,6 +7,7 @@ SERVICE = Service(
     "iam",
     operations.MODULES,
     authorize,
+    resources="pileus.services.iam.resources",
     credentials=effective.credentials,
     policies=effective.policies,
     partial={

@@ -19,6 +19,9 @@ from pileus.services.sts.roles import role_of
 async def _role(call: Call, request: dict) -> list[Touch]:
     """The role, once for each thing that is asked of it: to be assumed, to be given tags, a source identity."""
     arn = request["RoleArn"]
+    if call.principal.kind == "federated-user":
+        # Such a session may call no operation of STS but GetCallerIdentity.
+        raise AccessDenied(f"User: {call.principal} is not authorized to perform: sts:AssumeRole on resource: {arn}")
     role = await role_of(call, arn)
     trust = None if role is None else unquote(role["AssumeRolePolicyDocument"])
     tags = kernel_tags.from_list(request.get("Tags"))
