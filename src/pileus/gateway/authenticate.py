@@ -79,7 +79,7 @@ class Authenticator:
             sigv4.verify(request, signed, secret, now_ms)
         body = verified_body(request, signed, secret)
         if exchange.model.has_streaming_input and (signed is None or declared is not None):
-            exchange.routed = replace(exchange.routed, body=body)
+            exchange.routed = exchange.routed.with_body(body)
             return
         exchange.body = await body.read(BODY_LIMIT_BYTES)
         if signed is not None and declared is None:

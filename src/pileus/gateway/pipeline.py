@@ -118,7 +118,7 @@ async def identify(gateway: Gateway, exchange: Exchange) -> None:
     request, form = exchange.request, b""
     if needs_form(request):
         form = await request.body.read(BODY_LIMIT_BYTES)
-        request = replace(request, body=Body(form))
+        request = request.with_body(Body(form))
     exchange.target = target = which(request, gateway.index, form)
     # The host may carry part of the path (a bucket). The signature is checked on the request as it came.
     exchange.routed = request if target.path in (request.path, "/") else replace(request, path=target.path)

@@ -64,6 +64,19 @@ class HttpRequest:
     def host(self) -> str:
         return self.headers.get("host", "localhost")
 
+    def with_body(self, body: Body) -> "HttpRequest":
+        """The same with another body. dataclasses.replace takes ten times as long, and every upload comes by here."""
+        return HttpRequest(
+            self.method,
+            self.path,
+            self.query,
+            self.headers,
+            body,
+            self.scheme,
+            self.client_host,
+            self.client_certificate_pem,
+        )
+
 
 @dataclass(slots=True)
 class FilePart:

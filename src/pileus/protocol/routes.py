@@ -7,7 +7,8 @@ that travel in the query string or a header (UploadPart's `partNumber`, CopyObje
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import parse_qsl, unquote
 
 from .shapes import OperationModel, Shape
@@ -36,10 +37,33 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Template:
+    """`plain`: the winner of requests without a query string, by which of the candidates' headers they have."""
+
     pattern: re.Pattern
     labels: tuple[str, ...]
     specificity: tuple
     candidates: list[Candidate]
+    plain: dict[tuple[bool, ...], Candidate | None] = field(default_factory=dict)
+
+    @cached_property
+    def headers(self) -> tuple[str, ...]:
+        """Those that tell the candidates apart."""
+        return tuple(sorted({name for candidate in self.candidates for name in candidate.needed_headers}))
+
+    def best(self, query: str, headers: Mapping[str, str]) -> Candidate | None:
+        if query:
+            return self._best(dict(parse_qsl(query, keep_blank_values=True)), headers)
+        # Most requests are such, and S3 has thirty candidates for one path.
+        has = tuple([name in headers for name in self.headers])
+        try:
+            return self.plain[has]
+        except KeyError:
+            found = self.plain[has] = self._best({}, headers)
+            return found
+
+    def _best(self, query: dict[str, str], headers: Mapping[str, str]) -> Candidate | None:
+        ranked = [(rank, c) for c in self.candidates if (rank := c.rank(query, headers)) is not None]
+        return max(ranked, key=lambda pair: pair[0])[1] if ranked else None
 
 
 @dataclass(frozen=True)
@@ -70,20 +94,13 @@ class Routes:
         path     percent-encoded; S3's with the bucket as its first segment
         headers  lower-case names
         """
-        asked: dict[str, str] | None = None
         for template in self._by_method.get(method, ()):
             found = template.pattern.fullmatch(path)
             if found is None:
                 continue
-            if len(template.candidates) == 1 and not template.candidates[0].literals:
-                best = template.candidates[0]
-            else:
-                if asked is None:
-                    asked = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
-                ranked = [(rank, c) for c in template.candidates if (rank := c.rank(asked, headers or {})) is not None]
-                if not ranked:
-                    continue
-                best = max(ranked, key=lambda pair: pair[0])[1]
+            best = template.best(query, headers or {})
+            if best is None:
+                continue
             values = (unquote(text) for text in found.groups())
             return Match(best.operation, dict(zip(template.labels, values, strict=True)))
         return None
