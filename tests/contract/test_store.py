@@ -413,7 +413,7 @@ class FailingSyncs(RocksEngine):
 
     def _sync_log(self) -> None:
         if self.fails:
-            raise OSError(5, "Input/output error")
+            raise Exception("IO error: While fdatasync: Input/output error")  # as rocksdict does
         super()._sync_log()
 
     def recover(self) -> None:

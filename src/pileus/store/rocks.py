@@ -12,7 +12,7 @@ A log that a loss of power tore at its end is opened without what is torn; one w
 acknowledged commits may follow it (rocks_log.py).
 
 What rocksdict 0.3 gets wrong, and what follows from it here:
-- It raises plain `Exception`, so that is what is caught.
+- It raises plain `Exception`: exactly that, no subclass, is made a RocksError.
 - `set_iterate_lower_bound` sets the upper bound: a descending scan compares keys itself.
 - An iterator holds a pointer into the bytes of its upper bound: they must live as long as it does.
 - A snapshot's iterators see later changes: only its point reads are used.
@@ -27,6 +27,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from types import TracebackType
 from typing import Literal
 
 from rocksdict import (
@@ -34,6 +35,7 @@ from rocksdict import (
     BlockBasedIndexType,
     BlockBasedOptions,
     Cache,
+    DbClosedError,
     DBCompressionType,
     DBRecoveryMode,
     Options,
@@ -63,6 +65,30 @@ deleted ranges anew), row by row it costs 1 µs a row, and as much again for eac
 
 FREE_TO_RECOVER_BYTES = 2 * MIB
 """Beyond the size of the log: what opening writes (manifest, options, a new log)."""
+
+
+class RocksError(Exception):
+    """What RocksDB says went wrong."""
+
+    @property
+    def is_locked(self) -> bool:
+        text = str(self)
+        return "While lock file" in text or "lock hold by current process" in text
+
+
+class _Rocks:
+    """Within it, what rocksdict raises is a RocksError. Subclasses of Exception are mistakes of ours and pass."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is Exception or kind is DbClosedError:
+            raise RocksError(str(error)) from error
+
+
+ROCKS = _Rocks()
 
 
 class RocksEngine:
@@ -107,8 +133,9 @@ class RocksEngine:
             else:
                 batch.put(key, value)
         try:
-            self._db.write(batch, self._write_options)
-        except Exception as error:  # rocksdict raises nothing narrower
+            with ROCKS:
+                self._db.write(batch, self._write_options)
+        except RocksError as error:
             before.clear()  # the traceback lives on, and scans keep the database open
             raise EngineFailed(str(error)) from error
         if self.is_durable:
@@ -120,8 +147,9 @@ class RocksEngine:
 
         def sync() -> None:
             try:
-                self._sync_log()
-            except Exception as error:  # rocksdict raises nothing narrower
+                with ROCKS:
+                    self._sync_log()
+            except RocksError as error:
                 raise EngineFailed(str(error)) from error
             self._view = self._next_view
             self._syncing = []
@@ -158,8 +186,9 @@ class RocksEngine:
             synced = WriteOptions()
             synced.sync = True
             try:
-                self._db.write(batch, synced)
-            except Exception as error:  # rocksdict raises nothing narrower
+                with ROCKS:
+                    self._db.write(batch, synced)
+            except RocksError as error:
                 raise EngineFailed(str(error)) from error
             self._undone = None
             self._view = self._db.snapshot()
@@ -193,7 +222,7 @@ class RocksEngine:
             self.path.mkdir(parents=True, exist_ok=True)
             try:
                 self._open_with(DBRecoveryMode.absolute_consistency(), is_read_only)
-            except Exception as error:  # rocksdict raises nothing narrower
+            except RocksError as error:
                 if not str(error).startswith("Corruption"):
                     raise
                 if not self._accept_loss and not is_torn_at_its_end(self.path):
@@ -201,8 +230,8 @@ class RocksEngine:
                 log.warning("the log of %s ends in what can't be read, which is dropped: %s", self.path, error)
                 # Up to the first thing that can't be read, and no further: what is kept is as it was at one time.
                 self._open_with(DBRecoveryMode.point_in_time(), is_read_only)
-        except Exception as error:  # rocksdict raises nothing narrower
-            raise DataDirRefused(_reason(self.path, str(error))) from error
+        except (RocksError, OSError) as error:
+            raise DataDirRefused(_reason(self.path, error)) from error
         if self.is_durable and self._undone is None and not is_read_only:
             self._view = self._db.snapshot()
 
@@ -210,20 +239,22 @@ class RocksEngine:
         options = _options()
         options.set_wal_recovery_mode(mode)
         access = AccessType.read_only(False) if is_read_only else AccessType.read_write()
-        try:
-            self._db = Rdict(str(self.path), options, {"default": options}, access)
-        except Exception as error:  # rocksdict raises nothing narrower
-            if "lock" not in str(error):
-                raise
-            gc.collect()  # an abandoned scan of ours may still hold the database
-            self._db = Rdict(str(self.path), options, {"default": options}, access)
+        for may_try_again in (True, False):
+            try:
+                with ROCKS:
+                    self._db = Rdict(str(self.path), options, {"default": options}, access)
+                return
+            except RocksError as error:
+                if not (may_try_again and error.is_locked):
+                    raise
+                gc.collect()  # an abandoned scan of ours may still hold the database
 
     def _close(self) -> None:
         """Forget the database; what fails now fails again, and is told, when it is opened."""
         # Snapshots and scans would keep it open, and locked.
         self._view = self._next_view = None
         self._syncing, self._unsynced = [], []
-        with contextlib.suppress(Exception):  # rocksdict raises nothing narrower
+        with contextlib.suppress(RocksError), ROCKS:
             self._db.close()
 
     def _probe_space(self) -> None:
@@ -268,15 +299,17 @@ def _descending(cursor: RdictIter, start: bytes, end: bytes) -> Iterator[tuple[b
 
 def _get_of_snapshot(view: Snapshot, key: bytes) -> bytes | None:
     try:
-        return view[key]
-    except Exception as error:  # rocksdict raises nothing narrower
+        with ROCKS:
+            return view[key]
+    except RocksError as error:
         if str(error) == "key not found":
             return None
         raise
 
 
-def _reason(path: Path, text: str) -> str:
-    if "lock" in text:
+def _reason(path: Path, error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, RocksError) and error.is_locked:
         return f"{path} is in use by another Pileus. Stop that one, or choose another data directory."
     if text.startswith("Corruption"):
         return (
