@@ -38,10 +38,10 @@ async def describe_log_streams(call: Call, request: dict) -> dict:
     find = _by_time if is_by_time else _by_name
     after = token_or_error("DescribeLogStreams", request, [])
     is_descending = bool(request.get("descending"))
-    try:
-        found = await call.read(_page, names.group_key(call, name), find, prefix, is_descending, after, limit + 1)
-    except (TypeError, ValueError) as error:  # the token is ours, but of a request in another order
-        raise errors.InvalidParameterException("The specified nextToken is invalid.") from error
+    if after and [type(part) for part in after] != ([int, str] if is_by_time else [str]):
+        # The token is ours, but of a request in the other order.
+        raise errors.InvalidParameterException("The specified nextToken is invalid.")
+    found = await call.read(_page, names.group_key(call, name), find, prefix, is_descending, after, limit + 1)
     shown = found[:limit]
     result: dict = {"logStreams": [_stream_out(call, name, stream) for stream in shown]}
     if len(found) > limit:

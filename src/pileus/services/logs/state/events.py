@@ -12,6 +12,7 @@ from pileus.services.logs.state.records import (
     BATCH_MAX_SPAN_MS,
     BATCHES,
     EVENT_OVERHEAD_BYTES,
+    ROW_EVENTS,
     STREAMS,
     TOO_NEW_MS,
     TOO_OLD_MS,
@@ -81,7 +82,7 @@ def put(tx: Transaction, group_key: GroupKey, stream_name: str, entries: list[En
         raise errors.InvalidParameterException(
             "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
         )
-    batches = [_batch(tx, stream, part) for part in _within_window(accepted)]
+    batches = [_batch(tx, stream, part) for part in _rows(accepted)]
     for batch, _ in batches:
         BATCHES.insert(tx, batch)
     first_ms, last_ms = accepted[0][0], accepted[-1][0]
@@ -116,10 +117,12 @@ def _sort_out(tx: Transaction, group: LogGroup, entries: list[Entry]) -> tuple[l
     return entries[max(too_old, expired) : new_from], result
 
 
-def _within_window(entries: list[Entry]) -> list[list[Entry]]:
-    if entries[-1][0] - entries[0][0] < WINDOW_MS:
+def _rows(entries: list[Entry]) -> list[list[Entry]]:
+    """The entries as they go into rows: few enough, and close enough together."""
+    if len(entries) <= ROW_EVENTS and entries[-1][0] - entries[0][0] < WINDOW_MS:
         return [entries]
-    return [list(part) for _, part in groupby(entries, key=lambda entry: entry[0] // WINDOW_MS)]
+    windows = (list(part) for _, part in groupby(entries, key=lambda entry: entry[0] // WINDOW_MS))
+    return [part[at : at + ROW_EVENTS] for part in windows for at in range(0, len(part), ROW_EVENTS)]
 
 
 def _batch(tx: Transaction, stream: LogStream, part: list[Entry]) -> tuple[Batch, list[Entry]]:

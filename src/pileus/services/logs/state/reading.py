@@ -15,6 +15,7 @@ ends after a time begins less than a window before it; backwards, all that is st
 after the row just met begins.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush, heapreplace
 from typing import NamedTuple
@@ -97,7 +98,7 @@ def forward(tx: Transaction, stream: LogStream, low: Place, end_ms: int) -> Iter
         bound = (row.first_ms, row.sequence)
         while open_rows and open_rows[0][0] < bound:
             yield _take_next(open_rows)
-        rest = (event for event in _events(row, stream.name) if low <= event.place and event.timestamp < end_ms)
+        rest = _events(row, stream.name, low, (end_ms, 0, 0))
         _open(open_rows, rest)
     while open_rows:
         yield _take_next(open_rows)
@@ -125,8 +126,7 @@ def _take_last(tx: Transaction, stream: LogStream, start_ms: int, high: Place, w
     if rest is None:
         row = BATCHES.get(tx, stream.group_id, stream.id, row_or_event, -negative_sequence)
         assert row is not None
-        events = reversed(list(_events(row, stream.name)))
-        rest = (event for event in events if event.timestamp >= start_ms and event.place < high)
+        rest = _events_reversed(row, stream.name, (start_ms, 0, 0), high)
     else:
         yield row_or_event
     following = next(rest, None)
@@ -137,9 +137,29 @@ def _take_last(tx: Transaction, stream: LogStream, start_ms: int, high: Place, w
         heapreplace(waiting, (-timestamp, -sequence, -index, following, rest))
 
 
-def _events(row: Batch, stream_name: str) -> Iterator[Event]:
-    for index, (timestamp, message) in enumerate(_decode(row.entries)):
+def _events(row: Batch, stream_name: str, low: Place, high: Place) -> Iterator[Event]:
+    """Those of the row from `low` on that lie before `high`."""
+    entries = _decode(row.entries)
+    for index in range(_border(row, entries, low), _border(row, entries, high)):
+        timestamp, message = entries[index]
         yield Event(timestamp, row.sequence, index, row.ingested_ms, message, stream_name)
+
+
+def _events_reversed(row: Batch, stream_name: str, low: Place, high: Place) -> Iterator[Event]:
+    entries = _decode(row.entries)
+    for index in range(_border(row, entries, high) - 1, _border(row, entries, low) - 1, -1):
+        timestamp, message = entries[index]
+        yield Event(timestamp, row.sequence, index, row.ingested_ms, message, stream_name)
+
+
+def _border(row: Batch, entries: list[tuple[int, str]], place: Place) -> int:
+    """How many of the row's events lie before `place`."""
+    timestamp, sequence, index = place
+    before = bisect_left(entries, (timestamp,))
+    if sequence < row.sequence:
+        return before
+    through = bisect_left(entries, (timestamp + 1,))
+    return through if sequence > row.sequence else min(max(before, index), through)
 
 
 def _open(heap: list, events: Iterator[Event]) -> None:

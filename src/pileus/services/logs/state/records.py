@@ -1,6 +1,6 @@
 """Records, tables and quotas.
 
-An event has no row of its own: a PutLogEvents call is one row (`Batch`), so that writing a function's log costs three
+An event has no row of its own: a PutLogEvents call is one row (`Batch`; a large one some), so that writing a function's log costs three
 small writes however many lines it has. What follows from that for reading is in `reading.py`.
 """
 
@@ -32,10 +32,13 @@ RETENTION_DAYS = (
 
 DAY_MS = 24 * 3_600_000
 
-WINDOW_MS = 10_000
+WINDOW_MS = 1_000
 """The events of one row lie less than this apart; a call that spans more is several rows. So whoever looks for events
 from some time on finds the first of their rows less than a window before it. Larger windows make readers cross more
 rows that end too early, smaller ones make more rows of a slow writer's call."""
+
+ROW_EVENTS = 1_000
+"""A row is decoded as a whole; a page that begins within one should not decode 10,000 events for each stream."""
 
 
 class Subscription(msgspec.Struct, frozen=True):
@@ -98,7 +101,7 @@ class LogStream(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """Events of one PutLogEvents call in one stream, less than WINDOW_MS apart.
+    """At most ROW_EVENTS events of one PutLogEvents call, less than WINDOW_MS apart.
 
     stored_bytes  as AWS counts them: UTF-8 and 26 bytes for each
     entries       msgpack of [(timestamp, message), …], ascending; decoded only when its events are wanted

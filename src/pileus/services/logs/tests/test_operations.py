@@ -168,6 +168,14 @@ async def test_pages_of_streams_lose_and_repeat_none(cloud, request_):
     assert seen == whole["logStreams"]
 
 
+async def test_a_token_of_the_other_order_is_refused(cloud):
+    for name in ("a", "b"):
+        await stream(cloud, name=name)
+    token = (await cloud.logs.DescribeLogStreams(logGroupName="app", limit=1))["nextToken"]
+    request = {"logGroupName": "app", "orderBy": "LastEventTime", "nextToken": token}
+    await refused("InvalidParameterException", cloud.logs.DescribeLogStreams(**request))
+
+
 async def test_a_deleted_stream_takes_its_bytes_along(cloud):
     await stream(cloud)
     await put(cloud, (0, "abc"), (1, "é"))
@@ -268,6 +276,24 @@ async def test_the_range_includes_its_start_and_not_its_end(cloud):
     for from_head in (True, False):
         found = await get(cloud, startTime=NOW + 1, endTime=NOW + 3, startFromHead=from_head)
         assert messages(found) == ["1", "2"]
+
+
+@pytest.mark.parametrize("number", ["0" * 55, "9" * 64, "x" * 56])
+async def test_a_forged_token_is_refused(cloud, number):
+    await stream(cloud)
+    await refused("InvalidParameterException", get(cloud, nextToken=f"f/{number}/s"))
+
+
+async def test_a_range_at_the_end_of_time_is_empty(cloud):
+    await stream(cloud)
+    await put(cloud, (0, "a"))
+    end = (1 << 63) - 1
+    for from_head in (True, False):
+        found = await get(cloud, startTime=end, endTime=end, startFromHead=from_head)
+        assert found["events"] == []
+        again = await get(cloud, startTime=end, nextToken=found["nextForwardToken"])
+        assert again["nextForwardToken"] == found["nextForwardToken"]
+        assert (await filtered(cloud, startTime=end, startFromHead=from_head))["events"] == []
 
 
 async def test_a_page_holds_a_mebibyte(cloud):
