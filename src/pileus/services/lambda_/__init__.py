@@ -1,7 +1,7 @@
 """AWS Lambda."""
 
 from pileus.kernel.service import Service
-from pileus.services.lambda_ import authorize, background
+from pileus.services.lambda_ import authorize, background, errors
 from pileus.services.lambda_.code import ROUTE, download
 from pileus.services.lambda_.operations import account, functions, invocations, layers, permissions, versions
 
@@ -9,10 +9,12 @@ SERVICE = Service(
     name="lambda",
     operations=(functions, versions, invocations, permissions, layers, account),
     authorize=authorize,
+    resources="pileus.services.lambda_.resources",
     events=background.EVENTS,
     start=background.start,
     stop=background.stop,
     routes={ROUTE: download},
+    violation=errors.violation,
     partial={
         "CreateFunction": "zips only: container images, VPCs, file systems, KMS keys, code signing, SnapStart, "
         "durable functions, Java, Ruby, .NET and the JSON log format are refused by name",

@@ -55,7 +55,8 @@ def on_creation(call: Call, request: dict) -> Touches:
     context: dict[str, Any] = {"lambda:Layer": layers} if layers else {}
     arn = _ref(call, request)._replace(qualifier=None).arn
     yield Touch(f"lambda:{call.operation}", arn, context, request_tags=request.get("Tags") or {})
-    if request.get("Role"):
+    # Another account's role nobody can pass, whatever policies say: the operation refuses it in AWS's words.
+    if request.get("Role") and request["Role"].split(":")[4:5] == [call.account]:
         yield Touch("iam:PassRole", request["Role"], {"iam:PassedToService": LAMBDA, "iam:AssociatedResourceArn": arn})
     for layer in layers:
         yield Touch("lambda:GetLayerVersion", layer)

@@ -1,6 +1,7 @@
 """What Lambda refuses, in its words. Source: API reference, "Common errors" and each operation's; recorded answers."""
 
-from pileus.kernel.errors import AwsError
+from pileus.kernel.errors import AwsError, ValidationException
+from pileus.protocol.validate import Violation, sentence
 
 
 class LambdaError(AwsError):
@@ -85,3 +86,16 @@ def alias_not_found(arn: str) -> ResourceNotFoundException:
 
 def role_not_assumable() -> InvalidParameterValueException:
     return InvalidParameterValueException("The role defined for the function cannot be assumed by Lambda.")
+
+
+def violation(found: list[Violation]) -> AwsError:
+    """Validation errors in Lambda's words: it answers a runtime that there isn't in its own way."""
+    first = found[0]
+    if first.path == "runtime" and first.constraint == "enum":
+        return InvalidParameterValueException(f"{first} or be a valid ARN")
+    return ValidationException(sentence(found))
+
+
+def beyond(value: object, member: str, constraint: str) -> ValidationException:
+    """What the model allows and the operation does not, worded as the model's constraints are."""
+    return ValidationException(sentence([Violation(member, "max", value, f"Member must have {constraint}")]))

@@ -63,7 +63,9 @@ class Roles:
     async def _assume(self, role_arn: str, region: str, function_name: str) -> Session:
         account = role_arn.split(":")[4]
         asked = self._cloud.call("sts", "AssumeRole", principal=service(LAMBDA), account=account, region=region)
-        answer = await self._cloud.invoke(asked, {"RoleArn": role_arn, "RoleSessionName": function_name})
+        # A session's name has two characters at least, a function's may have one.
+        session_name = function_name.ljust(2, "-")
+        answer = await self._cloud.invoke(asked, {"RoleArn": role_arn, "RoleSessionName": session_name})
         given = answer["Credentials"]
         expires_at_ms = _ms(given["Expiration"])
         credentials = Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], expires_at_ms)
@@ -71,7 +73,7 @@ class Roles:
         principal = role_session(
             role_arn,
             role_id,
-            function_name,
+            session_name,
             issued_ms=asked.now_ms,
             expires_ms=expires_at_ms,
             access_key_id=credentials.access_key_id,

@@ -164,11 +164,7 @@ def _runtime(runtime: str) -> str:
 def _at_most(value: int, limit: int, member: str) -> int:
     """The model allows what few kinds of functions have; here the quota of all others holds."""
     if value > limit:
-        raise errors.LambdaError(
-            f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
-            f"Member must have value less than or equal to {limit}",
-            code="InvalidParameterValueException",
-        )
+        raise errors.beyond(value, member, f"value less than or equal to {limit}")
     return value
 
 

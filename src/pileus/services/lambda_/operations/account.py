@@ -57,7 +57,7 @@ async def tag_resource(call: Call, request: dict) -> dict:
 
     errors   ResourceNotFoundException, InvalidParameterValueException
     """
-    if problem := tag_problem(request["Tags"]):
+    if problem := tag_problem(request["Tags"], own=call.http is None):
         raise errors.InvalidParameterValueException(problem)
     await call.write(functions.change_tags, tagged_ref(request["Resource"]), request["Tags"])
     return {}

@@ -23,10 +23,7 @@ async def create_function(call: Call, request: dict) -> dict:
     """
     ref = unqualified_ref(call, request["FunctionName"])
     if len(ref.name) > NAME_LIMIT_CHARACTERS:
-        raise errors.InvalidParameterValueException(
-            f"1 validation error detected: Value '{ref.name}' at 'functionName' failed to satisfy constraint: "
-            f"Member must have length less than or equal to {NAME_LIMIT_CHARACTERS}"
-        )
+        raise errors.beyond(ref.name, "functionName", f"length less than or equal to {NAME_LIMIT_CHARACTERS}")
     settings = await read_settings(call, request)
     if request["Code"].get("ImageUri"):
         raise NotImplementedByUs("lambda:CreateFunction with Code.ImageUri")
@@ -35,7 +32,7 @@ async def create_function(call: Call, request: dict) -> dict:
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
         )
     tags = request.get("Tags") or {}
-    if problem := tag_problem(tags):
+    if problem := tag_problem(tags, own=call.http is None):  # stacks mark what they make
         raise errors.InvalidParameterValueException(problem)
     await call.read(_require_absent, ref)
     service = call.cloud.engines["lambda"]
