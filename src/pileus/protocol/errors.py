@@ -110,7 +110,9 @@ class Told:
         out = {self._message_member: self.message} if self.message else {}
         if self.shape is None:
             return out | {name: value for name, value in self.fields.items() if value is not None}
-        return value_writer(self.api.shapes(self.api.protocols[0]), Ref(shape=self.shape_name))(out | self.fields)
+        written = value_writer(self.api.shapes(self.api.protocols[0]), Ref(shape=self.shape_name))(out | self.fields)
+        # Shapes without members (CloudWatch Logs' errors) come with a message on the wire all the same.
+        return written if self._message_member in self.shape.members else out | written
 
     def xml_message(self) -> str:
         return f"<Message>{xml.escape(self.message)}</Message>" if self.message else ""

@@ -1,8 +1,12 @@
 """The operations as clients see them."""
 
+import orjson
 import pytest
 
 from pileus.kernel.errors import AwsError
+from pileus.protocol import models
+from pileus.protocol.errors import serialize
+from pileus.services.logs import errors
 from pileus.testing import STARTS_AT_MS as NOW
 
 DAY_MS = 24 * 3_600_000
@@ -409,3 +413,12 @@ async def test_only_some_retentions_are_allowed(cloud):
         "1 validation error detected: Value '2' at 'retentionInDays' failed to satisfy constraint: "
         "Member must satisfy enum value set: [1, 3, 5, "
     )
+
+
+def test_errors_carry_their_words_on_the_wire():
+    """The model's error shapes have no members; AWS sends the message all the same."""
+    answer = serialize(models.load("logs"), None, errors.LogGroupNotFound(), "id")
+    assert orjson.loads(answer.body) == {
+        "__type": "ResourceNotFoundException",
+        "message": "The specified log group does not exist.",
+    }
