@@ -152,7 +152,7 @@ class Operation:
         self.output = model.output
         self.http_method: str = model.http.get("method", "POST")
         self.request_uri: str = model.http.get("requestUri", "/")
-        self.status: int = model.http.get("responseCode", 200)
+        self.status: int = api.overlay.statuses.get(model.name) or model.http.get("responseCode", 200)
         self._readers: dict[str, Callable] = {}
         self._writers: dict[str, Callable] = {}
         self._check: Callable[[dict], list[Violation] | None] | None = None

@@ -22,6 +22,7 @@ class Overlay:
     unwrapped         operations whose answer's only member stands as text in the root itself
     takes_unsigned    requests that name no service at all mean this one
     path_of           (host, path) -> path, for hosts that name a resource, such as S3's buckets
+    statuses          operation -> status of its success, where the model does not have it
     partial_content   the member of a result whose presence makes the answer 206
     """
 
@@ -37,6 +38,7 @@ class Overlay:
     takes_unsigned: bool = False
     path_of: Callable[[str, str], str] | None = None
     partial_content: str = ""
+    statuses: dict[str, int] = field(default_factory=dict)
 
 
 def overlay_of(model_name: str) -> Overlay:

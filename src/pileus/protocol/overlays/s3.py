@@ -63,4 +63,5 @@ OVERLAY = Overlay(
     takes_unsigned=True,
     path_of=path_style,
     partial_content="ContentRange",
+    statuses={"PutBucketPolicy": 204},
 )

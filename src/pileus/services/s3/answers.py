@@ -25,12 +25,17 @@ def version_id(bucket: Bucket, version: Version) -> dict:
     return {"VersionId": version.version_id} if bucket.versioning else {}
 
 
+def new_version_id(bucket: Bucket, version: Version) -> dict:
+    """A write names its version only where versioning gives each an id of its own."""
+    return {"VersionId": version.version_id} if bucket.versioning == "Enabled" else {}
+
+
 def stored(bucket: Bucket, version: Version) -> dict:
     """What PutObject and its kin answer."""
     return {
         "ETag": f'"{version.etag}"',
         "ServerSideEncryption": version.encryption,
-        **version_id(bucket, version),
+        **new_version_id(bucket, version),
         **checksums_out(version),
     }
 

@@ -9,7 +9,7 @@ from pileus.kernel import principal as principals
 from pileus.kernel.arn import parse_arn
 from pileus.kernel.errors import AwsError
 from pileus.services.s3 import events
-from pileus.services.s3.state import lifecycle
+from pileus.services.s3.state import lifecycle, uploads
 from pileus.store.events import Event
 
 log = logging.getLogger("pileus.s3")
@@ -79,4 +79,4 @@ async def _ask(cloud: Any, told: dict, operation: str, request: dict) -> dict:
 
 
 EVENTS = {"s3.notify": notify}
-TIMERS = {lifecycle.TIMER: lifecycle.run}
+TIMERS = {lifecycle.TIMER: lifecycle.run, "s3.forget-upload": uploads.forget_completed}

@@ -228,6 +228,10 @@ class InvalidRequest(S3Error):
     text = "Invalid Request"
 
 
+class InvalidURI(S3Error):
+    text = "Couldn't parse the specified URI."
+
+
 class MalformedXML(S3Error):
     text = "The XML you provided was not well-formed or did not validate against our published schema"
 

@@ -103,7 +103,7 @@ async def copy_object(call: Call, request: dict) -> dict:
             **answers.checksums_out(version),
         },
         "ServerSideEncryption": version.encryption,
-        **answers.version_id(bucket, version),
+        **answers.new_version_id(bucket, version),
     }
     if source_bucket.versioning:
         result["CopySourceVersionId"] = source.version_id

@@ -177,6 +177,9 @@ async def complete_multipart_upload(call: Call, request: dict) -> dict:
     asked.refuse_unhonoured(call, request)
     bucket = await asked.bucket(call, request)
     key, upload_id = request["Key"], request["UploadId"]
+    done = await call.read(uploads.completed, bucket, key, upload_id)
+    if done is not None:
+        return _completed_out(call, bucket, done)
     upload = await call.read(uploads.require_upload, bucket, key, upload_id)
     named = [_named(upload, part) for part in request.get("MultipartUpload", {}).get("Parts", ())]
     if not named:
@@ -200,11 +203,15 @@ async def complete_multipart_upload(call: Call, request: dict) -> dict:
         conditions=write_conditions(request),
         cause=asked.cause(call, "ObjectCreated:CompleteMultipartUpload"),
     )
+    return _completed_out(call, bucket, version)
+
+
+def _completed_out(call: Call, bucket: Bucket, version: Version) -> dict:
     return {
         **answers.stored(bucket, version),
-        "Location": f"{call.endpoint}/{bucket.name}/{quote(key)}",
+        "Location": f"{call.endpoint}/{bucket.name}/{quote(version.key)}",
         "Bucket": bucket.name,
-        "Key": key,
+        "Key": version.key,
     }
 
 
@@ -233,8 +240,8 @@ async def list_parts(call: Call, request: dict) -> dict:
         "Bucket": bucket.name,
         "Key": request["Key"],
         "UploadId": upload.id,
-        "PartNumberMarker": str(after),
-        "NextPartNumberMarker": str(found[-1].number if found else 0),
+        "PartNumberMarker": after,
+        "NextPartNumberMarker": found[-1].number if found else 0,
         "MaxParts": limit,
         "IsTruncated": more,
         "Initiator": {"ID": upload.initiator_arn, "DisplayName": upload.initiator_arn},

@@ -41,7 +41,7 @@ def order_of(version_id: str) -> int | None:
         if digit < 0:
             return None
         number = number * 64 + digit
-    return -number
+    return -number if number < 1 << 62 else None
 
 
 # Finding

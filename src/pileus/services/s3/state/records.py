@@ -144,6 +144,15 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     checksum: str = ""
 
 
+class Completed(msgspec.Struct, frozen=True, array_like=True):
+    """An upload that became an object, for callers who ask again because they missed the answer."""
+
+    bucket_id: int
+    key: str
+    upload_id: str
+    version: Version
+
+
 BUCKETS = Table(
     "s3.buckets",
     Bucket,
@@ -161,6 +170,7 @@ VERSIONS = Table(
 )
 LAYOUTS = Table("s3.layouts", Layout, key=lambda layout: (layout.body,))
 UPLOADS = Table("s3.uploads", Upload, key=lambda upload: (upload.bucket_id, upload.key, upload.id))
+COMPLETED = Table("s3.completed", Completed, key=lambda done: (done.bucket_id, done.key, done.upload_id))
 PARTS = Table("s3.parts", Part, key=lambda part: (part.upload, part.number))
 
 

@@ -12,12 +12,14 @@ from pileus.services.s3.conditions import WriteConditions
 from pileus.services.s3.state import objects
 from pileus.services.s3.state.buckets import drop_upload, require_bucket
 from pileus.services.s3.state.records import (
+    COMPLETED,
     LAYOUTS,
     MIN_PART_BYTES,
     PARTS,
     UPLOADS,
     Bucket,
     Cause,
+    Completed,
     Layout,
     Part,
     PartOf,
@@ -26,6 +28,9 @@ from pileus.services.s3.state.records import (
 )
 from pileus.store import blobs
 from pileus.store.transaction import Transaction
+
+COMPLETED_KEPT_MS = 3_600_000
+"""Long enough for any SDK's retries; AWS names no figure."""
 
 
 class Named(NamedTuple):
@@ -161,8 +166,21 @@ def complete(
         return blob_id
 
     version = objects.put(tx, bucket.name, draft, keep, conditions=conditions, cause=cause)
+    COMPLETED.insert(tx, Completed(bucket.id, key, upload.id, version))
+    tx.wake_at(tx.now_ms + COMPLETED_KEPT_MS, "s3.forget-upload", f"{bucket.id}/{upload.id}/{key}")
     drop_upload(tx, upload)  # the object's blob has references of its own to what it needs
     return version
+
+
+def completed(tx: Transaction, bucket: Bucket, key: str, upload_id: str) -> Version | None:
+    """What became of an upload a short while ago. Completing it again then changes nothing."""
+    done = COMPLETED.get(tx, bucket.id, key, upload_id)
+    return None if done is None else done.version
+
+
+def forget_completed(tx: Transaction, timer_key: str) -> None:
+    bucket_id, upload_id, key = timer_key.split("/", 2)
+    COMPLETED.delete(tx, int(bucket_id), key, upload_id)
 
 
 def _chosen(tx: Transaction, upload: Upload, named: list[Named]) -> list[Part]:
