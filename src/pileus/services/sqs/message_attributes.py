@@ -43,6 +43,8 @@ def check(attributes: dict[str, dict]) -> None:
 def check_system(attributes: dict[str, dict]) -> None:
     """The same for MessageSystemAttributes: AWSTraceHeader is the only one there is, and a String."""
     for name, value in attributes.items():
+        if name != "AWSTraceHeader":
+            raise InvalidParameterText(f"Message system attribute name '{name}' is not supported.")
         if value.get("DataType") != "String":
             raise InvalidParameterText(
                 f"The message system attribute '{name}' has an invalid message system attribute type, "

@@ -236,6 +236,7 @@ def delete(tx: Transaction, address: Address, handles: list[str]) -> list[AwsErr
     """
     queue = require(tx, address)
     backlog = opened(tx, queue)
+    was_full = backlog.in_flight >= IN_FLIGHT_MAX
     results: list[AwsError | None] = []
     for handle in handles:
         try:
@@ -249,7 +250,7 @@ def delete(tx: Transaction, address: Address, handles: list[str]) -> list[AwsErr
             results.append(error)
     if tx.changes:
         BACKLOGS.put(tx, backlog)
-        if queue.is_fifo:  # the next of the group may be received now
+        if queue.is_fifo or was_full:  # what waited for this one may be received now
             tx.notify(arrivals(queue.id))
     return results
 

@@ -25,6 +25,7 @@ from pileus.services.sqs.state.tables import (
     DEDUPLICATIONS,
     DELETED_NAMES,
     GROUPS,
+    MAX_POLICY_BYTES,
     MESSAGES,
     MOVE_TASKS,
     NAME_FREE_AFTER_MS,
@@ -98,6 +99,8 @@ def _check(tx: Transaction, queue: Queue) -> None:
     """What holds between a queue's attributes, and between them and other queues."""
     if queue.throughput_limit == "perMessageGroupId" and queue.deduplication_scope != "messageGroup":
         raise InvalidAttributeValue("FifoThroughputLimit")
+    if len(queue.policy.encode()) > MAX_POLICY_BYTES:
+        raise InvalidAttributeValue("Policy")
     redrive.check_target(tx, queue)
 
 
@@ -113,7 +116,7 @@ def change_tags(tx: Transaction, address: Address, put: dict[str, str], remove: 
 def change_policy(tx: Transaction, address: Address, edit: Callable[[Queue], str]) -> None:
     """Replace the queue's policy by what `edit` makes of it."""
     queue = require(tx, address)
-    QUEUES.put(tx, replace(queue, policy=edit(queue), modified_at_ms=tx.now_ms))
+    change(tx, address, {"policy": edit(queue)})
 
 
 def backlog_of(tx: Transaction, address: Address) -> Backlog:
