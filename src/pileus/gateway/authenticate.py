@@ -11,6 +11,7 @@ from pileus.authn.refusals import Dialect, refusal
 from pileus.authn.sigv4 import Signed
 from pileus.gateway.endpoints import region_of_host
 from pileus.kernel.call import Call, Cloud
+from pileus.kernel.http import Body
 from pileus.kernel.principal import Principal, anonymous, root
 from pileus.kernel.service import Registry
 
@@ -35,6 +36,9 @@ class Authenticator:
         self._credentials_of = next(
             (service.credentials for service in registry.services.values() if service.credentials is not None), None
         )
+        self._key_used = next(
+            (service.key_used for service in registry.services.values() if service.key_used is not None), None
+        )
         self._is_local = cloud.settings.auth == "local"
         self.session_key = b""
 
@@ -48,6 +52,8 @@ class Authenticator:
         else:
             principal, secret = self._key_holder(signed, request.client_host, dialect)
         await self._check_signature(exchange, signed, secret)
+        if self._key_used is not None and signed is not None and not principal.is_temporary:
+            self._key_used(self._cloud, signed.access_key_id, signed.service, signed.region)
         exchange.call = self._call(exchange, principal, signed)
 
     def _key_holder(self, signed: Signed, client_host: str, dialect: Dialect) -> tuple[Principal, str]:
@@ -82,6 +88,9 @@ class Authenticator:
             exchange.routed = exchange.routed.with_body(body)
             return
         exchange.body = await body.read(BODY_LIMIT_BYTES)
+        if exchange.model.has_streaming_input:
+            # Signed as a whole, so it had to be read; the operation streams it all the same.
+            exchange.routed = replace(exchange.routed, body=Body(exchange.body))
         if signed is not None and declared is None:
             sigv4.verify(request, signed, secret, now_ms, hashlib.sha256(exchange.body).hexdigest())
 
