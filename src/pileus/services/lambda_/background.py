@@ -42,6 +42,8 @@ class Lambda:
         return self.engine.isolation()
 
     async def stop(self) -> None:
+        """Events that are running now are tried again after the next start."""
+        self.running.is_stopping = True
         await self.engine.stop()
         await self.logs.flush()
         if self._temporary is not None:
@@ -79,9 +81,7 @@ def _remove(paths: list[Path]) -> None:
 
 
 async def stop(cloud: Any) -> None:
-    service = cloud.engines.pop("lambda", None)
-    if service is not None:
-        await service.stop()
+    await cloud.engines["lambda"].stop()
 
 
 async def prepare(cloud: Any, event: Event) -> None:

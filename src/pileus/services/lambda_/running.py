@@ -7,6 +7,7 @@ from pileus.runtime.engine import Engine
 from pileus.runtime.packages import InvalidPackage
 from pileus.runtime.spec import FunctionSpec, Invocation, RuntimeMissing, SandboxFailed, TooManyEnvironments
 from pileus.services.lambda_ import errors
+from pileus.services.lambda_.growth import Growth
 from pileus.services.lambda_.names import FunctionRef
 from pileus.services.lambda_.roles import Roles
 from pileus.services.lambda_.state import ACCOUNT_CONCURRENCY, UNRESERVED_CONCURRENCY_MIN, Function, Version
@@ -82,6 +83,9 @@ class Running:
         self.engine = engine
         self.roles = roles
         self.concurrency = Concurrency(cloud)
+        self.growth = Growth()
+        self.is_stopping = False
+        """From then on environments are killed: what comes of their events says nothing of the functions."""
         self._specs: dict[str, RunSpec] = {}
 
     def isolation(self) -> dict[str, str]:
@@ -91,6 +95,7 @@ class Running:
     def retire(self, environment_key: str) -> None:
         """The version changed or is gone: its environments end when they have answered."""
         self._specs.pop(environment_key, None)
+        self.growth.forget(environment_key)
         self.engine.forget(environment_key)
 
     async def invoke(
@@ -107,18 +112,24 @@ class Running:
         errors  ResourceNotFoundException, TooManyRequestsException, ResourceConflictException, and what only this
                 machine can't do: InvalidRuntimeException, ServiceException
         """
+        if self.is_stopping:
+            raise errors.ServiceException("Pileus is stopping.")
         version, function = await self._ready_version(ref)
         self.concurrency.enter(function)
         try:
             spec = self._specs.get(version.environment_key) or await self._spec(version)
-            invocation = await self.engine.invoke(
-                spec,
-                payload,
-                request_id=request_id,
-                invoked_arn=ref.arn,
-                client_context=client_context,
-                trace_id=trace_id or self._trace_id(version),
-            )
+            await self.growth.enter(spec.key)
+            try:
+                invocation = await self.engine.invoke(
+                    spec,
+                    payload,
+                    request_id=request_id,
+                    invoked_arn=ref.arn,
+                    client_context=client_context,
+                    trace_id=trace_id or self._trace_id(version),
+                )
+            finally:
+                self.growth.leave(spec.key)
         except TooManyEnvironments as error:
             raise errors.TooManyRequestsException("ConcurrentInvocationLimitExceeded") from error
         except RuntimeMissing as error:
@@ -129,6 +140,8 @@ class Running:
             raise errors.InvalidZipFileException(str(error)) from error
         finally:
             self.concurrency.leave(function)
+        if self.is_stopping and invocation.error is not None:
+            raise errors.ServiceException("Pileus is stopping.")
         return Outcome(version, invocation, spec)
 
     async def _ready_version(self, ref: FunctionRef) -> tuple[Version, Function]:

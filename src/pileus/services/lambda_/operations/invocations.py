@@ -64,7 +64,12 @@ async def invoke_async(call: Call, request: dict) -> dict:
     ref = function_ref(call, request["FunctionName"])
     arguments = request["InvokeArgs"]
     if not isinstance(arguments, bytes):
-        arguments = b"".join([chunk async for chunk in arguments])
+        received = bytearray()
+        async for chunk in arguments:
+            received += chunk
+            if len(received) > ASYNC_PAYLOAD_LIMIT_BYTES:
+                break  # too much already: how much there is in all does not matter
+        arguments = bytes(received)
     await _accept(call, ref, _event(arguments, ASYNC_PAYLOAD_LIMIT_BYTES))
     return {"Status": 202}
 

@@ -1,5 +1,6 @@
 """Asynchronous invocations: accepted events are retried, given up and reported as AWS does."""
 
+import asyncio
 import json
 
 import pytest
@@ -196,3 +197,40 @@ def _function(tx):
     from pileus.services.lambda_.state import FUNCTIONS
 
     return next(FUNCTIONS.scan(tx))
+
+
+async def test_an_event_that_a_stop_interrupts_is_kept_and_counts_as_no_failure(cloud, make):
+    await make("slow", "import time\ndef handler(event, context):\n    time.sleep(60)\n", Timeout=90)
+    await cloud.lambda_.PutFunctionEventInvokeConfig(FunctionName="slow", MaximumRetryAttempts=0)
+    service = cloud.pileus.engines["lambda"]
+    started = asyncio.Event()
+
+    def on_log(spec, stream, lines):
+        service.logs.take(spec, stream, lines)
+        if lines[0][1].startswith("START"):
+            started.set()
+
+    service.engine.on_log = on_log
+    await send(cloud, {}, "slow")
+    await started.wait()
+    await service.stop()
+    await cloud.settle()
+    (event,) = waiting(cloud)
+    assert (event.runs, event.throttled) == (0, 1)
+
+
+async def test_a_crowd_of_events_needs_few_environments(cloud, make):
+    await make()
+    for n in range(60):
+        await send(cloud, {"n": n})
+    await cloud.settle()
+    assert await runs(cloud) == 60
+    assert waiting(cloud) == []
+    assert len(cloud.pileus.engines["lambda"].engine.pool.all) < 30
+
+
+async def test_the_older_form_of_asynchronous_invocation(cloud, make):
+    await make()
+    assert (await cloud.lambda_.InvokeAsync(FunctionName="echo", InvokeArgs=b'{"a": 1}'))["Status"] == 202
+    await cloud.settle()
+    assert await runs(cloud) == 1
