@@ -40,7 +40,7 @@ SERVICE = Service(
         "CreateMultipartUpload": "SSE-C, customer-managed KMS keys, object lock",
         "GetObject": "SSE-C",
         "PutBucketEncryption": "customer-managed KMS keys",
-        "PutBucketLifecycleConfiguration": "noncurrent transitions are kept but not applied",
+        "PutBucketLifecycleConfiguration": "varies_by_storage_class",
         "PutBucketVersioning": "MFA delete",
         "PutObject": "SSE-C, customer-managed KMS keys, object lock, checksums SHA512, MD5 and xxHash",
     },

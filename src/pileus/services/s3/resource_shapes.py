@@ -87,6 +87,13 @@ def _lifecycle_rule(rule: dict) -> dict:
         out["NoncurrentVersionExpiration"] = rule["NoncurrentVersionExpiration"]
     elif "NoncurrentVersionExpirationInDays" in rule:
         out["NoncurrentVersionExpiration"] = {"NoncurrentDays": rule["NoncurrentVersionExpirationInDays"]}
+    noncurrent = [*rule.get("NoncurrentVersionTransitions", ())]
+    noncurrent += [rule["NoncurrentVersionTransition"]] if "NoncurrentVersionTransition" in rule else []
+    if noncurrent:
+        spelled = {"TransitionInDays": "NoncurrentDays"}
+        out["NoncurrentVersionTransitions"] = [
+            {spelled.get(name, name): value for name, value in one.items()} for one in noncurrent
+        ]
     if "AbortIncompleteMultipartUpload" in rule:
         out["AbortIncompleteMultipartUpload"] = rule["AbortIncompleteMultipartUpload"]
     return out

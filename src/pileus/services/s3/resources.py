@@ -42,8 +42,8 @@ _LIFECYCLE_RULE = {
         {"NewerNoncurrentVersions": Property(int), "NoncurrentDays": Property(int, required=True)}
     ),
     "NoncurrentVersionExpirationInDays": Property(int),
-    "NoncurrentVersionTransition": NotHonoured(),
-    "NoncurrentVersionTransitions": NotHonoured(),
+    "NoncurrentVersionTransition": Property(_NONCURRENT_TRANSITION),
+    "NoncurrentVersionTransitions": Property([_NONCURRENT_TRANSITION]),
     "ObjectSizeGreaterThan": Property(int),
     "ObjectSizeLessThan": Property(int),
     "Prefix": Property(str),

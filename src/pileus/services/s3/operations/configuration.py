@@ -102,6 +102,8 @@ async def put_bucket_lifecycle_configuration(call: Call, request: dict) -> dict:
     configuration = request.get("LifecycleConfiguration") or {}
     rules = lifecycle.checked_rules(configuration.get("Rules", []), lambda: call.ids.token(48))
     size = request.get("TransitionDefaultMinimumObjectSize", "all_storage_classes_128K")
+    if size != "all_storage_classes_128K":
+        raise NotImplementedByUs(f"s3:PutBucketLifecycleConfiguration with TransitionDefaultMinimumObjectSize {size}")
     await call.write(lifecycle.set_rules, bucket.name, {"Rules": rules, "TransitionDefaultMinimumObjectSize": size})
     return {"TransitionDefaultMinimumObjectSize": size}
 

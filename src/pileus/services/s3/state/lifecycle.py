@@ -29,6 +29,8 @@ from pileus.store.transaction import Transaction
 TIMER = "s3.lifecycle"
 DAY_MS = 86_400_000
 KEYS_A_STEP = 500
+SMALL_BYTES = 128 * 1024
+"""User guide, "Constraints and considerations for transitions": smaller objects are not moved by default."""
 _ACTIONS = (
     "Expiration",
     "Transitions",
@@ -196,7 +198,7 @@ def _apply(tx: Transaction, bucket: Bucket, key: str, rules: list[dict]) -> None
         else:
             _transition(tx, bucket, current, rules)
     if bucket.versioning:
-        _expire_noncurrent(tx, bucket, key, rules)
+        _age_noncurrent(tx, bucket, key, rules)
         _expire_lonely_marker(tx, bucket, key, rules)
 
 
@@ -205,12 +207,20 @@ def _transition(tx: Transaction, bucket: Bucket, current: Version, rules: list[d
     due = [
         (at_ms, transition["StorageClass"])
         for rule in rules
-        if concerns(rule, current)
+        if concerns(rule, current) and _is_large_enough(rule, current)
         for transition in rule.get("Transitions", ())
         if (at_ms := _transition_ms(transition, current)) <= tx.now_ms
     ]
     if due and max(due)[1] != current.storage_class:
         objects.change(tx, bucket.name, current, cause=Cause(), storage_class=max(due)[1])
+
+
+def _is_large_enough(rule: dict, version: Version) -> bool:
+    """Small objects stay where they are, unless the rule's own filter speaks of sizes."""
+    rule_filter = rule.get("Filter", {})
+    sizes = rule_filter.get("And", rule_filter)
+    has_sizes = "ObjectSizeGreaterThan" in sizes or "ObjectSizeLessThan" in sizes
+    return has_sizes or version.size >= SMALL_BYTES
 
 
 def _transition_ms(transition: dict, version: Version) -> int:
@@ -219,23 +229,40 @@ def _transition_ms(transition: dict, version: Version) -> int:
     return expires_at_ms(version.modified_at_ms, transition.get("Days", 0))
 
 
-def _expire_noncurrent(tx: Transaction, bucket: Bucket, key: str, rules: list[dict]) -> None:
+def _age_noncurrent(tx: Transaction, bucket: Bucket, key: str, rules: list[dict]) -> None:
     """A version's noncurrent days count from the time its successor came."""
     successor_ms: int | None = None
     newer = 0
     for version in list(objects.versions_of(tx, bucket.id, key)):
         if successor_ms is not None:
-            for rule in rules:
-                wanted = rule.get("NoncurrentVersionExpiration", {})
-                days = wanted.get("NoncurrentDays")
-                if days is None or not concerns(rule, version) or newer < wanted.get("NewerNoncurrentVersions", 0):
-                    continue
-                if expires_at_ms(successor_ms, days) <= tx.now_ms:
-                    objects.delete_version(tx, bucket.name, key, version.version_id, cause=CAUSE)
-                    break
+            concerned = [rule for rule in rules if concerns(rule, version)]
+            if any(_is_due(tx, rule.get("NoncurrentVersionExpiration"), successor_ms, newer) for rule in concerned):
+                objects.delete_version(tx, bucket.name, key, version.version_id, cause=CAUSE)
             else:
+                _transition_noncurrent(tx, bucket, version, concerned, successor_ms, newer)
                 newer += 1
         successor_ms = version.modified_at_ms
+
+
+def _is_due(tx: Transaction, wanted: dict | None, successor_ms: int, newer: int) -> bool:
+    """newer  how many noncurrent versions newer than this one stay"""
+    if not wanted or newer < wanted.get("NewerNoncurrentVersions", 0):
+        return False
+    return expires_at_ms(successor_ms, wanted.get("NoncurrentDays", 0)) <= tx.now_ms
+
+
+def _transition_noncurrent(
+    tx: Transaction, bucket: Bucket, version: Version, rules: list[dict], successor_ms: int, newer: int
+) -> None:
+    due = [
+        (transition.get("NoncurrentDays", 0), transition["StorageClass"])
+        for rule in rules
+        if _is_large_enough(rule, version)
+        for transition in rule.get("NoncurrentVersionTransitions", ())
+        if _is_due(tx, transition, successor_ms, newer)
+    ]
+    if due and not version.is_delete_marker and max(due)[1] != version.storage_class:
+        objects.change(tx, bucket.name, version, cause=Cause(), storage_class=max(due)[1])
 
 
 def _expire_lonely_marker(tx: Transaction, bucket: Bucket, key: str, rules: list[dict]) -> None:

@@ -157,6 +157,7 @@ BUCKETS = Table(
     "s3.buckets",
     Bucket,
     key=lambda bucket: (bucket.name,),
+    is_hot=True,
     by_account=Index(lambda bucket: (bucket.account, bucket.name)),
     by_id=Index(lambda bucket: (bucket.id,)),
 )

@@ -1,0 +1,155 @@
+"""Event notifications: configuration, filters, delivery."""
+
+import json
+
+import pytest
+
+from pileus.kernel.errors import NotImplementedByUs
+from pileus.services.s3 import errors, events
+
+
+def on(arn: str, *names: str, prefix: str = "", suffix: str = "") -> dict:
+    rules = [{"Name": name, "Value": value} for name, value in (("prefix", prefix), ("suffix", suffix)) if value]
+    return {"QueueArn": arn, "Events": list(names), **({"Filter": {"Key": {"FilterRules": rules}}} if rules else {})}
+
+
+@pytest.fixture
+async def queue(cloud):
+    """(URL, ARN) of a queue that lets S3 send."""
+    arn = f"arn:aws:sqs:{cloud.region}:{cloud.account}:uploads"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::box"}},
+    }
+    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    made = await cloud.sqs.CreateQueue(QueueName="uploads", Attributes={"Policy": text})
+    return made["QueueUrl"], arn
+
+
+async def configure(cloud, bucket, *rules):
+    await cloud.s3.PutBucketNotificationConfiguration(
+        Bucket=bucket, NotificationConfiguration={"QueueConfigurations": list(rules)}
+    )
+
+
+async def received(cloud, url) -> list[dict]:
+    await cloud.settle()
+    found = []
+    while messages := (await cloud.sqs.ReceiveMessage(QueueUrl=url, MaxNumberOfMessages=10)).get("Messages"):
+        found += [json.loads(message["Body"]) for message in messages]
+        for message in messages:
+            await cloud.sqs.DeleteMessage(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+async def test_a_queue_gets_a_test_event_and_then_what_happens(cloud, bucket, queue):
+    url, arn = queue
+    await configure(cloud, bucket, on(arn, "s3:ObjectCreated:*", prefix="in/", suffix=".txt"))
+    (test,) = await received(cloud, url)
+    assert (test["Event"], test["Bucket"]) == ("s3:TestEvent", bucket)
+    await cloud.s3.PutObject(Bucket=bucket, Key="in/a b ü.txt", Body=b"hello")
+    await cloud.s3.PutObject(Bucket=bucket, Key="in/other.png")
+    await cloud.s3.PutObject(Bucket=bucket, Key="out/a.txt")
+    await cloud.s3.DeleteObject(Bucket=bucket, Key="in/a b ü.txt")
+    ((record,),) = [message["Records"] for message in await received(cloud, url)]
+    assert (record["eventName"], record["eventVersion"], record["eventTime"]) == (
+        "ObjectCreated:Put",
+        "2.1",
+        "2026-01-01T00:00:00.000Z",
+    )
+    thing = record["s3"]["object"]
+    assert (thing["key"], thing["size"], thing["eTag"]) == (
+        "in/a+b+%C3%BC.txt",
+        5,
+        "5d41402abc4b2a76b9719d911017c592",
+    )
+    assert "versionId" not in thing
+
+
+async def test_markers_copies_tags_and_uploads_have_events_of_their_own(cloud, versioned, queue):
+    url, arn = queue
+    await configure(cloud, versioned, on(arn, "s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:ObjectTagging:*"))
+    await received(cloud, url)
+    version = (await cloud.s3.PutObject(Bucket=versioned, Key="k", Body=b"1"))["VersionId"]
+    await cloud.s3.CopyObject(Bucket=versioned, Key="c", CopySource=f"{versioned}/k")
+    await cloud.s3.PutObjectTagging(Bucket=versioned, Key="k", Tagging={"TagSet": []})
+    await cloud.s3.DeleteObject(Bucket=versioned, Key="k")
+    await cloud.s3.DeleteObject(Bucket=versioned, Key="k", VersionId=version)
+    records = [message["Records"][0] for message in await received(cloud, url)]
+    records.sort(key=lambda record: record["s3"]["object"]["sequencer"])
+    assert [record["eventName"] for record in records] == [
+        "ObjectCreated:Put",
+        "ObjectCreated:Copy",
+        "ObjectTagging:Put",
+        "ObjectRemoved:DeleteMarkerCreated",
+        "ObjectRemoved:Delete",
+    ]
+    assert records[0]["s3"]["object"]["versionId"] == records[4]["s3"]["object"]["versionId"] == version
+
+
+async def test_a_destination_must_be_there_and_let_s3_in(cloud, bucket, queue):
+    missing = queue[1].replace("uploads", "none")
+    with pytest.raises(errors.InvalidArgument, match="Unable to validate"):
+        await configure(cloud, bucket, on(missing, "s3:ObjectCreated:*"))
+    await cloud.sqs.SetQueueAttributes(QueueUrl=queue[0], Attributes={"Policy": ""})
+    with pytest.raises(errors.InvalidArgument, match="Unable to validate") as caught:
+        await configure(cloud, bucket, on(queue[1], "s3:ObjectCreated:*"))
+    assert "Permissions on the destination queue" in caught.value.fields["ArgumentValue1"]
+    assert await cloud.s3.GetBucketNotificationConfiguration(Bucket=bucket) == {}
+
+
+async def test_filters_must_not_overlap(cloud, bucket, queue):
+    arn = queue[1]
+    with pytest.raises(errors.InvalidArgument, match="ambiguously"):
+        await configure(
+            cloud,
+            bucket,
+            on(arn, "s3:ObjectCreated:*", prefix="a"),
+            on(arn, "s3:ObjectCreated:Put", prefix="ab"),
+        )
+    await configure(
+        cloud,
+        bucket,
+        on(arn, "s3:ObjectCreated:*", prefix="a", suffix=".x"),
+        on(arn, "s3:ObjectCreated:Put", prefix="ab", suffix=".y"),
+        on(arn, "s3:ObjectRemoved:*"),
+    )
+
+
+async def test_without_eventbridge_nothing_is_promised_to_it(cloud, bucket):
+    if cloud.pileus.registry.get("events") is not None:
+        pytest.skip("EventBridge is there")
+    with pytest.raises(NotImplementedByUs, match="events"):
+        await cloud.s3.PutBucketNotificationConfiguration(
+            Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+        )
+
+
+async def test_lifecycle_says_so(cloud, bucket, queue):
+    url, arn = queue
+    await configure(cloud, bucket, on(arn, "s3:LifecycleExpiration:*"))
+    await cloud.s3.PutBucketLifecycleConfiguration(
+        Bucket=bucket,
+        LifecycleConfiguration={"Rules": [{"Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}]},
+    )
+    await cloud.s3.PutObject(Bucket=bucket, Key="k")
+    await received(cloud, url)
+    await cloud.advance(2 * 86_400_000)
+    names = [message["Records"][0]["eventName"] for message in await received(cloud, url)]
+    assert names == ["LifecycleExpiration:Delete"]
+
+
+@pytest.mark.parametrize(
+    ("name", "action", "covers"),
+    [
+        ("s3:ObjectCreated:*", "ObjectCreated:Put", True),
+        ("s3:ObjectCreated:Put", "ObjectCreated:Put", True),
+        ("s3:ObjectCreated:Put", "ObjectCreated:Copy", False),
+        ("s3:ObjectRemoved:*", "ObjectCreated:Put", False),
+    ],
+)
+def test_which_names_cover_an_event(name, action, covers):
+    assert events.event_covers(name, action) is covers
