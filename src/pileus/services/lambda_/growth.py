@@ -39,6 +39,7 @@ class Lane:
     waiting: deque[asyncio.Future] = field(default_factory=deque)
     timer: asyncio.TimerHandle | None = None
     last_ns: int = 0
+    is_over: bool = False
     ticks_without_end: int = 0
 
 
@@ -74,12 +75,16 @@ class Growth:
         lane.last_ns = Clock.stopwatch_ns()
         lane.ticks_without_end = 0
         self._let_in(lane)
+        if lane.is_over and not lane.running:
+            del self._lanes[key]
 
     def forget(self, key: str) -> None:
-        """The version is gone or changed; what still runs of it leaves later."""
+        """The version is gone or changed: its lane goes with the last event that runs of it."""
         lane = self._lanes.get(key)
-        if lane is not None and not lane.running and not lane.waiting:
+        if lane is not None and not lane.running:
             del self._lanes[key]
+        elif lane is not None:
+            lane.is_over = True
 
     def _let_in(self, lane: Lane) -> None:
         while lane.waiting and lane.running < lane.limit:

@@ -45,7 +45,10 @@ class Roles:
         """For FunctionSpec: called when an environment starts."""
 
         async def ask() -> Credentials:
-            return (await self.session(role_arn, region, function_name)).credentials
+            try:
+                return (await self.session(role_arn, region, function_name)).credentials
+            except AccessDenied as error:
+                raise errors.AccessDeniedException(errors.role_not_assumable().message) from error
 
         return ask
 

@@ -200,7 +200,7 @@ def _function(tx):
 
 
 async def test_an_event_that_a_stop_interrupts_is_kept_and_counts_as_no_failure(cloud, make):
-    await make("slow", "import time\ndef handler(event, context):\n    time.sleep(60)\n", Timeout=90)
+    await make("slow", "import threading\ndef handler(event, context):\n    threading.Event().wait(60)\n", Timeout=90)
     await cloud.lambda_.PutFunctionEventInvokeConfig(FunctionName="slow", MaximumRetryAttempts=0)
     service = cloud.pileus.engines["lambda"]
     started = asyncio.Event()

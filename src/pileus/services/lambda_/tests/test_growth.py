@@ -73,6 +73,17 @@ async def test_one_that_gives_up_waiting_takes_nobodys_place():
     assert gate._lanes["a"].running == FIRST
 
 
+async def test_nothing_is_remembered_of_a_version_that_is_gone():
+    gate = Growth(Spent())
+    await gate.enter("a")
+    gate.forget("a")
+    gate.leave("a")
+    await gate.enter("b")
+    gate.leave("b")
+    gate.forget("b")
+    assert gate._lanes == {}
+
+
 def test_room_is_what_the_kernel_counts(tmp_path):
     def says(idle, busy, available):
         (tmp_path / "stat").write_text(f"cpu {busy} 0 0 {idle} 0 0 0 0 0 0\ncpu0 0\n")

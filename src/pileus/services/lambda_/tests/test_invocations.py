@@ -6,7 +6,7 @@ import json
 import pytest
 
 from pileus.kernel.errors import AwsError
-from pileus.services.lambda_.tests.material import ECHO, zipped
+from pileus.services.lambda_.tests.material import ECHO, TRUST, zipped
 
 TELL = """
 import json, os, sys
@@ -117,6 +117,13 @@ async def test_lines_that_the_role_may_not_write_are_dropped(cloud, make):
     await invoke(cloud)
     await cloud.pileus.engines["lambda"].logs.flush()
     assert (await cloud.logs.DescribeLogGroups())["logGroups"] == []
+
+
+async def test_a_role_that_trusts_lambda_no_more_stops_new_environments(cloud, make):
+    await make()
+    await cloud.iam.UpdateAssumeRolePolicy(RoleName="runs-functions", PolicyDocument=TRUST.replace("lambda.", "ec2."))
+    with pytest.raises(AwsError, match=r"AccessDeniedException: The role .* cannot be assumed by Lambda"):
+        await invoke(cloud)
 
 
 async def test_reserved_concurrency_is_a_ceiling(cloud, make):

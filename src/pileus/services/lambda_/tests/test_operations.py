@@ -200,6 +200,17 @@ async def test_a_version_keeps_what_latest_was(cloud, make):
     )
 
 
+async def test_a_function_may_be_published_as_it_is_created_or_changed(cloud, make):
+    made = await make("echo", Publish=True)
+    assert (made["Version"], made["FunctionArn"].rpartition(":")[2]) == ("1", "1")
+    changed = await cloud.lambda_.UpdateFunctionCode(FunctionName="echo", ZipFile=zipped("x = 1\n"), Publish=True)
+    assert changed["Version"] == "2"
+    await cloud.settle()
+    for qualifier in ("$LATEST", "1", "2"):
+        found = await cloud.lambda_.GetFunctionConfiguration(FunctionName="echo", Qualifier=qualifier)
+        assert (found["State"], found["LastUpdateStatus"]) == ("Active", "Successful")
+
+
 async def test_aliases_are_made_changed_listed_and_deleted(cloud, make):
     await make("echo")
     await cloud.lambda_.PublishVersion(FunctionName="echo")
