@@ -24,3 +24,10 @@ class TransformFailed(AwsError):
 
     def __init__(self, transform: str, reason: str) -> None:
         super().__init__(f"Transform {transform} failed with: {reason}")
+
+
+class InsufficientCapabilitiesException(AwsError):
+    """The template may change permissions, or be rewritten by macros, and the caller has not said that this is fine."""
+
+    def __init__(self, needed: str) -> None:
+        super().__init__(f"Requires capabilities : [{needed}]")

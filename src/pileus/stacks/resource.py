@@ -42,10 +42,13 @@ __all__ = [
     "Property",
     "ResourceContext",
     "ResourceType",
+    "StillWaiting",
     "Updated",
 ]
 
 TOKEN_CHARACTERS = 12
+FIRST_PAUSE_MS = 20
+"""Most things come to rest almost at once: the first looks come soon after each other."""
 
 Invoke = Callable[[str, str, dict], Awaitable[dict]]
 """(service, operation, request) -> response, as the stack's principal."""
@@ -79,11 +82,26 @@ class Gone(AwsError):
         super().__init__(f"Resource {physical_id} does not exist.")
 
 
+class StillWaiting(Exception):
+    """A step can't go on before `until_ms`, or before something wakes its stack: it is run again then.
+
+    For what may take long (a nested stack, a custom resource's answer), so that nothing is held in memory meanwhile.
+    """
+
+    def __init__(self, until_ms: int) -> None:
+        super().__init__(f"until {until_ms}")
+        self.until_ms = until_ms
+
+
 class NotStabilized(AwsError):
     """A resource did not come to rest in time."""
 
     code = "NotStabilized"
     text = "Resource did not stabilize."
+
+
+async def _tell_nobody(physical_id: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -94,6 +112,9 @@ class ResourceContext:
                 when a killed step runs again
     tags        the stack's own tags and aws:cloudformation:stack-name, stack-id, logical-id
     invoke      acts as the stack's role, or as who created the stack
+    began_ms    when the executor began this step, however often it has run since; 0: there is no executor behind it
+    initiated   tells what the thing being created is called as soon as that is known: should the creation fail, it is
+                known what to delete
     """
 
     account: str
@@ -106,6 +127,8 @@ class ResourceContext:
     clock: Clock
     invoke: Invoke
     tags: Mapping[str, str] = field(default_factory=dict)
+    began_ms: int = 0
+    initiated: Callable[[str], Awaitable[None]] = _tell_nobody
 
     def physical_name(self, max_length: int = 255, *, lower: bool = False, separator: str = "-") -> str:
         """<stack>-<logical id>-<12 characters>, cut to fit. The same every time for the same token.
@@ -148,13 +171,22 @@ class ResourceContext:
             raise
 
     async def wait_until(self, is_done: Callable[[], Awaitable[bool]], *, every_ms: int = 200, at_most_ms: int) -> None:
-        """Ask until it is so. By the one clock: a clock moved forward makes the time pass."""
-        deadline_ms = self.clock.now_ms() + at_most_ms
+        """Ask until it is so. By the one clock: a clock moved forward makes the time pass.
+
+        While the clock stands still the step is put off and runs again from its start: whoever moves the clock waits
+        until nothing is under way, and would wait for us.
+        """
+        deadline_ms = (self.began_ms or self.clock.now_ms()) + at_most_ms
+        pause_ms = min(FIRST_PAUSE_MS, every_ms)
         while not await is_done():
             now_ms = self.clock.now_ms()
             if now_ms >= deadline_ms:
                 raise NotStabilized()
-            await self.clock.wait_until(min(now_ms + every_ms, deadline_ms))
+            again_ms = min(now_ms + pause_ms, deadline_ms)
+            if self.began_ms and self.clock.frozen_at_ms is not None:
+                raise StillWaiting(again_ms)
+            await self.clock.wait_until(again_ms)
+            pause_ms = min(pause_ms * 2, every_ms)
 
 
 class ResourceType:
