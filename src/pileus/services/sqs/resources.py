@@ -123,9 +123,6 @@ class QueuePolicy(ResourceType):
         for url in properties["Queues"]:
             await _remove_policy(context, url)
 
-    async def read(self, context: ResourceContext, physical_id: str) -> dict[str, Any]:
-        raise Gone(physical_id)  # no operation finds the queues of a policy by its made-up id
-
 
 class QueueInlinePolicy(ResourceType):
     """One queue, one policy. Its Ref is the queue's URL."""

@@ -142,7 +142,7 @@ def _is_fifo(name: str, wanted: dict[str, str]) -> bool:
 
 
 def _check_tags(tags: dict[str, str]) -> None:
-    problem = tag_problem(tags, own=True)
+    problem = tag_problem(tags, own=True)  # stacks set their aws:cloudformation:… through these operations too
     if problem is not None:
         raise InvalidParameterText(problem)
 

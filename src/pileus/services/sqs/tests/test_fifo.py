@@ -74,6 +74,18 @@ async def test_one_given_back_waits_for_the_rest_of_its_batch(orders):
     assert await orders.bodies() == ["a"]
 
 
+async def test_a_group_waits_for_the_longest_hidden_of_a_batch(cloud, orders):
+    for body in "abc":
+        await orders.send(body, MessageGroupId="g")
+    a, b, _ = await orders.receive(3)
+    await orders.hide(a, 0)
+    await orders.hide(b, 60)
+    cloud.clock.advance(ms=59_999)
+    assert await orders.bodies() == []
+    cloud.clock.advance(ms=1)
+    assert await orders.bodies() == ["a", "b", "c"]
+
+
 async def test_a_message_sent_while_its_group_is_blocked_waits(orders):
     await orders.send("a", MessageGroupId="g")
     [a] = await orders.receive()

@@ -123,6 +123,17 @@ async def test_a_queue_has_one_running_task(cloud, source, dead):
     assert refused.value.code == "InvalidParameterValue"
 
 
+async def test_a_task_moves_no_more_than_was_there_at_its_start(cloud, source, dead):
+    await kill(cloud, source, "a", "b")
+    await cloud.sqs.StartMessageMoveTask(SourceArn=dead.arn, MaxNumberOfMessagesPerSecond=1)
+    await cloud.settle()
+    await source.sqs.PurgeQueue(QueueUrl=source.url)
+    await kill(cloud, source, "c")
+    await cloud.advance(ms=10_000)
+    assert await source.bodies() == ["b"]
+    assert await dead.bodies() == ["c"]
+
+
 async def test_messages_in_flight_stay(cloud, source, dead):
     await kill(cloud, source, "a", "b")
     await dead.receive(1)
