@@ -30,6 +30,7 @@ _GRANT_MEMBERS = {
     "GrantWrite": "WRITE",
     "GrantWriteACP": "WRITE_ACP",
 }
+_ASKING = frozenset({"ACL", *_GRANT_MEMBERS})
 _GRANTEE = re.compile(r'\s*(id|uri|emailAddress)\s*=\s*"?([^",]*)"?\s*\Z')
 
 _CANNED = {
@@ -61,6 +62,8 @@ def canned(name: str, owner: str, bucket_owner: str) -> tuple[Grant, ...]:
 
 def grants_asked(request: dict, owner: str, bucket_owner: str) -> tuple[Grant, ...] | None:
     """The ACL that x-amz-acl or the x-amz-grant- headers ask for; None where they ask for none."""
+    if _ASKING.isdisjoint(request):
+        return None
     stated = [member for member in _GRANT_MEMBERS if request.get(member)]
     if request.get("ACL"):
         if stated:

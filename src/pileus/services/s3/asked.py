@@ -9,7 +9,7 @@ from pileus.kernel.errors import NotImplementedByUs
 from pileus.kernel.principal import Principal
 from pileus.kernel.tags import tag_problem
 from pileus.protocol.scalars import whole_second_http_date
-from pileus.services.s3 import errors
+from pileus.services.s3 import access, errors
 from pileus.services.s3.state import buckets, objects
 from pileus.services.s3.state.records import (
     MAX_KEY_BYTES,
@@ -44,19 +44,21 @@ STORAGE_CLASSES = (
 )
 ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 
-_NOT_HONOURED = (
-    "CopySourceSSECustomerAlgorithm",
-    "ObjectLockEventHold",
-    "ObjectLockEventHoldDurationDays",
-    "ObjectLockEventHoldDurationYears",
-    "ObjectLockLegalHoldStatus",
-    "ObjectLockMode",
-    "ObjectLockRetainUntilDate",
-    "SSECustomerAlgorithm",
-    "SSECustomerKey",
-    "SSECustomerKeyMD5",
-    "SSEKMSEncryptionContext",
-    "WriteOffsetBytes",
+_NOT_HONOURED = frozenset(
+    {
+        "CopySourceSSECustomerAlgorithm",
+        "ObjectLockEventHold",
+        "ObjectLockEventHoldDurationDays",
+        "ObjectLockEventHoldDurationYears",
+        "ObjectLockLegalHoldStatus",
+        "ObjectLockMode",
+        "ObjectLockRetainUntilDate",
+        "SSECustomerAlgorithm",
+        "SSECustomerKey",
+        "SSECustomerKeyMD5",
+        "SSEKMSEncryptionContext",
+        "WriteOffsetBytes",
+    }
 )
 _VERSION_ID = re.compile(r"[A-Za-z0-9._+/=-]{1,1024}\Z")
 
@@ -83,12 +85,21 @@ def require_bucket_name(name: str) -> None:
 
 async def bucket(call: Call, request: dict) -> Bucket:
     """The bucket named, if it is whose and where the caller thinks. NoSuchBucket, AccessDenied, PermanentRedirect."""
-    if call.http is not None and "\ufffd" in request.get("Key", "") and "%ef%bf%bd" not in call.http.path.lower():
-        raise errors.InvalidURI()  # what was percent-encoded there is no UTF-8
-    found = await call.read(buckets.require_bucket, request["Bucket"])
+    require_readable_path(call, request)
+    return await call.read(bucket_in, call, request)
+
+
+def bucket_in(tx: Transaction, call: Call, request: dict) -> Bucket:
+    """`bucket`, for those who look at more in the same transaction."""
+    found = buckets.require_bucket(tx, request["Bucket"])
     require_owner(found, request.get("ExpectedBucketOwner"))
     require_region(call, found)
     return found
+
+
+def require_readable_path(call: Call, request: dict) -> None:
+    if call.http is not None and "\ufffd" in request.get("Key", "") and "%ef%bf%bd" not in call.http.path.lower():
+        raise errors.InvalidURI()  # what was percent-encoded there is no UTF-8
 
 
 def require_owner(found: Bucket, expected: str | None) -> None:
@@ -173,10 +184,26 @@ async def _default_encryption(call: Call, found: Bucket) -> str:
     return configuration["Rules"][0].get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "AES256")
 
 
+async def object_grants(call: Call, bucket: Bucket, request: dict, draft: Version) -> tuple:
+    """The ACL that a new object is to have, if the bucket allows ACLs. Empty: its owner's alone."""
+    grants = access.grants_asked(request, draft.owner, bucket.account)
+    if grants is None:
+        return ()
+    if bucket.ownership == "BucketOwnerEnforced":
+        if request.get("ACL") != "bucket-owner-full-control" and grants != (access.owned(bucket.account),):
+            raise errors.AccessControlListNotSupported()
+        return ()
+    if access.is_public(grants):
+        block = await call.read(buckets.configuration, bucket, "public-access-block")
+        if block and block.get("BlockPublicAcls"):
+            raise errors.AccessDenied()
+    return grants
+
+
 def refuse_unhonoured(call: Call, request: dict) -> None:
-    for name in _NOT_HONOURED:
-        if request.get(name) is not None:
-            raise NotImplementedByUs(f"s3:{call.operation} with {name}")
+    if not _NOT_HONOURED.isdisjoint(request):
+        name = min(_NOT_HONOURED.intersection(request))
+        raise NotImplementedByUs(f"s3:{call.operation} with {name}")
     algorithm, key = request.get("ServerSideEncryption"), request.get("SSEKMSKeyId")
     if algorithm not in (None, "AES256", "aws:kms"):
         raise NotImplementedByUs(f"s3:{call.operation} with ServerSideEncryption {algorithm}")
@@ -199,7 +226,7 @@ def storage_class(request: dict) -> str:
 
 
 def system_headers(request: dict) -> dict[str, str]:
-    headers = {name: request[name] for name in SYSTEM_HEADERS if request.get(name)}
+    headers = {name: value for name, value in request.items() if name in SYSTEM_HEADERS and value}
     encoding = headers.get("ContentEncoding")
     if encoding is not None and "aws-chunked" in encoding:
         # Says how the body travelled, not what it is. API reference, "Sigv4 streaming": it is not stored.

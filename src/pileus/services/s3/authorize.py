@@ -14,7 +14,7 @@ from typing import Any
 from pileus.kernel.call import Call
 from pileus.kernel.service import Touch
 from pileus.services.s3 import access, asked
-from pileus.services.s3.operations.copying import source_of
+from pileus.services.s3.sources import source_of
 from pileus.services.s3.state import buckets, objects
 from pileus.services.s3.state.records import Bucket, Version
 from pileus.store.transaction import Transaction

@@ -8,14 +8,14 @@ several one after another.
 import base64
 import binascii
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import NamedTuple
+from contextlib import AsyncExitStack
+from typing import Any, NamedTuple
 
 from pileus.kernel.call import Call
 from pileus.kernel.http import Body
 from pileus.services.s3 import checksums, errors
 from pileus.services.s3.state.records import MAX_PUT_BYTES
+from pileus.store.blob_writer import BlobWriter
 from pileus.store.blobs import INLINE_MAX_BYTES, Blob
 
 DEFAULT_ALGORITHM = "CRC64NVME"
@@ -35,8 +35,7 @@ class Taken(NamedTuple):
         return self.blob.size_bytes
 
 
-@asynccontextmanager
-async def taken(call: Call, request: dict, *, algorithm: str | None = None) -> AsyncIterator[Taken]:
+class taken:
     """Read the request's body to its end and check it against what the request states of it.
 
     Within the block it is to be adopted by a transaction, else nothing is left of it.
@@ -44,31 +43,47 @@ async def taken(call: Call, request: dict, *, algorithm: str | None = None) -> A
     algorithm  computed where the request states none: that of the multipart upload
     errors     BadDigest, InvalidDigest, EntityTooLarge, MissingContentLength
     """
-    stated = checksums.declared(request)
-    md5 = _content_md5(request)
-    chosen = (stated[0] if stated else None) or _announced(call, request) or algorithm or DEFAULT_ALGORITHM
-    body = request.get("Body") or b""
-    if isinstance(body, (bytes, bytearray, memoryview, str)):
-        data = body.encode() if isinstance(body, str) else bytes(body)
-        body, length = Body(data), len(data)
-    else:
-        length = _length(call, request, body)
-    if length is not None and length > MAX_PUT_BYTES:
-        raise errors.EntityTooLarge(ProposedSize=length, MaxSizeAllowed=MAX_PUT_BYTES)
-    if length is not None and length <= INLINE_MAX_BYTES:
-        received = _small(call, await body.read(INLINE_MAX_BYTES), chosen)
-        _check(received, body, stated, md5)
-        yield received
-        return
-    async with call.cloud.blobs.writer(["md5", chosen.lower()]) as writer:
-        async for data in body:
-            if writer.size_bytes + len(data) > MAX_PUT_BYTES:
-                raise errors.EntityTooLarge(ProposedSize=writer.size_bytes + len(data), MaxSizeAllowed=MAX_PUT_BYTES)
-            await writer.write(data)
-        blob = await writer.finish()
-        received = Taken(blob, blob.digests["md5"].hex(), chosen, checksums.text(blob.digests[chosen.lower()]))
-        _check(received, body, stated, md5)
-        yield received
+
+    def __init__(self, call: Call, request: dict, *, algorithm: str | None = None) -> None:
+        self._call, self._request, self._algorithm = call, request, algorithm
+        self._unfinished: AsyncExitStack | None = None
+
+    async def __aenter__(self) -> Taken:
+        call, request = self._call, self._request
+        stated = checksums.declared(request)
+        chosen = (stated[0] if stated else _announced(call, request)) or self._algorithm or DEFAULT_ALGORITHM
+        md5 = _content_md5(request)
+        body = request.get("Body") or b""
+        if isinstance(body, (bytes, bytearray, memoryview, str)):
+            data = body.encode() if isinstance(body, str) else bytes(body)
+            body, length = Body(data), len(data)
+        else:
+            length = _length(call, request, body)
+        if length is not None and length > MAX_PUT_BYTES:
+            raise errors.EntityTooLarge(ProposedSize=length, MaxSizeAllowed=MAX_PUT_BYTES)
+        if length is not None and length <= INLINE_MAX_BYTES:
+            received = _small(call, await body.read(INLINE_MAX_BYTES), chosen)
+            _check(received, body, stated, md5)
+            return received
+        async with AsyncExitStack() as stack:
+            writer = await stack.enter_async_context(call.cloud.blobs.writer(["md5", chosen.lower()]))
+            received = await _to_blob(writer, body, chosen)
+            _check(received, body, stated, md5)
+            self._unfinished = stack.pop_all()
+        return received
+
+    async def __aexit__(self, *how: Any) -> None:
+        if self._unfinished is not None:
+            await self._unfinished.__aexit__(*how)
+
+
+async def _to_blob(writer: BlobWriter, body: Body, algorithm: str) -> Taken:
+    async for data in body:
+        if writer.size_bytes + len(data) > MAX_PUT_BYTES:
+            raise errors.EntityTooLarge(ProposedSize=writer.size_bytes + len(data), MaxSizeAllowed=MAX_PUT_BYTES)
+        await writer.write(data)
+    blob = await writer.finish()
+    return Taken(blob, blob.digests["md5"].hex(), algorithm, checksums.text(blob.digests[algorithm.lower()]))
 
 
 def _small(call: Call, data: bytes, algorithm: str) -> Taken:
@@ -116,7 +131,7 @@ def _announced(call: Call, request: dict) -> str | None:
     for name in call.http.headers.get("x-amz-trailer", "").lower().split(","):
         if name.strip() in checksums.HEADERS:
             return checksums.HEADERS[name.strip()]
-    if named is not None and checksums.declared(request) is None:
+    if named is not None:
         raise errors.InvalidRequest(
             "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "
             "were found."

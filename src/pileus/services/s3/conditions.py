@@ -11,6 +11,9 @@ from pileus.protocol.scalars import whole_second_http_date
 from pileus.services.s3 import errors
 from pileus.services.s3.state.records import Version
 
+_READING = frozenset({"IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince"})
+_WRITING = frozenset({"IfMatch", "IfNoneMatch", "IfMatchSize", "IfMatchLastModifiedTime"})
+
 
 def etag_matches(header: str, etag: str) -> bool:
     """`header` is "*", an entity tag or a list of them, quoted or not."""
@@ -56,6 +59,8 @@ class ReadConditions(NamedTuple):
 
 def read_conditions(request: dict, prefix: str = "") -> ReadConditions | None:
     """`prefix` is "CopySource" for those on the source of a copy. None where there are none, the usual case."""
+    if not prefix and _READING.isdisjoint(request):
+        return None
     found = ReadConditions(
         request.get(prefix + "IfMatch"),
         request.get(prefix + "IfNoneMatch"),
@@ -92,6 +97,8 @@ class WriteConditions(NamedTuple):
 
 
 def write_conditions(request: dict) -> WriteConditions | None:
+    if _WRITING.isdisjoint(request):
+        return None
     found = WriteConditions(
         request.get("IfMatch"),
         request.get("IfNoneMatch"),

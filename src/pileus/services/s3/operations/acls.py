@@ -15,6 +15,7 @@ from pileus.store.transaction import Transaction
 
 
 async def get_bucket_acl(call: Call, request: dict) -> dict:
+    """The bucket's grants; its owner's alone where ACLs are off."""
     bucket = await asked.bucket(call, request)
     if "acl" not in bucket.configured or bucket.ownership == "BucketOwnerEnforced":
         return _acl_out(bucket.account, (access.owned(bucket.account),))
@@ -32,6 +33,7 @@ async def put_bucket_acl(call: Call, request: dict) -> dict:
 
 
 async def get_object_acl(call: Call, request: dict) -> dict:
+    """A version's grants; its owner's alone where ACLs are off."""
     bucket = await asked.bucket(call, request)
     version = await call.read(asked.find_version, bucket, request["Key"], request.get("VersionId"))
     if bucket.ownership == "BucketOwnerEnforced":

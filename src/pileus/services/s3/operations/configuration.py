@@ -44,12 +44,14 @@ async def put_bucket_encryption(call: Call, request: dict) -> dict:
 
 
 async def get_bucket_encryption(call: Call, request: dict) -> dict:
+    """The configuration, or SSE-S3, which every bucket has."""
     bucket = await asked.bucket(call, request)
     configuration = await call.read(buckets.configuration, bucket, "encryption")
     return {"ServerSideEncryptionConfiguration": configuration or DEFAULT_ENCRYPTION}
 
 
 async def delete_bucket_encryption(call: Call, request: dict) -> dict:
+    """Back to SSE-S3."""
     bucket = await asked.bucket(call, request)
     await call.write(buckets.set_configuration, bucket.name, "encryption", None)
     return {}
@@ -85,6 +87,7 @@ async def get_bucket_cors(call: Call, request: dict) -> dict:
 
 
 async def delete_bucket_cors(call: Call, request: dict) -> dict:
+    """Remove the rules."""
     bucket = await asked.bucket(call, request)
     await call.write(buckets.set_configuration, bucket.name, "cors", None)
     return {}
@@ -114,6 +117,7 @@ async def get_bucket_lifecycle_configuration(call: Call, request: dict) -> dict:
 
 
 async def delete_bucket_lifecycle(call: Call, request: dict) -> dict:
+    """Remove the rules and their timer."""
     bucket = await asked.bucket(call, request)
     await call.write(lifecycle.set_rules, bucket.name, None)
     return {}
@@ -143,6 +147,7 @@ async def get_bucket_logging(call: Call, request: dict) -> dict:
 
 
 async def get_bucket_request_payment(call: Call, request: dict) -> dict:
+    """The owner pays, always."""
     await asked.bucket(call, request)
     return {"Payer": "BucketOwner"}
 
@@ -162,6 +167,7 @@ async def get_bucket_website(call: Call, request: dict) -> dict:
 
 
 async def delete_bucket_website(call: Call, request: dict) -> dict:
+    """There is none to remove."""
     await asked.bucket(call, request)
     return {}
 
@@ -173,6 +179,7 @@ async def get_bucket_replication(call: Call, request: dict) -> dict:
 
 
 async def delete_bucket_replication(call: Call, request: dict) -> dict:
+    """There is none to remove."""
     await asked.bucket(call, request)
     return {}
 

@@ -13,9 +13,8 @@ from pileus.services.s3 import answers, asked, checksums, errors
 from pileus.services.s3.bodies import taken
 from pileus.services.s3.checksums import COMPOSITE, CRCS, FULL_OBJECT, MEMBERS
 from pileus.services.s3.conditions import write_conditions
-from pileus.services.s3.operations.copying import digests_of, find_source
 from pileus.services.s3.operations.listing import encoder, max_of
-from pileus.services.s3.operations.objects import object_grants
+from pileus.services.s3.sources import digests_of, find_source
 from pileus.services.s3.state import listing, objects, uploads
 from pileus.services.s3.state.records import MAX_PARTS, MAX_PUT_BYTES, PAGE, Bucket, Part, Upload, Version
 from pileus.services.s3.state.uploads import Named
@@ -25,7 +24,7 @@ async def create_multipart_upload(call: Call, request: dict) -> dict:
     """Begin an upload; what is said of the object here holds for what comes of it."""
     bucket = await asked.bucket(call, request)
     draft = await asked.draft(call, bucket, request)
-    draft = objects.replace(draft, grants=await object_grants(call, bucket, request, draft))
+    draft = objects.replace(draft, grants=await asked.object_grants(call, bucket, request, draft))
     algorithm, checksum_type = _checksum_asked(request)
     upload = await call.write(
         uploads.begin,

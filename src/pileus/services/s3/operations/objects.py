@@ -8,7 +8,7 @@ import asyncio
 from pileus.kernel.call import Call
 from pileus.kernel.errors import AwsError
 from pileus.protocol.scalars import whole_second_http_date
-from pileus.services.s3 import access, answers, asked, errors
+from pileus.services.s3 import answers, asked, errors
 from pileus.services.s3.bodies import taken
 from pileus.services.s3.checksums import FULL_OBJECT
 from pileus.services.s3.conditions import read_conditions, write_conditions
@@ -36,7 +36,7 @@ async def put_object(call: Call, request: dict) -> dict:
     """
     bucket = await asked.bucket(call, request)
     draft = await asked.draft(call, bucket, request)
-    grants = await object_grants(call, bucket, request, draft)
+    grants = await asked.object_grants(call, bucket, request, draft)
     conditions = write_conditions(request)
     async with taken(call, request) as body:
         draft = objects.replace(
@@ -61,22 +61,6 @@ async def put_object(call: Call, request: dict) -> dict:
 def adopted(tx: Transaction, blob: blobs.Blob) -> str:
     blobs.adopt(tx, blob)
     return blob.id
-
-
-async def object_grants(call: Call, bucket: Bucket, request: dict, draft: Version) -> tuple:
-    """The ACL that a new object is to have, if the bucket allows ACLs. Empty: its owner's alone."""
-    grants = access.grants_asked(request, draft.owner, bucket.account)
-    if grants is None:
-        return ()
-    if bucket.ownership == "BucketOwnerEnforced":
-        if request.get("ACL") != "bucket-owner-full-control" and grants != (access.owned(bucket.account),):
-            raise errors.AccessControlListNotSupported()
-        return ()
-    if access.is_public(grants):
-        block = await call.read(buckets.configuration, bucket, "public-access-block")
-        if block and block.get("BlockPublicAcls"):
-            raise errors.AccessDenied()
-    return grants
 
 
 async def get_object(call: Call, request: dict) -> dict:
@@ -118,13 +102,18 @@ async def _look(call: Call, request: dict) -> tuple[Bucket, Version, Layout | No
             ArgumentName="x-amz-server-side-encryption",
             ArgumentValue=call.http.headers["x-amz-server-side-encryption"],
         )
-    bucket = await asked.bucket(call, request)
-    version = await call.read(asked.find_version, bucket, request["Key"], request.get("VersionId"))
+    asked.require_readable_path(call, request)
+    bucket, version, layout = await call.read(_find, call, request)
     conditions = read_conditions(request)
     if conditions is not None:
         conditions.check(version)
-    layout = await call.read(_layout, version.body) if version.parts and "PartNumber" in request else None
     return bucket, version, layout
+
+
+def _find(tx: Transaction, call: Call, request: dict) -> tuple[Bucket, Version, Layout | None]:
+    bucket = asked.bucket_in(tx, call, request)
+    version = asked.find_version(tx, bucket, request["Key"], request.get("VersionId"))
+    return bucket, version, _layout(tx, version.body) if version.parts and "PartNumber" in request else None
 
 
 def _layout(tx: Transaction, body: str) -> Layout | None:
@@ -133,8 +122,9 @@ def _layout(tx: Transaction, body: str) -> Layout | None:
 
 def _headers(call: Call, bucket: Bucket, version: Version, request: dict) -> dict:
     result = answers.described(bucket, version)
-    for parameter, member in _OVERRIDES.items():
-        if request.get(parameter) is not None:
+    for parameter in _OVERRIDES.keys() & request.keys():
+        if request[parameter] is not None:
+            member = _OVERRIDES[parameter]
             if call.principal.kind == "anonymous":
                 raise errors.InvalidRequest(
                     "Request specific response headers cannot be used for anonymous GET requests."

@@ -90,6 +90,7 @@ async def _policy(call: Call, request: dict) -> str:
 
 
 async def delete_bucket_policy(call: Call, request: dict) -> dict:
+    """Remove the bucket's policy. None there is no error."""
     bucket = await asked.bucket(call, request)
     await call.write(buckets.set_configuration, bucket.name, "policy", None)
     return {}
@@ -114,6 +115,7 @@ async def get_public_access_block(call: Call, request: dict) -> dict:
 
 
 async def delete_public_access_block(call: Call, request: dict) -> dict:
+    """Remove the block: nothing is blocked then."""
     bucket = await asked.bucket(call, request)
     await call.write(buckets.set_configuration, bucket.name, "public-access-block", None)
     return {}

@@ -36,6 +36,7 @@ async def get_bucket_tagging(call: Call, request: dict) -> dict:
 
 
 async def delete_bucket_tagging(call: Call, request: dict) -> dict:
+    """Remove the bucket's tags, but for those of AWS's services."""
     bucket = await asked.bucket(call, request)
     await call.write(_set_bucket_tags, bucket.name, {})
     return {}
@@ -48,12 +49,14 @@ async def put_object_tagging(call: Call, request: dict) -> dict:
 
 
 async def get_object_tagging(call: Call, request: dict) -> dict:
+    """The tags of a version."""
     bucket = await asked.bucket(call, request)
     version = await call.read(asked.find_version, bucket, request["Key"], request.get("VersionId"))
     return {"TagSet": to_list(version.tags), **answers.version_id(bucket, version)}
 
 
 async def delete_object_tagging(call: Call, request: dict) -> dict:
+    """Remove the tags of a version."""
     return await _retag(call, request, {}, "ObjectTagging:Delete")
 
 
