@@ -156,3 +156,19 @@ async def test_an_event_is_not_delivered_when_its_transaction_fails(rig):
         await rig.store.write(change)
     await rig.dispatcher.wait_idle()
     assert rig.delivered == []
+
+
+async def test_a_handler_may_say_how_many_of_it_run_side_by_side(rig):
+    async def handle(cloud, event) -> None:
+        await rig.handle(cloud, event)
+
+    handle.running_limit = 2
+    rig.dispatcher._handlers = {"test": handle}
+    names = ["a", "b", "c"]
+    rig.hold = {name: asyncio.Event() for name in names}
+    await rig.emit(*names)
+    await asyncio.sleep(0)
+    for name in names:
+        rig.hold[name].set()
+    await rig.dispatcher.wait_idle()
+    assert (rig.most_at_once, rig.delivered) == (2, names)
