@@ -59,6 +59,8 @@ class Service:
     violation       fn(list of violations) -> AwsError, where the service words its validation errors its own way
     partial         operation -> what is missing, for `pileus coverage`
     credentials     fn(tx, access_key_id) -> (secret, Principal) or None: only the service that keeps access keys
+    key_used        fn(cloud, access_key_id, service, region) after each request whose signature with a long-term key
+                    holds; must cost next to nothing: only the service that keeps access keys
     policies        fn(tx, principal) -> authz Policies without the resource's: only the service that keeps policies
     """
 
@@ -74,6 +76,7 @@ class Service:
     violation: Callable | None = None
     partial: Mapping[str, str] = field(default_factory=dict)
     credentials: Callable | None = None
+    key_used: Callable | None = None
     policies: Callable | None = None
 
     def operation(self, name: str) -> Operation | None:

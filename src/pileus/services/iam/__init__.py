@@ -1,14 +1,18 @@
 """Identity and Access Management: who there is in an account, and what each may do."""
 
 from pileus.kernel.service import Service
-from pileus.services.iam import authorize, effective, operations
+from pileus.services.iam import authorize, effective, errors, operations, usage
 
 SERVICE = Service(
     "iam",
     operations.MODULES,
     authorize,
     resources="pileus.services.iam.resources",
+    start=usage.start,
+    stop=usage.stop,
+    violation=errors.violation,
     credentials=effective.credentials,
+    key_used=usage.key_used,
     policies=effective.policies,
     partial={
         "GetUser": "the account's root",

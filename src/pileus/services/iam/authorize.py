@@ -159,6 +159,12 @@ async def _profile_and_role(call: Call, request: dict) -> list[Touch]:
     return [*await _profile(call, request), Touch("iam:PassRole", arn)]
 
 
+async def _user_of_key(call: Call, request: dict) -> list[Touch]:
+    key = await call.read(state.ACCESS_KEYS.get, request["AccessKeyId"])
+    is_users = key is not None and key.account == call.account and key.user != ""
+    return await _own("user")(call, {"UserName": key.user}) if is_users else _anything(call, request)
+
+
 def _anything(call: Call, request: dict) -> list[Touch]:
     return [_touch(call, request, "*")]
 
@@ -199,6 +205,7 @@ RESOURCES: dict[str, Callable] = {
     "ListUserTags": _USER,
     "CreateAccessKey": _USER,
     "DeleteAccessKey": _USER,
+    "GetAccessKeyLastUsed": _user_of_key,
     "ListAccessKeys": _USER,
     "UpdateAccessKey": _USER,
     "CreateGroup": _new("group", "GroupName"),

@@ -1,6 +1,11 @@
 """IAM's errors. Codes and statuses from the IAM API reference; the words are those of IAM's recorded answers."""
 
+import re
+
 from pileus.kernel.errors import AwsError
+from pileus.protocol.validate import Violation, sentence
+
+_NAME = re.compile(r"\w+Name")
 
 
 class NoSuchEntity(AwsError):
@@ -46,3 +51,14 @@ class InvalidClientTokenId(AwsError):
 
 def quota_exceeded(quota: str, limit: int) -> LimitExceeded:
     return LimitExceeded(f"Cannot exceed quota for {quota}: {limit}")
+
+
+def violation(found: list[Violation]) -> AwsError:
+    """What IAM says of a request that breaks its model's constraints; of names in words of its own."""
+    first = found[0]
+    if first.constraint == "pattern" and _NAME.fullmatch(first.path):
+        return ValidationError(
+            f"The specified value for {first.path} is invalid. It must contain only alphanumeric characters and/or the "
+            "following: +=,.@_-"
+        )
+    return ValidationError(sentence(found))

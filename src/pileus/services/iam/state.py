@@ -129,6 +129,15 @@ class AccessKey(msgspec.Struct, frozen=True):
     is_active: bool = True
 
 
+class KeyUse(msgspec.Struct, frozen=True):
+    """When an access key was last used, as far as it is written down; see usage.py."""
+
+    id: str
+    at_ms: int
+    service: str
+    region: str
+
+
 class Membership(msgspec.Struct, frozen=True):
     account: str
     group: str
@@ -176,8 +185,10 @@ ACCESS_KEYS = Table(
     "iam.access-keys",
     AccessKey,
     key=lambda row: (row.id,),
+    is_hot=True,
     by_user=Index(lambda row: (row.account, row.user.lower(), row.id)),
 )
+KEY_USES = Table("iam.key-uses", KeyUse, key=lambda row: (row.id,))
 MEMBERSHIPS = Table("iam.memberships", Membership, key=lambda row: (row.account, row.group.lower(), row.user.lower()))
 ATTACHMENTS = Table(
     "iam.attachments", Attachment, key=lambda row: (row.account, row.policy_arn, row.usage, row.kind, row.name.lower())

@@ -1,12 +1,13 @@
 """Security Token Service: temporary credentials."""
 
 from pileus.kernel.service import Service
-from pileus.services.sts import authorize, operations
+from pileus.services.sts import authorize, errors, operations
 
 SERVICE = Service(
     "sts",
     operations,
     authorize,
+    violation=errors.violation,
     partial={
         "AssumeRole": "second factors (SerialNumber, TokenCode), ProvidedContexts",
         "GetSessionToken": "second factors",

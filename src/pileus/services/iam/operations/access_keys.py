@@ -4,7 +4,7 @@ from pileus.kernel.call import Call
 from pileus.services.iam import state
 from pileus.services.iam.caller import user_name
 from pileus.services.iam.paging import after_key, page
-from pileus.services.iam.shapes import key_out
+from pileus.services.iam.shapes import key_out, moment
 from pileus.services.iam.transitions import access_keys
 from pileus.store.transaction import Transaction
 
@@ -22,6 +22,17 @@ async def create_access_key(call: Call, request: dict) -> dict:
 async def delete_access_key(call: Call, request: dict) -> None:
     """Delete a key: requests signed with it are refused from the next one on. errors  NoSuchEntity"""
     await call.write(access_keys.delete, call.account, user_name(call, request), request["AccessKeyId"])
+
+
+async def get_access_key_last_used(call: Call, request: dict) -> dict:
+    """When, for which service and where a key was last used; "N/A" for one that never was. errors  NoSuchEntity"""
+    key = await call.read(access_keys.of_account, call.account, request["AccessKeyId"])
+    last = call.cloud.engines["iam"].last(key.id) or await call.read(state.KEY_USES.get, key.id)
+    if last is None:
+        used = {"ServiceName": "N/A", "Region": "N/A"}
+    else:
+        used = {"LastUsedDate": moment(last.at_ms), "ServiceName": last.service, "Region": last.region}
+    return ({"UserName": key.user} if key.user else {}) | {"AccessKeyLastUsed": used}
 
 
 async def list_access_keys(call: Call, request: dict) -> dict:

@@ -446,3 +446,13 @@ async def test_iam_is_the_same_in_every_region(cloud):
     await cloud.iam.CreateUser(UserName="ann")
     elsewhere = cloud.as_(root(cloud.account), "iam", "eu-central-1")
     assert (await elsewhere.GetUser(UserName="ann"))["User"]["UserName"] == "ann"
+
+
+async def test_a_name_that_breaks_the_rules_is_refused_in_iams_words(cloud):
+    assert await refused(cloud.iam.CreateUser(UserName="bad name"), "ValidationError") == (
+        "The specified value for userName is invalid. It must contain only alphanumeric characters and/or the "
+        "following: +=,.@_-"
+    )
+    assert await refused(cloud.iam.CreateUser(), "ValidationError") == (
+        "1 validation error detected: Value null at 'userName' failed to satisfy constraint: Member must not be null"
+    )

@@ -42,3 +42,18 @@ def set_active(tx: Transaction, account: str, user: str, key_id: str, is_active:
 def delete(tx: Transaction, account: str, user: str, key_id: str) -> None:
     require_key(tx, account, user, key_id)
     state.ACCESS_KEYS.delete(tx, key_id)
+    state.KEY_USES.delete(tx, key_id)
+
+
+def note_uses(tx: Transaction, uses: list[state.KeyUse]) -> None:
+    for use in uses:
+        if state.ACCESS_KEYS.has(tx, use.id):  # it may have been deleted meanwhile
+            state.KEY_USES.put(tx, use)
+
+
+def of_account(tx: Transaction, account: str, key_id: str) -> state.AccessKey:
+    """A key whosever it is within the account."""
+    key = state.ACCESS_KEYS.get(tx, key_id)
+    if key is None or key.account != account:
+        raise NoSuchEntity(f"The Access Key with id {key_id} cannot be found.")
+    return key
