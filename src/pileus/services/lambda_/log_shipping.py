@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 from pileus.kernel.errors import AccessDenied, AwsError, NotImplementedByUs
 from pileus.runtime.logs import Line
@@ -49,7 +50,7 @@ class Stream:
 
 
 class LogShipping:
-    def __init__(self, cloud, roles: Roles) -> None:
+    def __init__(self, cloud: Any, roles: Roles) -> None:
         self._cloud = cloud
         self._roles = roles
         self._streams: dict[tuple[str, str, str, str], Stream] = {}

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pileus.kernel.errors import AccessDenied, AwsError
 from pileus.kernel.principal import Principal, role_session, service
@@ -25,7 +26,7 @@ class Session:
 class Roles:
     """Sessions by (role, function name); the function's name is the session's, as on AWS."""
 
-    def __init__(self, cloud) -> None:
+    def __init__(self, cloud: Any) -> None:
         self._cloud = cloud
         self._sessions: dict[tuple[str, str, str], Session] = {}
 

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
+from pileus.kernel.call import Call
 from pileus.runtime.engine import Engine
 from pileus.runtime.packages import InvalidPackage
 from pileus.runtime.spec import FunctionSpec, Invocation, RuntimeMissing, SandboxFailed, TooManyEnvironments
@@ -30,9 +32,12 @@ class RunSpec(FunctionSpec):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
+    """`seen`: the newest commit that was looked at (Call.seen)."""
+
     version: Version
     invocation: Invocation
     spec: RunSpec
+    seen: int
 
 
 class Concurrency:
@@ -41,7 +46,7 @@ class Concurrency:
     Source: developer guide, "Configuring reserved concurrency for a function".
     """
 
-    def __init__(self, cloud) -> None:
+    def __init__(self, cloud: Any) -> None:
         self._cloud = cloud
         self._by_function: Counter[tuple[str, str, str]] = Counter()
         self._unreserved: Counter[tuple[str, str]] = Counter()
@@ -78,7 +83,7 @@ def _count_down(counter: Counter, key: tuple) -> None:
 class Running:
     """Everything between an accepted invocation and the engine. One per Pileus."""
 
-    def __init__(self, cloud, engine: Engine, roles: Roles) -> None:
+    def __init__(self, cloud: Any, engine: Engine, roles: Roles) -> None:
         self._cloud = cloud
         self.engine = engine
         self.roles = roles
@@ -114,7 +119,7 @@ class Running:
         """
         if self.is_stopping:
             raise errors.ServiceException("Pileus is stopping.")
-        version, function = await self._ready_version(ref)
+        (version, function), seen = await self._ready_version(ref)
         self.concurrency.enter(function)
         try:
             spec = self._specs.get(version.environment_key) or await self._spec(version)
@@ -142,30 +147,30 @@ class Running:
             self.concurrency.leave(function)
         if self.is_stopping and invocation.error is not None:
             raise errors.ServiceException("Pileus is stopping.")
-        return Outcome(version, invocation, spec)
+        return Outcome(version, invocation, spec, seen)
 
-    async def _ready_version(self, ref: FunctionRef) -> tuple[Version, Function]:
-        """The version that serves, once it is ready. AWS refuses invocations of a function in Pending; here that takes
-        milliseconds, so they wait."""
+    async def _ready_version(self, ref: FunctionRef) -> tuple[tuple[Version, Function], int]:
+        """The version that serves, once it is ready, and the commit that was seen. AWS refuses invocations of a
+        function in Pending; here that takes milliseconds, so they wait."""
         share = self._cloud.ids.fraction() if ref.qualifier else 0.0
         store = self._cloud.store
-        version, function = store.look(choose_version, ref, share)[0]
-        if version.state == "Active" and version.update_status != "InProgress":
-            return version, function
+        found, seen = store.look(choose_version, ref, share)
+        if found[0].state == "Active" and found[0].update_status != "InProgress":
+            return found, seen
         async with store.watch(PREPARED) as notices:
             deadline_ms = self._cloud.clock.now_ms() + PREPARE_LIMIT_MS
             while True:
-                version, function = store.look(choose_version, ref, share)[0]
-                if version.state != "Pending" and version.update_status != "InProgress":
+                found, seen = store.look(choose_version, ref, share)
+                if found[0].state != "Pending" and found[0].update_status != "InProgress":
                     break
                 if not await notices.wait_next(until_ms=deadline_ms):
                     break
-        if version.state != "Active":
+        if found[0].state != "Active":
             raise errors.ResourceConflictException(
                 "The operation cannot be performed at this time. The function is currently in the following state: "
-                + version.state
+                + found[0].state
             )
-        return version, function
+        return found, seen
 
     async def prepare(self, version: Version) -> RunSpec:
         """Lay ready what the version runs on: its code and layers, unpacked. Raises InvalidPackage."""
@@ -231,7 +236,7 @@ async def _zip(blobs: Blobs, parts: list) -> bytes:
     return b"".join([chunk async for chunk in blobs.stream(parts)])
 
 
-async def settled(call, ref: FunctionRef) -> Version:
+async def settled(call: Call, ref: FunctionRef) -> Version:
     """$LATEST once no earlier change of it is being made ready. AWS refuses changes until then; here that takes
     milliseconds, so they wait.
 

@@ -47,6 +47,7 @@ async def invoke(call: Call, request: dict) -> dict:
         client_context=_client_context(request.get("ClientContext")),
         trace_id=_trace_id(call),
     )
+    call.seen = outcome.seen
     invocation = outcome.invocation
     result = {"StatusCode": 200, "ExecutedVersion": outcome.version.label, "Payload": invocation.payload}
     if invocation.error is not None:
