@@ -39,7 +39,10 @@ async def list_attached_group_policies(call: Call, request: dict) -> dict:
 
 
 async def attach_role_policy(call: Call, request: dict) -> None:
-    """Give a role the permissions of a managed policy. errors  NoSuchEntity, LimitExceeded beyond ten, UnmodifiableEntity"""
+    """Give a role the permissions of a managed policy.
+
+    errors   NoSuchEntity, LimitExceeded beyond ten, UnmodifiableEntity
+    """
     await call.write(permissions.attach, "role", call.account, request["RoleName"], request["PolicyArn"])
 
 

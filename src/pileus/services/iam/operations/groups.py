@@ -68,7 +68,10 @@ async def list_groups_for_user(call: Call, request: dict) -> dict:
 
 
 async def update_group(call: Call, request: dict) -> None:
-    """Rename a group or move it to another path; its users and policies stay. errors  NoSuchEntity, EntityAlreadyExists"""
+    """Rename a group or move it to another path; its users and policies stay.
+
+    errors   NoSuchEntity, EntityAlreadyExists
+    """
     group = await call.read(state.require, "group", call.account, request["GroupName"])
     await call.write(
         identities.rename,

@@ -63,7 +63,10 @@ async def delete_group_policy(call: Call, request: dict) -> None:
 
 
 async def put_role_policy(call: Call, request: dict) -> None:
-    """Write a role's inline policy, or replace it. errors  NoSuchEntity, MalformedPolicyDocument, LimitExceeded, UnmodifiableEntity"""
+    """Write a role's inline policy, or replace it.
+
+    errors   NoSuchEntity, MalformedPolicyDocument, LimitExceeded, UnmodifiableEntity
+    """
     await call.write(
         permissions.put_inline,
         "role",

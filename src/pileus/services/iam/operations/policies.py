@@ -80,7 +80,10 @@ async def delete_policy(call: Call, request: dict) -> None:
 
 
 async def create_policy_version(call: Call, request: dict) -> dict:
-    """Add a version, and make it the default if asked to. errors  NoSuchEntity, MalformedPolicyDocument, LimitExceeded"""
+    """Add a version, and make it the default if asked to.
+
+    errors   NoSuchEntity, MalformedPolicyDocument, LimitExceeded
+    """
     policy, version = await call.write(
         policies.create_version,
         call.account,

@@ -75,7 +75,10 @@ async def update_role_description(call: Call, request: dict) -> dict:
 
 
 async def update_assume_role_policy(call: Call, request: dict) -> None:
-    """Replace a role's trust policy. errors  NoSuchEntity, MalformedPolicyDocument, LimitExceeded, UnmodifiableEntity"""
+    """Replace a role's trust policy.
+
+    errors   NoSuchEntity, MalformedPolicyDocument, LimitExceeded, UnmodifiableEntity
+    """
     await call.write(identities.update_trust, call.account, request["RoleName"], request["PolicyDocument"])
 
 
