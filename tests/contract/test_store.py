@@ -120,7 +120,7 @@ class TestTransactions:
         engine.apply({}, [(b"", b"\xff" * 9)])
         model: dict[bytes, bytes] = data.draw(st.dictionaries(key, st.binary(max_size=2), max_size=6))
         engine.apply(model)
-        tx = Transaction(engine, 0, Ids(seed=1), Sequence())
+        tx = Transaction(engine, 0, Ids(seed=1), Sequence(), {})
         for _ in range(data.draw(st.integers(0, 5))):
             match data.draw(st.sampled_from(["put", "delete", "range"])):
                 case "put":

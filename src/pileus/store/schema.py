@@ -35,7 +35,7 @@ def bring_up_to_date(
 ) -> None:
     """Raises DataDirRefused. Each step commits with its version: one that is killed half way goes on where it was."""
     sequence = Sequence()
-    tx = Transaction(engine, clock.now_ms(), ids, sequence)
+    tx = Transaction(engine, clock.now_ms(), ids, sequence, {})
     found = SCHEMA.get(tx, "all")
     if found is None:
         if next(tx.scan(b"\0", b"\xff"), None) is not None:
@@ -50,7 +50,7 @@ def bring_up_to_date(
         )
     sequence.load(tx)
     for step in range(found.version, version):
-        tx = Transaction(engine, clock.now_ms(), ids, sequence)
+        tx = Transaction(engine, clock.now_ms(), ids, sequence, {})
         migrations[step](tx)
         SCHEMA.put(tx, Schema("all", step + 1))
         _commit(engine, tx)

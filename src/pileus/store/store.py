@@ -88,6 +88,7 @@ class Store:
         """Called after a commit that emitted events or set timers is on disk."""
         self.applied = 0
         self.durable_to = 0
+        self._hot: dict[bytes, Any] = {}
         self._watchers = Watchers(clock)
         self._listeners: dict[str, list[Callable[[Any], None]]] = {}
         self._sequence = Sequence()
@@ -116,7 +117,7 @@ class Store:
 
     def look(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> tuple[T, int]:
         """Run `fn(tx, …)`, which only reads; return its result and the number of the newest commit it could see."""
-        tx = Transaction(self.engine, self.clock.now_ms(), self.ids, self._sequence)
+        tx = Transaction(self.engine, self.clock.now_ms(), self.ids, self._sequence, self._hot)
         result = fn(tx, *args, **kwargs)
         assert not tx.changes and not tx.ranges, f"{fn} writes: it is a transition, use write"
         return result, self.applied
@@ -132,7 +133,7 @@ class Store:
         if self._failure is not None:
             self._try_to_recover()
         for _ in range(CONFLICT_RETRIES):
-            tx = Transaction(self.engine, self.clock.now_ms(), self.ids, self._sequence)
+            tx = Transaction(self.engine, self.clock.now_ms(), self.ids, self._sequence, self._hot)
             result = fn(tx, *args, **kwargs)
             if not tx.changes and not tx.ranges:
                 assert not tx.notices, f"{fn} notifies of nothing"
@@ -147,6 +148,8 @@ class Store:
                 self._fail(error)
                 raise ServiceUnavailable() from error
             self.applied += 1
+            if self._hot:
+                self._cool(tx)
             if tx.sequence_limit:
                 self._sequence.limit = tx.sequence_limit
             # Published by the sync and not by this coroutine, which may be cancelled while it waits.
@@ -154,6 +157,13 @@ class Store:
             await self.durable(self.applied)
             return result
         raise ServiceUnavailable("The transaction met too many concurrent changes.")
+
+    def _cool(self, tx: Transaction) -> None:
+        """Forget the decoded records of what a transaction changed."""
+        if tx.ranges:
+            self._hot.clear()
+        for key in tx.changes:
+            self._hot.pop(key, None)
 
     async def durable(self, commit: int) -> None:
         """Return when commit number `commit` and all before it are on disk. Raises ServiceUnavailable."""
@@ -236,6 +246,7 @@ class Store:
     def _take_back(self) -> None:
         """Nothing that was applied since the last good sync happened; the next number stands for what is left."""
         self.engine.roll_back()
+        self._hot.clear()
         self._unpublished.clear()
         self._sequence.limit = 0  # its row may be among what was taken back: the next number writes it again
         self._taken_back.append(range(self.durable_to + 1, self.applied + 1))

@@ -68,13 +68,18 @@ class Table(Generic[R]):
     name     unique for ever: it prefixes the keys on disk
     record   the msgspec Struct of a row
     key      record -> tuple of str, int, bytes
+    is_hot   for few rows that nearly every call reads (queues, buckets): they are kept decoded. Frozen records only
     indexes  by keyword; an index key must be unique, so end it with the primary key where it wouldn't be
     """
 
-    def __init__(self, name: str, record: type[R], key: Callable[[R], tuple], **indexes: Index[R]) -> None:
+    def __init__(
+        self, name: str, record: type[R], key: Callable[[R], tuple], is_hot: bool = False, **indexes: Index[R]
+    ) -> None:
+        assert not is_hot or record.__struct_config__.frozen, f"{name}: only frozen records can be shared"
         self.name = name
         self.record = record
         self.key_of = key
+        self.is_hot = is_hot
         self.prefix = name.encode() + b"\0"
         self.decode: Callable[[bytes], R] = msgspec.msgpack.Decoder(record).decode
         self.indexes = list(indexes.values())
@@ -84,6 +89,8 @@ class Table(Generic[R]):
             setattr(self, index_name, index)
 
     def get(self, tx: "Transaction", *key: Any) -> R | None:
+        if self.is_hot:
+            return tx.hot_record(pack(key, self.prefix), self.decode)
         raw = tx.get(pack(key, self.prefix))
         return None if raw is None else self.decode(raw)
 

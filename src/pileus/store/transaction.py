@@ -1,6 +1,6 @@
 """A transaction: what a transition sees and changes. Its effects are rows, events and timers, committed together."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pileus.kernel.clock import FOREVER_MS
@@ -12,6 +12,8 @@ from pileus.store.overlay import overlaid
 if TYPE_CHECKING:
     from pileus.store.store import Sequence
 
+HOT_RECORDS_MAX = 4096
+
 
 class Transaction:
     """Reads see the transaction's own changes. A scan sees the table as it was when the scan began.
@@ -22,6 +24,7 @@ class Transaction:
 
     __slots__ = (
         "_engine",
+        "_hot",
         "_sequence",
         "changes",
         "emitted",
@@ -34,8 +37,9 @@ class Transaction:
         "woken",
     )
 
-    def __init__(self, engine: Engine, now_ms: int, ids: Ids, sequence: "Sequence") -> None:
+    def __init__(self, engine: Engine, now_ms: int, ids: Ids, sequence: "Sequence", hot: dict[bytes, Any]) -> None:
         self._engine = engine
+        self._hot = hot
         self._sequence = sequence
         self.now_ms = now_ms
         self.ids = ids
@@ -55,6 +59,20 @@ class Transaction:
         if self.ranges and any(start <= key < end for start, end in self.ranges):
             return None
         return self._engine.get(key)
+
+    def hot_record(self, key: bytes, decode: Callable[[bytes], Any]) -> Any:
+        """`get`, decoded, of a row that is read so often that the store keeps its record until it changes."""
+        if key in self._hot and key not in self.changes and not self.ranges:
+            return self._hot[key]
+        raw = self.get(key)
+        if raw is None:
+            return None
+        record = decode(raw)
+        if key not in self.changes:
+            if len(self._hot) >= HOT_RECORDS_MAX:
+                self._hot.clear()
+            self._hot[key] = record
+        return record
 
     def put(self, key: bytes, value: bytes) -> None:
         self.changes[key] = value

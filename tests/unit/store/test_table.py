@@ -122,7 +122,7 @@ def test_indexes_equal_what_the_rows_say(operations):
 
     engine = MemoryEngine()
     model: dict[int, Job] = {}
-    tx = Transaction(engine, 0, Ids(seed=1), Sequence())
+    tx = Transaction(engine, 0, Ids(seed=1), Sequence(), {})
     for operation, number, due_ms in operations:
         match operation:
             case "put":
@@ -133,7 +133,7 @@ def test_indexes_equal_what_the_rows_say(operations):
                 JOBS.delete(tx, "a", number)
             case "commit":
                 engine.apply(tx.changes, tx.ranges)
-                tx = Transaction(engine, 0, Ids(seed=1), Sequence())
+                tx = Transaction(engine, 0, Ids(seed=1), Sequence(), {})
         due = sorted((job.due_ms, job.number) for job in model.values() if job.due_ms is not None)
         assert [(job.due_ms, job.number) for job in JOBS.by_due.scan(tx, "a")] == due
         assert list(JOBS.scan(tx, "a")) == [model[number] for number in sorted(model)]

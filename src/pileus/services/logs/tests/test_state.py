@@ -24,7 +24,7 @@ class Writer:
         self.store = Store(self.engine, Clock(frozen_at_ms=NOW), Ids(1))
 
     def transaction(self):
-        return Transaction(self.engine, NOW, self.store.ids, self.store._sequence)
+        return Transaction(self.engine, NOW, self.store.ids, self.store._sequence, {})
 
     def write(self, fn, *args, **kwargs):
         tx = self.transaction()
