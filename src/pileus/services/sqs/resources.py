@@ -205,3 +205,6 @@ async def _set_policy(context: ResourceContext, url: str, policy: str) -> None:
 async def _remove_policy(context: ResourceContext, url: str) -> None:
     request = {"QueueUrl": url, "Attributes": {"Policy": ""}}
     await context.invoke_unless_gone("sqs", "SetQueueAttributes", request, gone=GONE)
+
+
+RESOURCE_TYPES = [Queue, QueuePolicy, QueueInlinePolicy]
