@@ -113,6 +113,7 @@ class ResourceContext:
     tags        the stack's own tags and aws:cloudformation:stack-name, stack-id, logical-id
     invoke      acts as the stack's role, or as who created the stack
     began_ms    when the executor began this step, however often it has run since; 0: there is no executor behind it
+    step        names this step among all of its stack, the same however often it runs
     initiated   tells what the thing being created is called as soon as that is known: should the creation fail, it is
                 known what to delete
     """
@@ -128,6 +129,7 @@ class ResourceContext:
     invoke: Invoke
     tags: Mapping[str, str] = field(default_factory=dict)
     began_ms: int = 0
+    step: str = ""
     initiated: Callable[[str], Awaitable[None]] = _tell_nobody
 
     def physical_name(self, max_length: int = 255, *, lower: bool = False, separator: str = "-") -> str:
@@ -154,6 +156,11 @@ class ResourceContext:
     def client_token(self) -> str:
         """For operations that take one, so that asking twice makes one. 64 hexadecimal digits."""
         return hashlib.sha256(f"{self.stack_id}/{self.logical_id}/{self.token}/client".encode()).hexdigest()
+
+    @property
+    def step_token(self) -> str:
+        """As client_token, but another one for each step on the resource. 64 hexadecimal digits."""
+        return hashlib.sha256(f"{self.stack_id}/{self.logical_id}/{self.token}/{self.step}".encode()).hexdigest()
 
     def tags_with(self, properties_tags: list[dict] | None) -> dict[str, str]:
         """The stack's tags under the resource's own, which win."""

@@ -123,6 +123,7 @@ class Work:
                 "aws:cloudformation:stack-id": stack.id,
             },
             began_ms=began_ms,
+            step=self.mark,
             **more,
         )
 

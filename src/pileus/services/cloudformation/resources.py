@@ -47,7 +47,7 @@ class NestedStack(ResourceType):
     async def update(
         self, context: ResourceContext, physical_id: str, old: dict[str, Any], new: dict[str, Any]
     ) -> Updated | None:
-        token = _step_token(context)
+        token = context.step_token  # however often the step runs, the operation is begun once
         if not await _begun(context, physical_id, token):
             request = {**await self._request(context, new), "StackName": physical_id, "ClientRequestToken": token}
             try:
@@ -67,7 +67,7 @@ class NestedStack(ResourceType):
         stack = await _stack(context, physical_id)
         if stack is None or stack["StackStatus"] == "DELETE_COMPLETE":
             return
-        token = _step_token(context)
+        token = context.step_token  # however often the step runs, the operation is begun once
         if not await _begun(context, physical_id, token):
             await context.invoke(
                 "cloudformation", "DeleteStack", {"StackName": physical_id, "ClientRequestToken": token}
@@ -88,11 +88,6 @@ class NestedStack(ResourceType):
             "Tags": [{"Key": key, "Value": value} for key, value in tags.items() if not key.startswith("aws:")],
             "Capabilities": (parent or {}).get("Capabilities", []),
         }
-
-
-def _step_token(context: ResourceContext) -> str:
-    """The same however often the step runs: an operation that is under way, or done, is not begun anew."""
-    return f"{context.client_token[:40]}-{context.began_ms}"
 
 
 async def _begun(context: ResourceContext, stack_id: str, token: str) -> bool:
