@@ -19,7 +19,7 @@ LICENCE = Path(__file__).parents[2] / "LICENSE"
 REVISIONS = [
     [],
     [("shall mean the terms and conditions", "means the terms, the conditions")],
-    [("perpetual, worldwide, non-exclusive", "worldwide, perpetual"), ("no-charge, royalty-free", "royalty-free")],
+    [("non-exclusive, no-charge", "shared, free"), ("Grant of Copyright License", "Grant of a Copyright License")],
     [("WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND", "with no warranty of any kind")],
 ]
 """What each revision of the licence's text replaces in the one before."""

@@ -46,12 +46,18 @@ def word_changes(old: str, new: str) -> list[dict]:
 
 def _changed_words(old: str, new: str, first_line: int) -> list[dict]:
     before, after = _TOKEN.findall(old), _TOKEN.findall(new)
-    changes = []
+    changes, reached = [], None
     for tag, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if tag == "equal":
             continue
-        line = first_line + "".join(after[:c]).count("\n")
-        changes.append({"line": line, "removed": "".join(before[a:b]), "added": "".join(after[c:d])})
+        gap = "".join(before[reached:a]) if reached is not None else "x"
+        if gap.isspace():  # a reader sees one change where only a space stayed between two
+            changes[-1]["removed"] += gap + "".join(before[a:b])
+            changes[-1]["added"] += gap + "".join(after[c:d])
+        else:
+            line = first_line + "".join(after[:c]).count("\n")
+            changes.append({"line": line, "removed": "".join(before[a:b]), "added": "".join(after[c:d])})
+        reached = b
     return changes
 
 

@@ -13,6 +13,10 @@ def test_the_words_that_changed_are_named_with_their_line():
     assert changes == [{"line": 2, "removed": "four", "added": "five"}]
 
 
+def test_words_with_only_spaces_between_are_one_change():
+    assert word_changes("no big cat", "no small dog") == [{"line": 1, "removed": "big cat", "added": "small dog"}]
+
+
 def test_equal_texts_have_no_changes():
     assert word_changes("same\n", "same\n") == []
 
