@@ -1,7 +1,10 @@
 """CloudFormation types, each step run as the executor runs it; several twice, as after a kill."""
 
+import asyncio
 import io
 import json
+import re
+import shutil
 import zipfile
 
 import pytest
@@ -197,3 +200,58 @@ async def test_event_invoke_configurations(cloud, context, make):
     assert (found.get("MaximumRetryAttempts"), found["MaximumEventAgeInSeconds"]) == (None, 60)
     await of("EventInvokeConfig").delete(context, made.physical_id, where)
     await of("EventInvokeConfig").delete(context, made.physical_id, where)
+
+
+PYTHON_ANSWERS = """
+import cfnresponse
+def handler(event, context):
+    cfnresponse.send(event, context, cfnresponse.SUCCESS, {"V": event["RequestType"]}, "my-id")
+"""
+
+NODE_ANSWERS = """
+const response = require('cfn-response');
+exports.handler = (event, context) => {
+  response.send(event, context, response.SUCCESS, { V: event.RequestType }, 'my-id');
+};
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "runtime"),
+    [
+        (PYTHON_ANSWERS, "python3.12"),
+        pytest.param(
+            NODE_ANSWERS, "nodejs20.x", marks=pytest.mark.skipif(not shutil.which("node"), reason="there is no node")
+        ),
+    ],
+)
+async def test_the_response_module_answers_a_custom_resource(cloud, context, properties, source, runtime):
+    answers = []
+
+    async def take(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(re.search(rb"content-length: (\d+)", head, re.IGNORECASE)[1])
+        answers.append((head.split(b" ", 2)[:2], json.loads(await reader.readexactly(length))))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    wanted = {**properties, "Code": {"ZipFile": source}, "Runtime": runtime, "Timeout": 20}
+    name = (await of("Function").create(context, wanted)).physical_id
+    event = {"RequestType": "Create", "StackId": "s", "RequestId": "r", "LogicalResourceId": "L"}
+    event["ResponseURL"] = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/answer?x=1"
+    answer = await cloud.lambda_.Invoke(FunctionName=name, Payload=json.dumps(event).encode())
+    server.close()
+    assert "FunctionError" not in answer
+    ((line, body),) = answers
+    assert line == [b"PUT", b"/answer?x=1"]
+    assert body.pop("Reason").startswith("See the details in CloudWatch Log Stream: 2026/01/01/[$LATEST]")
+    assert body == {
+        "Status": "SUCCESS",
+        "PhysicalResourceId": "my-id",
+        "StackId": "s",
+        "RequestId": "r",
+        "LogicalResourceId": "L",
+        "NoEcho": False,
+        "Data": {"V": "Create"},
+    }
