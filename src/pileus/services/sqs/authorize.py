@@ -7,7 +7,6 @@ Source: Service Authorization Reference, "Actions, resources, and condition keys
 from pileus.kernel.call import Call
 from pileus.kernel.service import Touch
 from pileus.services.sqs import addresses
-from pileus.services.sqs.addresses import Address
 from pileus.services.sqs.operations.move_tasks import source_of_handle
 from pileus.services.sqs.parameters import queue_of
 from pileus.services.sqs.state import queues
@@ -97,14 +96,36 @@ RESOURCES = {
 }
 
 
+OWNER_ONLY = frozenset(
+    {
+        "AddPermission",
+        "CancelMessageMoveTask",
+        "CreateQueue",
+        "DeleteQueue",
+        "ListMessageMoveTasks",
+        "ListQueueTags",
+        "ListQueues",
+        "RemovePermission",
+        "SetQueueAttributes",
+        "StartMessageMoveTask",
+        "TagQueue",
+        "UntagQueue",
+    }
+)
+"""Cross-account permissions don't apply to these. Source: SQS developer guide, "Limitations of Amazon SQS custom
+policies"."""
+
+
 def resource_policy(tx: Transaction, call: Call, arn: str) -> str | None:
-    """The queue's policy."""
+    """The queue's policy, as far as it has a say."""
     address = addresses.of_arn(arn)
+    if address is not None and call.operation in OWNER_ONLY and call.principal.account != address.account:
+        return None
     queue = None if address is None else queues.find(tx, address)
     return queue.policy or None if queue is not None else None
 
 
 def resource_tags(tx: Transaction, call: Call, arn: str) -> dict[str, str] | None:
-    address: Address | None = addresses.of_arn(arn)
+    address = addresses.of_arn(arn)
     queue = None if address is None else queues.find(tx, address)
     return None if queue is None else queue.tags

@@ -2,6 +2,7 @@
 
     tables       records, tables, quotas
     queues       create, find, change, purge, delete
+    backlogs     the numbers of a queue, and the only ways to change a message's row
     messages     send, receive, delete, change visibility: what is common to all queues
     groups       which message group comes next: the order of FIFO queues and the fairness of standard ones
     exactly_once deduplication of sends and of receives, FIFO queues only
@@ -16,7 +17,7 @@ Three problems shape it.
 
 *Counts.* ApproximateNumberOfMessages and its two siblings are exact and cost nothing, however long the queue: the
 queue's Backlog row counts. Yet a message becomes visible when time passes, and nobody writes then. So a Backlog says up
-to which moment it has counted, and every transition first counts what has become visible since (`messages.opened`):
+to which moment it has counted, and every transition first counts what has become visible since (`backlogs.opened`):
 each message once, so the cost does not depend on the backlog.
 
 *Graves.* A scan of an LSM crosses the keys that were deleted. A queue is nothing but deletions at its front, so a

@@ -9,14 +9,17 @@ from typing import Any
 from msgspec.structs import replace
 
 from pileus.kernel.clock import FOREVER_MS
+from pileus.services.sqs import addresses
 from pileus.services.sqs.state import groups
 from pileus.services.sqs.state.tables import (
     BACKLOGS,
     CONTENTS,
     GROUPED,
     IN_FLIGHT,
+    MANY_HIDDEN,
     MESSAGES,
     PLAIN,
+    QUEUES,
     Backlog,
     Message,
     Queue,
@@ -25,6 +28,9 @@ from pileus.store.transaction import Transaction
 
 RETENTION = "sqs.retention"
 """The timer that wakes when a queue's oldest message is too old; its key is the queue's ARN."""
+TICK = "sqs.tick"
+"""The timer of a queue that has many hidden messages; its key is the queue's ARN."""
+TICK_MS = 1_000
 
 
 def arrivals(queue_id: int) -> str:
@@ -45,6 +51,21 @@ def opened(tx: Transaction, queue: Queue) -> Backlog:
         _count_opened(tx, queue, backlog, now_ms)
     backlog.counted_to_ms = now_ms
     return backlog
+
+
+def tick(tx: Transaction, queue_arn: str) -> None:
+    """Count what has become visible, and come again in a second while there is much to come. The timer's transition.
+
+    Without it a queue of a million delayed messages that nobody looks at would make the first who does wait seconds.
+    """
+    queue = QUEUES.get(tx, *addresses.of_arn(queue_arn))
+    if queue is None:
+        return
+    backlog = opened(tx, queue)
+    backlog.is_ticking = backlog.delayed + backlog.in_flight >= MANY_HIDDEN
+    if backlog.is_ticking:
+        tx.wake_at(tx.now_ms + TICK_MS, TICK, queue_arn)
+    BACKLOGS.put(tx, backlog)
 
 
 def _count_opened(tx: Transaction, queue: Queue, backlog: Backlog, now_ms: int) -> None:
@@ -73,7 +94,7 @@ def add(tx: Transaction, queue: Queue, backlog: Backlog, message: Message) -> No
     """Insert a message that is new in this queue."""
     MESSAGES.insert(tx, message)
     _count(backlog, message, 1)
-    _note_place(backlog, message)
+    _note_place(tx, queue, backlog, message)
     if message.group_id:
         backlog.grouped += 1
         groups.join(tx, queue, backlog, message)
@@ -89,7 +110,7 @@ def rewrite(tx: Transaction, queue: Queue, backlog: Backlog, message: Message, *
     MESSAGES.replace(tx, message, changed)
     was_in_flight = _count(backlog, message, -1)
     is_in_flight = _count(backlog, changed, 1)
-    _note_place(backlog, changed)
+    _note_place(tx, queue, backlog, changed)
     if message.group_id:
         groups.refresh(tx, queue, backlog, changed, is_in_flight - was_in_flight)
     return changed
@@ -118,11 +139,15 @@ def _count(backlog: Backlog, message: Message, by: int) -> int:
     return 1
 
 
-def _note_place(backlog: Backlog, message: Message) -> None:
+def _note_place(tx: Transaction, queue: Queue, backlog: Backlog, message: Message) -> None:
     """Keep the bounds below every message that lives. Call it when the message is counted."""
     place_ms = message.visible_at_ms
     if place_ms > backlog.counted_to_ms:
-        if place_ms < backlog.hidden_from_ms or backlog.delayed + backlog.in_flight == 1:
+        hidden = backlog.delayed + backlog.in_flight
+        if place_ms < backlog.hidden_from_ms or hidden == 1:
             backlog.hidden_from_ms = place_ms
+        if hidden >= MANY_HIDDEN and not backlog.is_ticking:
+            backlog.is_ticking = True
+            tx.wake_at(tx.now_ms + TICK_MS, TICK, queue.arn)
     elif (place_ms, message.sequence) < (backlog.head_ms, backlog.head_sequence):
         backlog.head_ms, backlog.head_sequence = place_ms, message.sequence

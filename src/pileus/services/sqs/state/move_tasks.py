@@ -101,9 +101,11 @@ def step(tx: Transaction, source_arn: str) -> None:
     backlog = opened(tx, queue)
     room = min(task.per_second or MOVED_AT_ONCE, task.to_move - task.moved)
     for message in list(islice(_visible(tx, backlog, task), room)):
-        target = _target(tx, queue, task, message)
+        address = addresses.of_arn(task.destination_arn or message.dead_letter_source)
+        target = None if address is None else QUEUES.get(tx, *address)
         if target is None:
-            task = replace(task, status="FAILED", failure="CouldNotDetermineMessageSource")
+            failure = "CouldNotDetermineMessageSource" if address is None else "AWS.SimpleQueueService.NonExistentQueue"
+            task = replace(task, status="FAILED", failure=failure)
             break
         redrive.move(tx, queue, backlog, message, target, **_as_new(tx))
         task = replace(task, moved=task.moved + 1, from_ms=message.visible_at_ms, from_sequence=message.sequence)
@@ -137,11 +139,6 @@ def _visible(tx: Transaction, backlog: Backlog, task: MoveTask) -> Iterator[Mess
         MESSAGES.by_visible_at.scan(tx, task.queue_id, lane, start=start, until=until) for lane in (PLAIN, GROUPED)
     ]
     return heapq.merge(*lanes, key=lambda message: (message.visible_at_ms, message.sequence))
-
-
-def _target(tx: Transaction, queue: Queue, task: MoveTask, message: Message) -> Queue | None:
-    address = addresses.of_arn(task.destination_arn or message.dead_letter_source)
-    return None if address is None else QUEUES.get(tx, *address)
 
 
 def _as_new(tx: Transaction) -> dict[str, object]:

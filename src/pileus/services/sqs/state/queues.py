@@ -17,7 +17,7 @@ from pileus.services.sqs.errors import (
     QueueNameExists,
 )
 from pileus.services.sqs.state import redrive, retention
-from pileus.services.sqs.state.backlogs import RETENTION, arrivals, opened
+from pileus.services.sqs.state.backlogs import RETENTION, TICK, arrivals, opened
 from pileus.services.sqs.state.tables import (
     ATTEMPTS,
     BACKLOGS,
@@ -136,7 +136,6 @@ def purge(tx: Transaction, address: Address) -> None:
     if backlog.purged_at_ms and tx.now_ms < backlog.purged_at_ms + PURGE_EVERY_MS:
         raise PurgeQueueInProgress(queue.name)
     _drop_messages(tx, queue)
-    tx.cancel_wake(RETENTION, queue.arn)
     counted_to_ms = backlog.counted_to_ms
     BACKLOGS.put(
         tx,
@@ -154,7 +153,6 @@ def delete(tx: Transaction, address: Address) -> None:
     """Delete the queue and all that is in it. Its name is free again after a minute."""
     queue = require(tx, address)
     _drop_messages(tx, queue)
-    tx.cancel_wake(RETENTION, queue.arn)
     DEDUPLICATIONS.delete_all(tx, queue.id)
     ATTEMPTS.delete_all(tx, queue.id)
     MOVE_TASKS.delete_all(tx, queue.id)
@@ -174,3 +172,5 @@ def _drop_messages(tx: Transaction, queue: Queue) -> None:
     MESSAGES.delete_all(tx, queue.id)
     CONTENTS.delete_all(tx, queue.id)
     GROUPS.delete_all(tx, queue.id)
+    for kind in (RETENTION, TICK):
+        tx.cancel_wake(kind, queue.arn)

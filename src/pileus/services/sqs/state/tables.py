@@ -29,6 +29,9 @@ NOISY_SHARE = 0.1
 CONTENT_APART_BYTES = 4096
 """Larger content is a row of its own: a message is written at each receive, its content once."""
 
+MANY_HIDDEN = 10_000
+"""From so many messages on that are not visible, they are counted every second and not when somebody comes."""
+
 PLAIN, GROUPED = 0, 1
 """Lanes of `by_visible_at`: messages of no group are received from it directly, those of a group in the group's turn."""
 
@@ -116,6 +119,8 @@ class Backlog(msgspec.Struct, array_like=True):
     grouped: int = 0
     """Messages that belong to a group."""
     purged_at_ms: int = 0
+    is_ticking: bool = False
+    """The timer that counts every second is set."""
 
 
 class Content(msgspec.Struct, frozen=True, array_like=True):
@@ -132,7 +137,8 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     queue_id, sent_at_ms, sequence   its key; the sequence ascends in the order of sending
     content            None: it lies in CONTENTS
     visible_at_ms      it can be received from then on
-    receive_count      so often it was; with a receipt handle, which receive that was of
+    receive_count      so often it was received, here and where it came from
+    received_at_ms     when it was last received in this queue, 0 if it never was
     group_id           "" for none
     deduplication_id   "" in standard queues
     dead_letter_source the ARN of the queue from which it came here
@@ -239,8 +245,8 @@ DELAYED, IN_FLIGHT = 1, 2
 
 
 def _visibility_key(message: Message) -> tuple:
-    # What `messages.opened` needs of a message whose time has come stands in the key: it reads no row.
-    kind = IN_FLIGHT if message.receive_count else DELAYED
+    # What `backlogs.opened` needs of a message whose time has come stands in the key: it reads no row.
+    kind = IN_FLIGHT if message.received_at_ms else DELAYED
     return (message.queue_id, message.lane, message.visible_at_ms, message.sequence, kind, message.group_id)
 
 

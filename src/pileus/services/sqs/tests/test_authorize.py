@@ -48,6 +48,19 @@ async def test_a_permission_for_an_operation_is_one_for_its_batch(jobs, stranger
     assert (await stranger.SendMessageBatch(QueueUrl=jobs.url, Entries=entries))["Failed"] == []
 
 
+async def test_some_operations_are_the_owners_whatever_the_policy_says(jobs, stranger):
+    await jobs.set(Policy=allow(jobs, "sqs:*"))
+    await stranger.PurgeQueue(QueueUrl=jobs.url)
+    for operation, more in (
+        ("DeleteQueue", {}),
+        ("SetQueueAttributes", {"Attributes": {"DelaySeconds": "1"}}),
+        ("TagQueue", {"Tags": {"a": "b"}}),
+        ("RemovePermission", {"Label": "x"}),
+    ):
+        with pytest.raises(AccessDenied):
+            await getattr(stranger, operation)(QueueUrl=jobs.url, **more)
+
+
 async def test_a_policy_may_deny_the_owner(jobs):
     await jobs.set(Policy=allow(jobs, "sqs:SendMessage", Effect="Deny", Principal="*"))
     with pytest.raises(AccessDenied):

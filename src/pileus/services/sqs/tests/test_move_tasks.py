@@ -153,6 +153,17 @@ async def test_a_task_fails_at_a_message_that_came_from_nowhere(cloud, source, d
     assert await dead.bodies() == ["sent here by hand"]
 
 
+async def test_a_task_fails_when_its_destination_is_deleted(cloud, source, dead):
+    await kill(cloud, source, "a", "b")
+    await cloud.sqs.StartMessageMoveTask(SourceArn=dead.arn, DestinationArn=source.arn, MaxNumberOfMessagesPerSecond=1)
+    await cloud.settle()
+    await cloud.sqs.DeleteQueue(QueueUrl=source.url)
+    await cloud.advance(ms=1_000)
+    [task] = await tasks(dead)
+    assert (task["Status"], task["FailureReason"]) == ("FAILED", "AWS.SimpleQueueService.NonExistentQueue")
+    assert await dead.bodies() == ["b"]
+
+
 async def test_the_latest_tasks_come_first_and_one_by_default(cloud, make, source, dead):
     for _ in range(12):
         await cloud.sqs.StartMessageMoveTask(SourceArn=dead.arn)

@@ -199,6 +199,25 @@ async def test_a_receive_does_not_cross_the_graves_of_what_was_received_before(c
     assert starts[0][0] >= cloud.at(49), "everything before was received and deleted"
 
 
+async def test_many_hidden_messages_are_counted_while_nobody_looks(cloud, jobs, monkeypatch):
+    monkeypatch.setattr("pileus.services.sqs.state.backlogs.MANY_HIDDEN", 3)
+    for delay_s in (1, 2, 3, 4):
+        await jobs.send("a", DelaySeconds=delay_s)
+
+    def counted() -> tuple[int, int]:
+        backlog = cloud.store.look(lambda tx: next(BACKLOGS.scan(tx)))[0]
+        return backlog.visible, backlog.delayed
+
+    assert counted() == (0, 4)
+    await cloud.advance(ms=1_000)
+    assert counted() == (1, 3)
+    await cloud.advance(ms=1_000)
+    assert counted() == (2, 2)
+    await cloud.advance(ms=10_000)
+    assert counted() == (2, 2), "too few to count for: whoever comes next does"
+    assert await jobs.counts() == (4, 0, 0)
+
+
 async def test_a_receive_of_nothing_writes_nothing(cloud, jobs):
     before = cloud.store.applied
     assert await jobs.bodies() == []
