@@ -1,6 +1,7 @@
 """A queue as a test wants it: `jobs.send("a")`, `await jobs.bodies()`."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -71,3 +72,21 @@ def make(cloud: Cloud) -> Callable[..., Awaitable[QueueClient]]:
 async def jobs(make: Callable[..., Awaitable[QueueClient]]) -> QueueClient:
     """A standard queue with everything as it is by default."""
     return await make("jobs")
+
+
+@pytest.fixture
+def begin() -> Callable[[Coroutine], Awaitable[asyncio.Task]]:
+    """`await begin(coroutine)`: it runs until it waits for something; the task it is then."""
+
+    async def begun(work: Coroutine) -> asyncio.Task:
+        task = asyncio.ensure_future(work)
+        await quiet()
+        return task
+
+    return begun
+
+
+async def quiet() -> None:
+    """Let everything run that is ready to."""
+    for _ in range(20):
+        await asyncio.sleep(0)

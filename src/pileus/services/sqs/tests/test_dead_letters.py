@@ -81,15 +81,11 @@ async def test_a_dead_letters_age_counts_from_its_first_sending(cloud, make, fla
     assert await dead.counts() == (0, 0, 0)
 
 
-async def test_a_receive_waiting_at_the_dead_letters_gets_them(cloud, flaky, dead):
-    import asyncio
-
+async def test_a_receive_waiting_at_the_dead_letters_gets_them(cloud, flaky, dead, begin):
     await flaky.send("bad")
     for _ in range(2):
         await fail(cloud, flaky)
-    waiting = asyncio.ensure_future(dead.bodies(WaitTimeSeconds=20))
-    for _ in range(20):
-        await asyncio.sleep(0)
+    waiting = await begin(dead.bodies(WaitTimeSeconds=20))
     await flaky.receive()
     assert await waiting == ["bad"]
 

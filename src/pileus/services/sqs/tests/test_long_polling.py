@@ -7,32 +7,35 @@ import pytest
 from pileus.kernel.errors import AwsError
 
 
-async def waiting(receive) -> asyncio.Task:
-    """The receive as a task that has looked once and waits now."""
-    task = asyncio.ensure_future(receive)
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert not task.done()
-    return task
+@pytest.fixture
+def waiting(begin):
+    """`await waiting(receive)`: the receive as a task that has looked once and waits now."""
+
+    async def waits(receive):
+        task = await begin(receive)
+        assert not task.done()
+        return task
+
+    return waits
 
 
-async def test_a_receive_waits_until_a_message_is_sent(jobs):
+async def test_a_receive_waits_until_a_message_is_sent(jobs, waiting):
     receive = await waiting(jobs.bodies(WaitTimeSeconds=20))
     await jobs.send("hello")
     assert await receive == ["hello"]
 
 
-async def test_a_receive_gives_up_when_its_wait_is_over(cloud, jobs):
+async def test_a_receive_gives_up_when_its_wait_is_over(cloud, jobs, waiting):
     receive = await waiting(jobs.bodies(WaitTimeSeconds=20))
     cloud.clock.advance(ms=19_999)
-    for _ in range(20):
-        await asyncio.sleep(0)
+    later = await waiting(jobs.bodies(WaitTimeSeconds=1))
     assert not receive.done()
     cloud.clock.advance(ms=1)
     assert await receive == []
+    later.cancel()
 
 
-async def test_the_queue_says_how_long_a_receive_waits_that_does_not_say(cloud, make):
+async def test_the_queue_says_how_long_a_receive_waits_that_does_not_say(cloud, make, waiting):
     patient = await make("patient", ReceiveMessageWaitTimeSeconds="5")
     receive = await waiting(patient.bodies())
     cloud.clock.advance(ms=5_000)
@@ -40,7 +43,7 @@ async def test_the_queue_says_how_long_a_receive_waits_that_does_not_say(cloud, 
     assert await patient.bodies(WaitTimeSeconds=0) == []
 
 
-async def test_a_receive_that_waits_gets_a_message_that_becomes_visible(cloud, jobs):
+async def test_a_receive_that_waits_gets_a_message_that_becomes_visible(cloud, jobs, waiting):
     await jobs.send("hello")
     await jobs.receive(VisibilityTimeout=10)
     receive = await waiting(jobs.bodies(WaitTimeSeconds=20))
@@ -48,14 +51,14 @@ async def test_a_receive_that_waits_gets_a_message_that_becomes_visible(cloud, j
     assert await receive == ["hello"]
 
 
-async def test_a_receive_that_waits_gets_a_delayed_message_that_was_sent_meanwhile(cloud, jobs):
+async def test_a_receive_that_waits_gets_a_delayed_message_that_was_sent_meanwhile(cloud, jobs, waiting):
     receive = await waiting(jobs.bodies(WaitTimeSeconds=20))
     await jobs.send("hello", DelaySeconds=10)
     cloud.clock.advance(ms=10_000)
     assert await receive == ["hello"]
 
 
-async def test_a_receive_that_waits_gets_a_message_that_is_given_back(jobs):
+async def test_a_receive_that_waits_gets_a_message_that_is_given_back(jobs, waiting):
     await jobs.send("hello")
     [message] = await jobs.receive()
     receive = await waiting(jobs.bodies(WaitTimeSeconds=20))
@@ -63,7 +66,7 @@ async def test_a_receive_that_waits_gets_a_message_that_is_given_back(jobs):
     assert await receive == ["hello"]
 
 
-async def test_a_receive_outlives_the_message_that_it_was_waiting_for(cloud, jobs):
+async def test_a_receive_outlives_the_message_that_it_was_waiting_for(cloud, jobs, waiting):
     await jobs.send("gone")
     [message] = await jobs.receive(VisibilityTimeout=10)
     receive = await waiting(jobs.bodies(WaitTimeSeconds=20))
@@ -73,7 +76,7 @@ async def test_a_receive_outlives_the_message_that_it_was_waiting_for(cloud, job
     assert await receive == ["other"]
 
 
-async def test_one_message_ends_the_wait_of_one_receive(cloud, jobs):
+async def test_one_message_ends_the_wait_of_one_receive(cloud, jobs, waiting):
     first = await waiting(jobs.bodies(WaitTimeSeconds=20))
     second = await waiting(jobs.bodies(WaitTimeSeconds=20))
     await jobs.send("hello")
@@ -83,7 +86,7 @@ async def test_one_message_ends_the_wait_of_one_receive(cloud, jobs):
     assert await pending.pop() == []
 
 
-async def test_the_queue_may_be_deleted_under_a_receive_that_waits(jobs):
+async def test_the_queue_may_be_deleted_under_a_receive_that_waits(jobs, waiting):
     receive = await waiting(jobs.bodies(WaitTimeSeconds=20))
     await jobs.sqs.DeleteQueue(QueueUrl=jobs.url)
     with pytest.raises(AwsError) as refused:
@@ -91,7 +94,7 @@ async def test_the_queue_may_be_deleted_under_a_receive_that_waits(jobs):
     assert refused.value.code == "QueueDoesNotExist"
 
 
-async def test_deleting_a_message_of_a_group_ends_the_wait_for_its_next(make):
+async def test_deleting_a_message_of_a_group_ends_the_wait_for_its_next(make, waiting):
     orders = await make("orders.fifo")
     for body in "ab":
         await orders.send(body, MessageGroupId="g")
@@ -101,7 +104,7 @@ async def test_deleting_a_message_of_a_group_ends_the_wait_for_its_next(make):
     assert await receive == ["b"]
 
 
-async def test_the_limit_of_messages_in_flight_is_no_error_for_a_receive_that_waits(cloud, jobs, monkeypatch):
+async def test_the_limit_of_messages_in_flight_is_no_error_for_a_receive_that_waits(cloud, jobs, monkeypatch, waiting):
     monkeypatch.setattr("pileus.services.sqs.state.messages.IN_FLIGHT_MAX", 1)
     for body in "ab":
         await jobs.send(body)

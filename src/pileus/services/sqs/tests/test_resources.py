@@ -134,15 +134,14 @@ def test_name_and_type_of_a_queue_need_a_new_one(name):
     assert Queue().requires_recreation(name) == "Always"
 
 
-async def test_a_queue_of_a_name_just_deleted_waits_until_it_is_free(cloud, context):
-    import asyncio
-
+async def test_a_queue_of_a_name_just_deleted_waits_until_it_is_free(cloud, context, begin):
     await cloud.sqs.CreateQueue(QueueName="jobs")
     await cloud.sqs.DeleteQueue(QueueUrl=f"http://localhost:4566/{cloud.account}/jobs")
-    creation = asyncio.ensure_future(create(Queue, context, QueueName="jobs"))
-    while not creation.done():
-        await asyncio.sleep(0)
-        cloud.clock.advance(ms=1_000)
+    creation = await begin(create(Queue, context, QueueName="jobs"))
+    for _ in range(60):
+        assert not creation.done()
+        await cloud.advance(ms=1_000)
+        await cloud.sqs.ListQueues()
     assert (await creation).attributes["QueueName"] == "jobs"
     assert cloud.clock.now_ms() >= cloud.at(60_000)
 
