@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 BODY_LIMIT_BYTES = 64 * 1024
 _UNITS_MS = {"": 1, "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _DURATION = re.compile(r"(\d+)(ms|s|m|h|d|w)?\Z")
+_LAST_MS = 253_402_300_799_999
+"""The end of the year 9999: AWS's timestamps know none later."""
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -87,21 +89,28 @@ class LocalApi:
             await self._move(orjson.loads(await request.body.read(BODY_LIMIT_BYTES)))
         return {"now": iso8601(clock.now_ms()), "now_ms": clock.now_ms(), "is_frozen": clock.frozen_at_ms is not None}
 
-    async def _move(self, move: dict) -> None:
+    async def _move(self, move: object) -> None:
         pileus = self._pileus
+        if not isinstance(move, dict):
+            raise ValueError("say advance, set, freeze or resume")
         if "advance" in move:
-            await pileus.advance(duration_ms(str(move["advance"])))
+            await self._advance(duration_ms(str(move["advance"])))
         elif "set" in move:
-            await pileus.advance(_forward(pileus.clock.now_ms(), str(move["set"])))
-        elif "freeze" in move:
+            await self._advance(_forward(pileus.clock.now_ms(), str(move["set"])))
+        elif move.get("freeze"):
             if move["freeze"] is not True:
-                await pileus.advance(_forward(pileus.clock.now_ms(), str(move["freeze"])))
+                await self._advance(_forward(pileus.clock.now_ms(), str(move["freeze"])))
             pileus.clock.freeze()
         elif move.get("resume") is True:
             pileus.clock.resume()
         else:
             raise ValueError("say advance, set, freeze or resume")
         await pileus.keep_clock()
+
+    async def _advance(self, ms: int) -> None:
+        if self._pileus.clock.now_ms() + ms > _LAST_MS:
+            raise ValueError("the clock ends with the year 9999")
+        await self._pileus.advance(ms)
 
     def _explain(self, request_id: str) -> dict:
         denial = self._pileus.gateway.authorizer.denials.get(request_id)

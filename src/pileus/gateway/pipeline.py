@@ -156,6 +156,8 @@ async def authorize(gateway: Gateway, exchange: Exchange) -> None:
         dialect = dialect_of(exchange.target.protocol)
         if exchange.call.principal.kind == "anonymous" and dialect != "s3":
             raise refusal(dialect, "missing") from error
+        if exchange.model.api.is_query_compatible:
+            raise  # SDKs still get the code of the query protocol: SQS says AccessDenied over JSON too
         if "json" in dialect:
             # JSON 1.x answers every refusal of the caller with 400; REST JSON keeps 403.
             status = 400 if dialect == "json" else 403

@@ -47,10 +47,15 @@ _BUCKET_HOST = re.compile(
     r"(?P<bucket>.+)\.s3(?:[.-](?:dualstack\.)?[a-z]{2}(?:-[a-z]+)+-\d+)?\.(?:localhost|amazonaws)\b"
 )
 
+_BARE_BUCKET_HOST = re.compile(
+    r"(?!(?:.+\.)?(?:s3|s3-control|execute-api|lambda-url|[a-z]{2}(?:-[a-z]+)+-\d+)\.)(?P<bucket>.+)\.localhost"
+)
+"""What SDKs make of the endpoint http://localhost:4566, which says nothing of S3: "bucket.localhost"."""
+
 
 def path_style(host: str, path: str) -> str:
     """The path with its bucket in front: "/bucket/key" for "/key" at "bucket.s3.us-east-1.localhost"."""
-    found = _BUCKET_HOST.match(host)
+    found = _BUCKET_HOST.match(host) or _BARE_BUCKET_HOST.fullmatch(host)
     return f"/{found['bucket']}{path}" if found else path
 
 
