@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from pileus.kernel.errors import NotImplementedByUs
 from pileus.stacks import template as templates
 from pileus.stacks.conditions import check_rules, evaluate_conditions
 from pileus.stacks.errors import InsufficientCapabilitiesException, ValidationError, format_error
@@ -89,6 +90,7 @@ async def prepare(asked: Asked, pseudo: Pseudo, world: World, blueprint_id: str)
     refuse_unasked_permissions(template, asked.capabilities)
     _refuse_other_types(template, asked.resource_types)
     _refuse_snapshots(template, world.types)
+    _refuse_policies(template)
     scope = replace(scope, conditions=evaluate_conditions(template.conditions, scope))
     check_rules(template, scope)
     graph_of(template, scope.conditions)
@@ -177,6 +179,14 @@ def _refuse_snapshots(template: Template, types: ResourceTypes) -> None:
                 raise format_error(
                     f"Resource type {resource['Type']} does not support {member} Snapshot (resource {logical_id})"
                 )
+
+
+def _refuse_policies(template: Template) -> None:
+    """Signals and rolling updates are the business of types that nobody wrote yet."""
+    for logical_id, resource in template.resources.items():
+        for member in ("CreationPolicy", "UpdatePolicy"):
+            if member in resource:
+                raise NotImplementedByUs(f"the {member} of the resource {logical_id}")
 
 
 def before_of(stack: Stack, blueprint: Blueprint | None, rows: Mapping[str, Resource]) -> Before:

@@ -114,6 +114,8 @@ class ResourceContext:
     invoke      acts as the stack's role, or as who created the stack
     began_ms    when the executor began this step, however often it has run since; 0: there is no executor behind it
     step        names this step among all of its stack, the same however often it runs
+    letters     addresses where the outside can answer a step that waits (letters.py)
+    resource_type  its type as the template names it: Custom::… types are one type with many names
     initiated   tells what the thing being created is called as soon as that is known: should the creation fail, it is
                 known what to delete
     """
@@ -130,6 +132,8 @@ class ResourceContext:
     tags: Mapping[str, str] = field(default_factory=dict)
     began_ms: int = 0
     step: str = ""
+    letters: Any = None
+    resource_type: str = ""
     initiated: Callable[[str], Awaitable[None]] = _tell_nobody
 
     def physical_name(self, max_length: int = 255, *, lower: bool = False, separator: str = "-") -> str:

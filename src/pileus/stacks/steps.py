@@ -104,7 +104,7 @@ async def _create(
 
     async def run() -> Created:
         tags = work.target.blueprint.tags
-        context = work.context(logical_id, row.token, row.step_began_ms, tags, initiated)
+        context = work.context(logical_id, row.type, row.token, row.step_began_ms, tags, initiated)
         return await resource_type.create(context, await work.resolved(properties))
 
     created = await _attempt(work, logical_id, kind, resource_type, row.step_began_ms, run)
@@ -135,7 +135,7 @@ async def _bring(
     """Update in place, and write down what came of it."""
 
     async def run() -> Updated | None:
-        context = work.context(logical_id, row.token, row.step_began_ms, tags)
+        context = work.context(logical_id, row.type, row.token, row.step_began_ms, tags)
         before, after = await work.resolved(old.properties), await work.resolved(properties)
         return await resource_type.update(context, row.physical_id, before, after)
 
@@ -191,7 +191,7 @@ async def clean(work: Work, leftover: Leftover) -> None:
     resource_type = work.types.get(image.type)
 
     async def run() -> None:
-        context = work.context(leftover.logical_id, image.token, leftover.step_began_ms, {})
+        context = work.context(leftover.logical_id, image.type, image.token, leftover.step_began_ms, {})
         await resource_type.delete(context, image.physical_id, await work.resolved(image.properties))
 
     try:
@@ -220,7 +220,7 @@ async def remove(work: Work, logical_id: str) -> None:
     resource_type = work.types.get(row.type)
 
     async def run() -> None:
-        context = work.context(logical_id, row.token, row.step_began_ms, {})
+        context = work.context(logical_id, row.type, row.token, row.step_began_ms, {})
         await resource_type.delete(context, row.physical_id, await work.resolved(row.properties))
 
     try:

@@ -14,6 +14,7 @@ from pileus.stacks.conditions import evaluate_conditions
 from pileus.stacks.dynamic import resolve_dynamic
 from pileus.stacks.graph import Graph, graph_of
 from pileus.stacks.intrinsics import Made, Pseudo, Scope
+from pileus.stacks.letters import Letters
 from pileus.stacks.parameters import Parameter, values_of
 from pileus.stacks.records import BLUEPRINTS, RESOURCES, Blueprint, Operation, Resource, Stack
 from pileus.stacks.resource import Invoke, ResourceContext, ResourceTypes
@@ -102,7 +103,13 @@ class Work:
         self.made[row.logical_id] = made_of(row)
 
     def context(
-        self, logical_id: str, token: str, began_ms: int, tags: Mapping[str, str], initiated: Callable | None = None
+        self,
+        logical_id: str,
+        type_name: str,
+        token: str,
+        began_ms: int,
+        tags: Mapping[str, str],
+        initiated: Callable | None = None,
     ) -> ResourceContext:
         stack = self.stack
         more = {} if initiated is None else {"initiated": initiated}
@@ -124,6 +131,8 @@ class Work:
             },
             began_ms=began_ms,
             step=self.mark,
+            letters=Letters(self.cloud, stack.id, stack.region),
+            resource_type=type_name,
             **more,
         )
 

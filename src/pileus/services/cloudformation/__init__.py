@@ -1,7 +1,7 @@
 """CloudFormation."""
 
 from pileus.kernel.service import Service
-from pileus.services.cloudformation import authorize, background
+from pileus.services.cloudformation import authorize, background, responses
 from pileus.services.cloudformation.operations import change_sets, contents, stacks, templates
 
 SERVICE = Service(
@@ -11,6 +11,7 @@ SERVICE = Service(
     resources="pileus.services.cloudformation.resources",
     events=background.EVENTS,
     timers=background.TIMERS,
+    routes=responses.ROUTES,
     start=background.start,
     stop=background.stop,
     partial={

@@ -6,7 +6,7 @@ from typing import Any
 from pileus.kernel.errors import AwsError
 from pileus.services.cloudformation import state
 from pileus.services.cloudformation.engine import NAME, Engine, engine_of
-from pileus.stacks import ledger
+from pileus.stacks import ledger, letters
 from pileus.stacks.intrinsics import Pseudo
 from pileus.stacks.plan import make_plan
 from pileus.stacks.prepare import Asked, before_of, prepare
@@ -96,5 +96,10 @@ def _as_it_is(tx: Transaction, stack_id: str) -> tuple[Stack, Blueprint | None, 
     return stack, ledger.blueprint_of(tx, stack), rows
 
 
+def forget(tx: Transaction, stack_id: str) -> None:
+    letters.drop_all(tx, stack_id)
+    ledger.forget(tx, stack_id)
+
+
 EVENTS = {ledger.WORK: work, state.PREPARE: prepare_change_set}
-TIMERS = {ledger.WAKE: ledger.wake, ledger.DEADLINE: ledger.pass_deadline, ledger.FORGET: ledger.forget}
+TIMERS = {ledger.WAKE: ledger.wake, ledger.DEADLINE: ledger.pass_deadline, ledger.FORGET: forget}

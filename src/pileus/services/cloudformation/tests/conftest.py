@@ -63,11 +63,12 @@ class FakeThing(ResourceType):
 
 
 @pytest.fixture
-def shelf(cloud) -> Shelf:
+async def shelf(cloud) -> Shelf:
     """Its types are the only ones beside CloudFormation's own."""
     shelf = Shelf()
     types = ResourceTypes([*RESOURCE_TYPES, FakeThing])
     types.get("Test::Shelf::Thing").shelf = shelf
+    await cloud.pileus.service("cloudformation")
     engine_of(cloud.pileus)._types = types
     return shelf
 
