@@ -1,6 +1,7 @@
 """The composition root: the one place where the parts meet."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,13 +14,17 @@ from pileus.kernel.call import Call
 from pileus.kernel.clock import Clock
 from pileus.kernel.ids import Ids
 from pileus.kernel.principal import Principal
-from pileus.kernel.service import Registry
+from pileus.kernel.service import Registry, Service
 from pileus.kernel.tasks import Tasks
 from pileus.store.blobs import Blobs
+from pileus.store.events import Event
 from pileus.store.store import Store
 from pileus.store.table import Table
 from pileus.store.transaction import Transaction
 from pileus.timers.wheel import Wheel
+
+IDENTITY = "iam"
+"""The service that keeps access keys and policies: the gateway asks it who calls and what they may."""
 
 
 class KeptClock(msgspec.Struct, frozen=True):
@@ -33,6 +38,23 @@ CLOCKS = Table("app.clock", KeptClock, key=lambda row: (row.name,))
 
 def _keep_clock(tx: Transaction, offset_ms: int, frozen_at_ms: int | None) -> None:
     CLOCKS.put(tx, KeptClock("cloud", offset_ms, frozen_at_ms))
+
+
+def _behind_start(registry: Registry, kind: str) -> Callable:
+    try:
+        handle = registry.event(kind)
+    except LookupError:
+        handle = None  # of a service that is no more: its events stay, and say so at each attempt
+
+    async def started(cloud: Pileus, event: Event) -> None:
+        if handle is None:
+            raise LookupError(f"nobody handles {kind}")
+        await cloud.service(kind.partition(".")[0])
+        await handle(cloud, event)
+
+    if hasattr(handle, "running_limit"):
+        started.running_limit = handle.running_limit
+    return started
 
 
 class Pileus:
@@ -55,14 +77,12 @@ class Pileus:
         self.store = store
         self.blobs = blobs
         self.registry = registry
-        self.gateway = Gateway(self, registry)
-        services = registry.services.values()
-        self.wheel = Wheel(
-            store, clock, self.tasks, {kind: fn for service in services for kind, fn in service.timers.items()}
-        )
-        self.dispatcher = Dispatcher(
-            self, store, clock, self.tasks, {kind: fn for service in services for kind, fn in service.events.items()}
-        )
+        self.gateway = Gateway(self, registry, identity=IDENTITY)
+        self.wheel = Wheel(store, clock, self.tasks, registry.timer)
+        self.dispatcher = Dispatcher(self, store, clock, self.tasks, self._event_handler)
+        self._event_handlers: dict[str, Callable] = {}
+        self._ready: dict[str, Service] = {}
+        self._starting: dict[str, asyncio.Task] = {}
         self._port = settings.port
         self.engines: dict[str, Any] = {}
         """What a service runs beside its operations for others of its own modules to find, by the service's name."""
@@ -71,20 +91,37 @@ class Pileus:
         await self.store.start()
         self._restore_clock()
         self.gateway.authenticator.session_key = await self.store.write(session_key)
-        for service in self.registry.services.values():
-            if service.start is not None:
-                await service.start(self)
         self.tasks.start("blobs.sweep", self.blobs.sweep())
         self.wheel.start()
         self.dispatcher.start()
 
     async def stop(self) -> None:
-        for service in self.registry.services.values():
+        for service in self._ready.values():
             if service.stop is not None:
                 await service.stop(self)
         await self.tasks.stop()
         await self.store.stop()
         self.blobs.close()
+
+    async def service(self, name: str) -> Service | None:
+        """A service, imported and started at its first use; None where there is none of this name."""
+        service = self._ready.get(name) or self.registry.get(name)
+        if service is None or name in self._ready:
+            return service
+        if service.start is not None:
+            if name not in self._starting:
+                self._starting[name] = self.tasks.start(f"{name}.start", service.start(self))
+            # Shielded: others wait for the same start, and the client of this call may leave.
+            await asyncio.shield(self._starting[name])
+        self._ready[name] = service
+        return service
+
+    def _event_handler(self, kind: str) -> Callable:
+        """The handler of a kind of event, behind the start of its service."""
+        handler = self._event_handlers.get(kind)
+        if handler is None:
+            handler = self._event_handlers[kind] = _behind_start(self.registry, kind)
+        return handler
 
     def _restore_clock(self) -> None:
         kept, _ = self.store.look(CLOCKS.get, "cloud")

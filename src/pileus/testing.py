@@ -62,7 +62,7 @@ class Cloud:
 
     def __getattr__(self, service: str) -> Client:
         name = service.rstrip("_").replace("_", "-")
-        if self.pileus.registry.get(name) is None:
+        if name not in self.pileus.registry.names:
             raise AttributeError(f"no service {name}")
         return Client(self, name, root(self.account), self.region)
 

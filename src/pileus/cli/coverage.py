@@ -10,10 +10,10 @@ from pileus.protocol import models
 
 def print_coverage(name: str | None, markdown: bool) -> None:
     registry = Registry.discover("pileus.services")
-    if name is not None and registry.get(name) is None:
-        click.echo(f"pileus: there is no service {name}; there are {', '.join(sorted(registry.services))}", err=True)
+    if name is not None and name not in registry.names:
+        click.echo(f"pileus: there is no service {name}; there are {', '.join(registry.names)}", err=True)
         sys.exit(2)
-    chosen = [registry.services[key] for key in sorted(registry.services) if name in (None, key)]
+    chosen = [registry.get(key) for key in registry.names if name in (None, key)]
     if markdown:
         click.echo(table(chosen))
         return

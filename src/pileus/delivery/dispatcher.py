@@ -11,7 +11,7 @@ Memory holds what is due, up to a bound a kind; the rest waits in the store and 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -40,7 +40,7 @@ class TryAgain(Exception):
 
 
 class Dispatcher:
-    """`handlers`: kind -> async fn(cloud, event). A handler that waits long for others may have an attribute
+    """`handler_of`: kind -> async fn(cloud, event). A handler that waits long for others may have an attribute
     `running_limit`: how many of it run side by side."""
 
     def __init__(
@@ -49,13 +49,13 @@ class Dispatcher:
         store: Store,
         clock: Clock,
         tasks: Tasks,
-        handlers: Mapping[str, Callable[[Any, Event], Awaitable[None]]],
+        handler_of: Callable[[str], Callable[[Any, Event], Awaitable[None]]],
     ) -> None:
         self._cloud = cloud
         self._store = store
         self._clock = clock
         self._tasks = tasks
-        self._handlers = handlers
+        self._handler_of = handler_of
         self._queued: dict[str, deque[Event]] = {}
         self._running: dict[str, int] = {}
         self._held: dict[int, Event] = {}
@@ -148,7 +148,7 @@ class Dispatcher:
     def _start_ready(self, kind: str) -> None:
         queue = self._queued.get(kind)
         waiting: list[Event] = []
-        limit = getattr(self._handlers.get(kind), "running_limit", RUNNING_PER_KIND)
+        limit = getattr(self._handler_of(kind), "running_limit", RUNNING_PER_KIND)
         while queue and self._running.get(kind, 0) < limit:
             event = queue.popleft()
             if event.lane and self._lanes.setdefault((kind, event.lane), event.id) != event.id:
@@ -184,7 +184,7 @@ class Dispatcher:
     async def _attempt(self, event: Event) -> int | None:
         """Deliver once. None if it is done, else in how many milliseconds to try again."""
         try:
-            await self._handlers[event.kind](self._cloud, event)
+            await self._handler_of(event.kind)(self._cloud, event)
         except TryAgain as again:
             return again.after_ms
         except Exception as error:

@@ -13,7 +13,6 @@ from pileus.gateway.endpoints import region_of_host
 from pileus.kernel.call import Call, Cloud
 from pileus.kernel.http import Body
 from pileus.kernel.principal import Principal, anonymous, root
-from pileus.kernel.service import Registry
 
 if TYPE_CHECKING:
     from pileus.gateway.pipeline import Exchange
@@ -29,16 +28,13 @@ _ACCOUNT_KEY = re.compile(r"\d{12}")
 class Authenticator:
     """Local auth: `test`/`test`, or a twelve-digit key with the secret `test`, is an account's root on this machine.
 
-    `session_key` seals and opens the tokens of temporary credentials; the composition root sets it at the start."""
+    identity     the service that keeps access keys
+    session_key  seals and opens the tokens of temporary credentials; the composition root sets it at the start
+    """
 
-    def __init__(self, cloud: Cloud, registry: Registry) -> None:
+    def __init__(self, cloud: Cloud, identity: str) -> None:
         self._cloud = cloud
-        self._credentials_of = next(
-            (service.credentials for service in registry.services.values() if service.credentials is not None), None
-        )
-        self._key_used = next(
-            (service.key_used for service in registry.services.values() if service.key_used is not None), None
-        )
+        self._identity_service = identity
         self._is_local = cloud.settings.auth == "local"
         self.session_key = b""
 
@@ -50,30 +46,36 @@ class Authenticator:
         if signed is None:
             principal, secret = anonymous(), ""
         else:
-            principal, secret = self._key_holder(signed, request.client_host, dialect)
+            principal, secret = await self._key_holder(signed, request.client_host, dialect)
         await self._check_signature(exchange, signed, secret)
-        if self._key_used is not None and signed is not None and not principal.is_temporary:
-            self._key_used(self._cloud, signed.access_key_id, signed.service, signed.region)
+        await self._note_use(signed, principal)
         exchange.call = self._call(exchange, principal, signed)
 
-    def _key_holder(self, signed: Signed, client_host: str, dialect: Dialect) -> tuple[Principal, str]:
+    async def _key_holder(self, signed: Signed, client_host: str, dialect: Dialect) -> tuple[Principal, str]:
         """The principal of a key, and its secret. Raises the refusal of an unknown key."""
         key_id = signed.access_key_id
         if signed.session_token:
             now_ms = self._cloud.clock.now_ms()
             session = sessions.open_session(signed.session_token, self.session_key, key_id, now_ms, dialect)
             return session.principal, session.secret_access_key
-        if self._credentials_of is not None:
-            found, _ = self._cloud.store.look(self._credentials_of, key_id)
-            if found is not None:
-                secret, principal = found
-                return principal, secret
         if self._is_local and client_host in LOOPBACK:
             if key_id == WELL_KNOWN_KEY:
                 return root(self._cloud.settings.account, access_key_id=key_id), WELL_KNOWN_SECRET
             if _ACCOUNT_KEY.fullmatch(key_id):
                 return root(key_id, access_key_id=key_id), WELL_KNOWN_SECRET
-        raise refusal(dialect, "unknown key", AWSAccessKeyId=key_id if dialect == "s3" else None)
+        keeper = await self._cloud.service(self._identity_service)
+        found = None if keeper is None else self._cloud.store.look(keeper.credentials, key_id)[0]
+        if found is None:
+            raise refusal(dialect, "unknown key", AWSAccessKeyId=key_id if dialect == "s3" else None)
+        secret, principal = found
+        return principal, secret
+
+    async def _note_use(self, signed: Signed | None, principal: Principal) -> None:
+        """After a good signature: only keys that the identity service made are its to note."""
+        if signed is not None and principal.kind == "user" and not principal.is_temporary:
+            keeper = await self._cloud.service(self._identity_service)
+            if keeper is not None:
+                keeper.key_used(self._cloud, signed.access_key_id, signed.service, signed.region)
 
     async def _check_signature(self, exchange: "Exchange", signed: Signed | None, secret: str) -> None:
         request = exchange.routed

@@ -13,9 +13,9 @@ from pileus.authz import evaluate as engine
 from pileus.authz.context import RequestContext, RequestFacts
 from pileus.authz.policy import Policy, parse
 from pileus.kernel.arn import parse_arn
-from pileus.kernel.call import Call
+from pileus.kernel.call import Call, Cloud
 from pileus.kernel.errors import AccessDenied, NotImplementedByUs
-from pileus.kernel.service import Registry, Service, Touch
+from pileus.kernel.service import Service, Touch
 
 log = logging.getLogger("pileus.iam")
 
@@ -34,11 +34,12 @@ class Denial:
 
 
 class Authorizer:
-    """`mode`: enforce, audit or off."""
+    """`identity`: the service that keeps the policies of users and roles."""
 
-    def __init__(self, registry: Registry, mode: str) -> None:
-        self._mode = mode
-        self._policies_of = next((s.policies for s in registry.services.values() if s.policies is not None), None)
+    def __init__(self, cloud: Cloud, identity: str) -> None:
+        self._cloud = cloud
+        self._identity_service = identity
+        self._mode = cloud.settings.iam
         self.denials: OrderedDict[str, Denial] = OrderedDict()
 
     async def check(self, service: Service, call: Call, request: dict) -> None:
@@ -101,9 +102,10 @@ class Authorizer:
         raise AccessDenied(decision.message())
 
     async def _identity(self, call: Call) -> engine.Policies:
-        if self._policies_of is None:
+        service = await self._cloud.service(self._identity_service)
+        if service is None:
             return NOBODY
-        return await call.read(self._policies_of, call.principal)
+        return await call.read(service.policies, call.principal)
 
     async def _resource_policy(self, service: Service, call: Call, touch: Touch) -> Policy | None:
         text, policy_of = touch.policy, getattr(service.authorize, "resource_policy", None)

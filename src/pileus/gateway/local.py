@@ -35,18 +35,15 @@ class LocalApi:
             "/_pileus/status": self._status,
             "/_pileus/clock": self._clock,
         }
-        self._routes = [
-            (prefix, handler)
-            for service in pileus.registry.services.values()
-            for prefix, handler in service.routes.items()
-        ]
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         if request.path.startswith("/_"):
             return await self._local(request)
-        for prefix, handler in self._routes:
-            if request.path.startswith(prefix):
-                return await handler(self._pileus, request)
+        if request.path.startswith("/-"):
+            service = await self._pileus.service(request.path[2:].partition("/")[0])
+            for prefix, handler in () if service is None else service.routes.items():
+                if request.path.startswith(prefix):
+                    return await handler(self._pileus, request)
         return await self._aws(request)
 
     async def _local(self, request: HttpRequest) -> HttpResponse:
@@ -65,12 +62,14 @@ class LocalApi:
         return _json(404, {"message": f"There is nothing at {request.path}."})
 
     async def _health(self, request: HttpRequest) -> dict:
-        services = {name: "running" for name in sorted(self._pileus.registry.services)}
+        services = {name: "running" for name in self._pileus.registry.names}
         return {"status": "running", "version": __version__, "services": services}
 
     async def _status(self, request: HttpRequest) -> dict:
         pileus = self._pileus
         settings = pileus.settings
+        for name in pileus.registry.names:  # what they isolate is known once they run
+            await pileus.service(name)
         return {
             **await self._health(request),
             "durability": settings.durability,

@@ -57,14 +57,13 @@ class Exchange:
 
 
 class Gateway:
-    """Turns requests into responses."""
+    """Turns requests into responses. `identity`: the service that keeps access keys and policies."""
 
-    def __init__(self, cloud: Cloud, registry: Registry) -> None:
+    def __init__(self, cloud: Cloud, registry: Registry, *, identity: str) -> None:
         self.cloud = cloud
-        self.registry = registry
-        self.index = ServiceIndex.build(list(registry.services))
-        self.authenticator = Authenticator(cloud, registry)
-        self.authorizer = Authorizer(registry, cloud.settings.iam)
+        self.index = ServiceIndex.build(registry.names)
+        self.authenticator = Authenticator(cloud, identity)
+        self.authorizer = Authorizer(cloud, identity)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one HTTP request. Never raises but for a cancellation."""
@@ -88,7 +87,7 @@ class Gateway:
 
     async def invoke(self, call: Call, request: dict) -> dict:
         """A call that begins inside the cloud."""
-        service = self.registry.get(call.service)
+        service = await self.cloud.service(call.service)
         if service is None:
             raise NotImplementedByUs(f"the service {call.service}")
         exchange = Exchange(call.http, call.request_id, service=service, call=call, input=request)
@@ -122,7 +121,7 @@ async def identify(gateway: Gateway, exchange: Exchange) -> None:
     exchange.target = target = which(request, gateway.index, form)
     # The host may carry part of the path (a bucket). The signature is checked on the request as it came.
     exchange.routed = request if target.path in (request.path, "/") else replace(request, path=target.path)
-    exchange.service = gateway.registry.get(target.service)
+    exchange.service = await gateway.cloud.service(target.service)
     if exchange.service is None:
         raise NotImplementedByUs(f"the service {target.service}")
     exchange.model = models.load(target.service).operation(target.operation)

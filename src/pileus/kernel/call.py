@@ -25,6 +25,10 @@ class Cloud(Protocol):
     session_key: bytes
     """Seals the tokens of temporary credentials (authn/sessions.py)."""
 
+    async def service(self, name: str) -> Any:
+        """A service, imported and started at its first use; None where there is none of this name."""
+        ...
+
     async def invoke(self, call: "Call", request: dict) -> dict:
         """Validate, authorize and run `call.operation`, as the gateway does with one that came over HTTP."""
         ...

@@ -53,9 +53,9 @@ class Service:
     resources       dotted module with RESOURCE_TYPES, loaded when a stack first needs it
     timers          kind -> transition fn(tx, key), run in one transaction with the timer's removal
     events          kind -> async fn(cloud, event) that delivers an outbox event, or raises to have it tried again
-    start           async fn(cloud), once at the start, before calls are served
-    stop            async fn(cloud), once at the end
-    routes          path prefix or host pattern -> handler, for HTTP that is no AWS API (function URLs, /v2/)
+    start           async fn(cloud), once, before the service's first call or event
+    stop            async fn(cloud), once at the end, if it was started
+    routes          path prefix -> async fn(cloud, request), for HTTP that is no AWS API; the prefix is "/-name/…"
     violation       fn(list of violations) -> AwsError, where the service words its validation errors its own way
     partial         operation -> what is missing, for `pileus coverage`
     credentials     fn(tx, access_key_id) -> (secret, Principal) or None: only the service that keeps access keys
@@ -103,24 +103,48 @@ class Service:
 
 
 class Registry:
-    """The services that are there, by name."""
+    """The services that are there, by name; each is imported when somebody first needs it.
 
-    def __init__(self, services: Iterable[Service]) -> None:
-        self.services = {service.name: service for service in services}
+    Importing all of them takes longer than anything else at the start, and most processes use a handful.
+    """
+
+    def __init__(self, services: Iterable[Service] = (), modules: Mapping[str, str] | None = None) -> None:
+        self._loaded = {service.name: service for service in services}
+        self._modules = dict(modules or {})
+        self.names = sorted({*self._loaded, *self._modules})
 
     @classmethod
     def discover(cls, package: str) -> "Registry":
-        """Every folder of `package` whose __init__ has a SERVICE."""
+        """Every folder of `package`: its name is the service's, with "_" for "-" (and one at the end of a keyword)."""
         root = importlib.import_module(package)
-        found = []
-        for module in pkgutil.iter_modules(root.__path__):
-            service = getattr(importlib.import_module(f"{package}.{module.name}"), "SERVICE", None)
-            if service is not None:
-                found.append(service)
-        return cls(found)
+        found = [module.name for module in pkgutil.iter_modules(root.__path__) if module.ispkg]
+        return cls(modules={name.rstrip("_").replace("_", "-"): f"{package}.{name}" for name in found})
 
     def get(self, name: str) -> Service | None:
-        return self.services.get(name)
+        service = self._loaded.get(name)
+        if service is None and name in self._modules:
+            service = self._loaded[name] = importlib.import_module(self._modules[name]).SERVICE
+            assert service.name == name, f"the folder of {service.name} is named {name}"
+        return service
+
+    @property
+    def services(self) -> dict[str, Service]:
+        """All of them, imported now."""
+        return {name: self.get(name) for name in self.names}
+
+    def timer(self, kind: str) -> Callable:
+        """The transition of a kind of timer. Kinds begin with their service's name: "sqs.retention"."""
+        return self._owner(kind).timers[kind]
+
+    def event(self, kind: str) -> Callable:
+        """The handler of a kind of event."""
+        return self._owner(kind).events[kind]
+
+    def _owner(self, kind: str) -> Service:
+        service = self.get(kind.partition(".")[0])
+        if service is None:
+            raise LookupError(f"no service handles {kind}")
+        return service
 
 
 def snake_case(name: str) -> str:

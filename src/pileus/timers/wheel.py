@@ -7,7 +7,7 @@ twice. What has to reach out into the world emits an event from there.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from pileus.kernel.clock import FOREVER_MS, Clock
 from pileus.kernel.errors import AwsError
@@ -24,13 +24,13 @@ AFTER_FAILURE_MS = 60_000
 
 
 class Wheel:
-    """`handlers`: kind -> transition fn(tx, key)."""
+    """`handler_of`: kind -> transition fn(tx, key)."""
 
-    def __init__(self, store: Store, clock: Clock, tasks: Tasks, handlers: Mapping[str, Callable]) -> None:
+    def __init__(self, store: Store, clock: Clock, tasks: Tasks, handler_of: Callable[[str], Callable]) -> None:
         self._store = store
         self._clock = clock
         self._tasks = tasks
-        self._handlers = handlers
+        self._handler_of = handler_of
         self._earlier = asyncio.Event()
         self._next_at_ms = FOREVER_MS
         self._fired_to_ms = -1
@@ -89,7 +89,7 @@ class Wheel:
 
     def _run_handler(self, tx: Transaction, timer: Timer) -> None:
         if take(tx, timer):
-            self._handlers[timer.kind](tx, timer.key)
+            self._handler_of(timer.kind)(tx, timer.key)
 
     def _look_next(self, tx: Transaction) -> int:
         # Below _fired_to_ms lie only the graves of timers that fired: a scan would cross them.

@@ -26,7 +26,7 @@ class Rig:
         self.fail: dict[str, list[Exception]] = {}
         self.hold: dict[str, asyncio.Event] = {}
         self.most_at_once = self.at_once = 0
-        self.dispatcher = Dispatcher(None, self.store, self.clock, self.tasks, {"test": self.handle})
+        self.dispatcher = Dispatcher(None, self.store, self.clock, self.tasks, lambda kind: self.handle)
 
     async def handle(self, cloud, event) -> None:
         name = event.payload["name"]
@@ -163,7 +163,7 @@ async def test_a_handler_may_say_how_many_of_it_run_side_by_side(rig):
         await rig.handle(cloud, event)
 
     handle.running_limit = 2
-    rig.dispatcher._handlers = {"test": handle}
+    rig.dispatcher._handler_of = lambda kind: handle
     names = ["a", "b", "c"]
     rig.hold = {name: asyncio.Event() for name in names}
     await rig.emit(*names)

@@ -31,7 +31,7 @@ class Rig:
         self.tasks = Tasks()
         self.broken: set[str] = set()
         self.again: dict[str, int] = {}
-        self.wheel = Wheel(self.store, self.clock, self.tasks, {"test": self.fire})
+        self.wheel = Wheel(self.store, self.clock, self.tasks, lambda kind: self.fire)
 
     def fire(self, tx, key: str) -> None:
         if key in self.broken:
@@ -142,6 +142,6 @@ async def test_the_running_wheel_follows_the_clock(rig):
 
 async def test_timers_of_the_last_run_fire_after_a_restart(rig):
     await rig.set(100, "a")
-    again = Wheel(rig.store, rig.clock, rig.tasks, {"test": rig.fire})
+    again = Wheel(rig.store, rig.clock, rig.tasks, lambda kind: rig.fire)
     rig.clock.advance(100)
     assert await again.fire_due() == 1
