@@ -96,7 +96,7 @@ class Pileus:
         self.dispatcher.start()
 
     async def stop(self) -> None:
-        for service in self._ready.values():
+        for service in reversed(list(self._ready.values())):
             if service.stop is not None:
                 await service.stop(self)
         await self.tasks.stop()
