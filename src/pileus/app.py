@@ -196,8 +196,13 @@ class Pileus:
     async def advance(self, ms: int) -> None:
         """Move the whole cloud forward: stop at every moment at which a timer is due, let everything happen, go on."""
         target_ms = self.clock.now_ms() + ms
+        await self.settle()  # what is under way now ends now, and what it leads to is due from now
         while (due_ms := min(self.wheel.next_at_ms(), self.dispatcher.next_due_ms())) < target_ms:
-            self.clock.advance(max(0, due_ms - self.clock.now_ms()))
-            await self.settle()
-        self.clock.advance(max(0, target_ms - self.clock.now_ms()))
+            await self._move_to(due_ms)
+        await self._move_to(target_ms)
+
+    async def _move_to(self, at_ms: int) -> None:
+        self.clock.advance(max(0, at_ms - self.clock.now_ms()))
+        # Before anything happens at that time: killed on the way, the cloud must not go back behind what has happened.
+        await self.keep_clock()
         await self.settle()

@@ -1,11 +1,13 @@
 """A real `pileus start` in its own process, to be killed and started again on the same data."""
 
+import json
 import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import boto3
@@ -58,6 +60,16 @@ class Server:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
                 self.kill()
+
+    def ask(self, path: str, body: dict | None = None) -> dict:
+        """What Pileus answers for itself: `ask("clock", {"advance": "1h"})`."""
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(f"{self.endpoint}/_pileus/{path}", data, timeout=120) as response:
+            return json.load(response)
+
+    def advance(self, duration: str) -> int:
+        """Move the cloud's clock; return where it stands when all that fell due has happened."""
+        return self.ask("clock", {"advance": duration})["now_ms"]
 
     def client(self, service: str, **options: object):
         """A boto3 client that never repeats a request by itself: the ledger must know what each one was told."""
