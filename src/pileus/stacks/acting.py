@@ -6,6 +6,7 @@ from typing import Any
 from pileus.authn.sessions import open_session
 from pileus.kernel.arn import parse_arn
 from pileus.kernel.call import Call
+from pileus.kernel.errors import AwsError
 from pileus.kernel.principal import Principal, service
 from pileus.stacks.dynamic import DynamicReference
 from pileus.stacks.errors import ValidationError
@@ -47,7 +48,13 @@ async def acting_principal(cloud: Any, asked_by: Principal, role_arn: str, regio
     if arn is None:
         raise ValidationError(f"Role {role_arn} is invalid or cannot be assumed")
     invoke = invoking(cloud, service(CLOUDFORMATION, source_account=arn.account), arn.account, region)
-    answer = await invoke("sts", "AssumeRole", {"RoleArn": role_arn, "RoleSessionName": "AWSCloudFormation"})
+    request = {"RoleArn": role_arn, "RoleSessionName": "AWSCloudFormation"}
+    try:
+        answer = await invoke("sts", "AssumeRole", request)
+    except AwsError as error:
+        if error.is_fault:
+            raise
+        raise ValidationError(f"Role {role_arn} is invalid or cannot be assumed") from error
     given = answer["Credentials"]
     session = open_session(
         given["SessionToken"], cloud.session_key, given["AccessKeyId"], cloud.clock.now_ms(), "query"

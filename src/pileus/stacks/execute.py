@@ -74,6 +74,8 @@ class Executor:
             try:
                 work = await load_work(self.cloud, self._types(), stack_id)
             except AwsError as error:
+                if error.is_fault and error.status != 501:
+                    raise  # the store, say: the event comes again
                 # The role can't be assumed: no step of this operation can be done.
                 await self.cloud.store.write(_end_unworkable, stack_id, error.message)
                 return
