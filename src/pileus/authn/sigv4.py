@@ -35,6 +35,8 @@ from pileus.kernel.http import HttpRequest
 
 HMAC = "AWS4-HMAC-SHA256"
 ECDSA = "AWS4-ECDSA-P256-SHA256"
+ALGORITHM_V2 = "AWS"
+"""Of Signature Version 2, which sigv2.py knows; so is it called in the Authorization header."""
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 STREAMING_MARKERS = frozenset(
     {
@@ -89,25 +91,36 @@ class Signed:
 # -- reading
 
 
-def read(request: HttpRequest, dialect: Dialect = "query") -> Signed | None:
+def read(request: HttpRequest, dialect: Dialect = "query", *, takes_v2: bool = False) -> Signed | None:
     """The request's signature, or None for an anonymous request.
 
-    errors   IncompleteSignature (JSON: …Exception); S3: AuthorizationHeaderMalformed, AuthorizationQueryParametersError,
-             InvalidRequest for Signature Version 2
+    takes_v2  the service takes Signature Version 2 as well
+    errors    IncompleteSignature (JSON: …Exception); S3: AuthorizationHeaderMalformed,
+              AuthorizationQueryParametersError
     """
     authorization = request.headers.get("authorization")
     if authorization is not None:
         if authorization.startswith("AWS4-"):
             return _read_header(request, authorization, dialect)
         if authorization.startswith("AWS "):
-            raise signature_version_2(dialect)
+            return _read_version_2(request, dialect, takes_v2)
         return None  # Basic, Bearer: somebody else's (the container registry, an authorizer)
     if request.query:
         if "X-Amz-" in request.query or "x-amz-" in request.query:
-            return _read_query(request, dialect)
-        if "AWSAccessKeyId=" in request.query and "Signature=" in request.query:
-            raise signature_version_2(dialect)
+            signed = _read_query(request, dialect)
+            if signed is not None:
+                return signed
+        if "AWSAccessKeyId=" in request.query and ("Signature=" in request.query or takes_v2):
+            return _read_version_2(request, dialect, takes_v2)
     return None
+
+
+def _read_version_2(request: HttpRequest, dialect: Dialect, takes_v2: bool) -> Signed:
+    if not takes_v2:
+        raise signature_version_2(dialect)
+    from pileus.authn import sigv2  # builds on this module, and few need it
+
+    return sigv2.read(request)
 
 
 _HEADER = re.compile(
@@ -315,6 +328,9 @@ def declared_payload(request: HttpRequest, signed: Signed) -> str | None:
     declared = request.headers.get("x-amz-content-sha256")
     if not signed.is_s3:
         return declared
+    if signed.algorithm == ALGORITHM_V2:
+        # It knows of no bodies, so nothing but the framing can say that one comes in chunks.
+        return "STREAMING-UNSIGNED-PAYLOAD-TRAILER" if _is_chunked(request) else UNSIGNED_PAYLOAD
     if signed.kind == "presigned":
         return (
             declared if declared is not None and "x-amz-content-sha256" in signed.signed_headers else UNSIGNED_PAYLOAD
@@ -337,14 +353,24 @@ def declared_payload(request: HttpRequest, signed: Signed) -> str | None:
     )
 
 
+def _is_chunked(request: HttpRequest) -> bool:
+    headers = request.headers
+    return "x-amz-decoded-content-length" in headers and "aws-chunked" in headers.get("content-encoding", "")
+
+
 def verify(request: HttpRequest, signed: Signed, secret_key: str, now_ms: int, payload_hash: str | None = None) -> None:
     """Return if the holder of `secret_key` signed this request, and lately; raise AWS's error if not.
 
+    request        as it came; for Signature Version 2 in path style
     payload_hash   the hex SHA-256 of the body. Needed unless the request declares its payload, as all of S3's do; then
                    the body is checked while it streams (payload.py).
     errors         SignatureDoesNotMatch (JSON: InvalidSignatureException); S3 also RequestTimeTooSkewed, AccessDenied
                    (expired URLs, unsigned x-amz- headers), XAmzContentSHA256Mismatch
     """
+    if signed.algorithm == ALGORITHM_V2:
+        from pileus.authn import sigv2
+
+        return sigv2.verify(request, signed, secret_key, now_ms)
     _check_time(signed, now_ms)
     _check_signed_headers(request, signed)
     declared = _agreed_payload(signed, declared_payload(request, signed), payload_hash)
@@ -416,7 +442,7 @@ def content_mismatch(declared: str, computed: str) -> AwsError:
     )
 
 
-def _basic(ms: int) -> str:
+def basic_time(ms: int) -> str:
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(ms // 1000))
 
 
@@ -438,41 +464,41 @@ def _check_time(signed: Signed, now_ms: int) -> None:
     if signed.dialect == "s3":
         raise _s3_time_error(signed, now_ms, is_early)
     if is_early:
-        limit = _basic(now_ms + MAX_SKEW_MS)
-        words = (
-            f"Signature not yet current: {signed.timestamp} is still later than {limit} ({_basic(now_ms)} + 15 min.)"
-        )
+        limit = basic_time(now_ms + MAX_SKEW_MS)
+        words = f"Signature not yet current: {signed.timestamp} is still later than {limit} ({basic_time(now_ms)} + 15 min.)"
     else:
-        limit = _basic(now_ms - allowed_ms)
+        limit = basic_time(now_ms - allowed_ms)
         words = (
             f"Signature expired: {signed.timestamp} is now earlier than {limit} "
-            f"({_basic(now_ms)} - {allowed_ms // 60_000} min.)"
+            f"({basic_time(now_ms)} - {allowed_ms // 60_000} min.)"
         )
     raise refusal(signed.dialect, "mismatch", words)
 
 
 def _s3_time_error(signed: Signed, now_ms: int, is_early: bool) -> AwsError:
     if signed.expires_s is None:
-        return AwsError(
-            "The difference between the request time and the current time is too large.",
-            code="RequestTimeTooSkewed",
-            status=403,
-            RequestTime=signed.timestamp,
-            ServerTime=_extended(now_ms),
-            MaxAllowedSkewMilliseconds=str(MAX_SKEW_MS),
-        )
+        return too_skewed(signed.timestamp, now_ms)
     if is_early:
         return AwsError("Request is not yet valid", code="AccessDenied", status=403)
+    expires_ms = signed.signed_ms + signed.expires_s * 1000
+    return expired(expires_ms, now_ms, **{"X-Amz-Expires": str(signed.expires_s)})
+
+
+def too_skewed(timestamp: str, now_ms: int) -> AwsError:
     return AwsError(
-        "Request has expired",
-        code="AccessDenied",
+        "The difference between the request time and the current time is too large.",
+        code="RequestTimeTooSkewed",
         status=403,
-        **{
-            "X-Amz-Expires": str(signed.expires_s),
-            "Expires": _extended(signed.signed_ms + signed.expires_s * 1000),
-            "ServerTime": _extended(now_ms),
-        },
+        RequestTime=timestamp,
+        ServerTime=_extended(now_ms),
+        MaxAllowedSkewMilliseconds=str(MAX_SKEW_MS),
     )
+
+
+def expired(expires_ms: int, now_ms: int, **fields: str) -> AwsError:
+    """S3's refusal of a URL whose time is over."""
+    times = {"Expires": _extended(expires_ms), "ServerTime": _extended(now_ms)}
+    return AwsError("Request has expired", code="AccessDenied", status=403, **fields, **times)
 
 
 def _check_signed_headers(request: HttpRequest, signed: Signed) -> None:

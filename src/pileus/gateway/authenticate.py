@@ -5,10 +5,10 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pileus.authn import sessions, sigv4
+from pileus.authn import sessions, sigv2, sigv4
 from pileus.authn.payload import verified_body
 from pileus.authn.refusals import Dialect, refusal
-from pileus.authn.sigv4 import Signed
+from pileus.authn.sigv4 import ALGORITHM_V2, Signed
 from pileus.gateway.endpoints import region_of_host
 from pileus.kernel.call import Call, Cloud
 from pileus.kernel.http import Body
@@ -42,7 +42,7 @@ class Authenticator:
         """Set the exchange's call and body (empty where the operation streams it). Raises AWS's refusals."""
         request = exchange.request
         dialect = dialect_of(exchange.target.protocol)
-        signed = sigv4.read(request, dialect)
+        signed = sigv4.read(request, dialect, takes_v2=exchange.service.takes_signature_v2)
         if signed is None:
             principal, secret = anonymous(), ""
         else:
@@ -79,7 +79,10 @@ class Authenticator:
 
     async def _check_signature(self, exchange: "Exchange", signed: Signed | None, secret: str) -> None:
         request = exchange.routed
-        if request.path != exchange.request.path:
+        if signed is not None and signed.kind == "presigned" and signed.is_s3:
+            # Its maker's headers may travel in the query; they are as good as sent.
+            exchange.routed = replace(request, headers={**sigv2.headers_of_url(request.query), **request.headers})
+        if request.path != exchange.request.path and not (signed is not None and signed.algorithm == ALGORITHM_V2):
             request = replace(request, path=exchange.request.path)
         now_ms = self._cloud.clock.wall_ms()
         declared = sigv4.declared_payload(request, signed) if signed is not None else None

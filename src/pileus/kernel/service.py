@@ -62,6 +62,7 @@ class Service:
     key_used        fn(cloud, access_key_id, service, region) after each request whose signature with a long-term key
                     holds; must cost next to nothing: only the service that keeps access keys
     policies        fn(tx, principal) -> authz Policies without the resource's: only the service that keeps policies
+    takes_signature_v2  besides Signature Version 4, which all take
     """
 
     name: str
@@ -78,6 +79,7 @@ class Service:
     credentials: Callable | None = None
     key_used: Callable | None = None
     policies: Callable | None = None
+    takes_signature_v2: bool = False
 
     def operation(self, name: str) -> Operation | None:
         """The function of the model's operation `name`, or None while nobody wrote it."""

@@ -95,13 +95,16 @@ def _session() -> botocore.session.Session:
 
 
 @cache
-def client(service: str, key: Key | None = ROOT, at: str = ENDPOINT, style: str = "path"):
+def client(
+    service: str, key: Key | None = ROOT, at: str = ENDPOINT, style: str = "path", signature_version: str = "s3v4"
+):
+    """signature_version  of S3, where botocore's own choice is "s3": version 2"""
     access_key, secret, token = (*(key or ROOT), None, None)[:3]
     config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": style}, parameter_validation=False)
     if key is None:
         config = config.merge(Config(signature_version=UNSIGNED))
     elif service == "s3":
-        config = config.merge(Config(signature_version="s3v4"))  # else presigned URLs are of version 2
+        config = config.merge(Config(signature_version=signature_version))
     made = _session().create_client(
         service,
         "us-east-1",
@@ -120,10 +123,16 @@ def client(service: str, key: Key | None = ROOT, at: str = ENDPOINT, style: str 
 
 
 def written(
-    service: str, operation: str, members: dict, key: Key | None = ROOT, at: str = ENDPOINT, style: str = "path"
+    service: str,
+    operation: str,
+    members: dict,
+    key: Key | None = ROOT,
+    at: str = ENDPOINT,
+    style: str = "path",
+    signature_version: str = "s3v4",
 ) -> HttpRequest:
     """The request of a call, as the server would hand it over."""
-    made = client(service, key, at, style)
+    made = client(service, key, at, style, signature_version)
     method = next(name for name, wanted in made.meta.method_to_api_mapping.items() if wanted == operation)
     try:
         getattr(made, method)(**members)

@@ -34,6 +34,7 @@ SERVICE = Service(
     events=background.EVENTS,
     timers=background.TIMERS,
     violation=wording.violation,
+    takes_signature_v2=True,
     partial={
         "CopyObject": "SSE-C, customer-managed KMS keys, object lock",
         "CreateBucket": "object lock, directory buckets",

@@ -111,11 +111,19 @@ def require_region(call: Call, found: Bucket) -> None:
     """Whoever signs for another region than the bucket's is sent there; SDKs follow by themselves."""
     if call.http is None or found.region == call.region or call.principal.kind == "anonymous":
         return
+    if signature_version(call) == "AWS":
+        return  # it names no region
     raise errors.PermanentRedirect(
         Endpoint=f"{found.name}.s3.{found.region}.amazonaws.com",
         Bucket=found.name,
         headers=(("x-amz-bucket-region", found.region),),
     )
+
+
+def signature_version(call: Call) -> str:
+    """Of a signed request, as the condition key s3:signatureversion has it."""
+    is_v2 = call.http.headers.get("authorization", "").startswith("AWS ") or "AWSAccessKeyId=" in call.http.query
+    return "AWS" if is_v2 else "AWS4-HMAC-SHA256"
 
 
 # Objects

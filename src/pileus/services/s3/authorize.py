@@ -252,7 +252,7 @@ def _request_keys(call: Call) -> dict[str, Any]:
     headers = call.http.headers
     keys = {
         "s3:authType": "REST-HEADER" if "authorization" in headers else "REST-QUERY-STRING",
-        "s3:signatureversion": "AWS4-HMAC-SHA256",
+        "s3:signatureversion": asked.signature_version(call),
     }
     if "x-amz-content-sha256" in headers:
         keys["s3:x-amz-content-sha256"] = headers["x-amz-content-sha256"]
