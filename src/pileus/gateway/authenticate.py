@@ -98,6 +98,9 @@ class Authenticator:
             exchange.routed = replace(exchange.routed, body=Body(exchange.body))
         if signed is not None and declared is None:
             sigv4.verify(request, signed, secret, now_ms, hashlib.sha256(exchange.body).hexdigest())
+        if exchange.service.check_body is not None and not exchange.model.has_streaming_input:
+            trailers = getattr(body, "trailers", {})
+            exchange.service.check_body(exchange.model.name, request, exchange.body, trailers)
 
     def _call(self, exchange: "Exchange", principal: Principal, signed: Signed | None) -> Call:
         request, settings = exchange.request, self._cloud.settings

@@ -57,6 +57,8 @@ class Service:
     stop            async fn(cloud), once at the end, if it was started
     routes          path prefix -> async fn(cloud, request), for HTTP that is no AWS API; the prefix is "/-name/…"
     violation       fn(list of violations) -> AwsError, where the service words its validation errors its own way
+    check_body      fn(operation, request, body, trailers) that refuses a body which is not what the request's headers
+                    or trailers state of it; for operations that don't stream their body
     partial         operation -> what is missing, for `pileus coverage`
     credentials     fn(tx, access_key_id) -> (secret, Principal) or None: only the service that keeps access keys
     key_used        fn(cloud, access_key_id, service, region) after each request whose signature with a long-term key
@@ -75,6 +77,7 @@ class Service:
     stop: Callable | None = None
     routes: Mapping[str, Callable] = field(default_factory=dict)
     violation: Callable | None = None
+    check_body: Callable | None = None
     partial: Mapping[str, str] = field(default_factory=dict)
     credentials: Callable | None = None
     key_used: Callable | None = None

@@ -8,11 +8,12 @@ several one after another.
 import base64
 import binascii
 import hashlib
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 from pileus.kernel.call import Call
-from pileus.kernel.http import Body
+from pileus.kernel.http import Body, HttpRequest
 from pileus.services.s3 import checksums, errors
 from pileus.services.s3.state.records import MAX_PUT_BYTES
 from pileus.store.blob_writer import BlobWriter
@@ -52,7 +53,7 @@ class taken:
         call, request = self._call, self._request
         stated = checksums.declared(request)
         chosen = (stated[0] if stated else _announced(call, request)) or self._algorithm or DEFAULT_ALGORITHM
-        md5 = _content_md5(request)
+        md5 = _decoded_md5(request.get("ContentMD5"))
         body = request.get("Body") or b""
         if isinstance(body, (bytes, bytearray, memoryview, str)):
             data = body.encode() if isinstance(body, str) else bytes(body)
@@ -93,6 +94,28 @@ def _small(call: Call, data: bytes, algorithm: str) -> Taken:
     return Taken(blob, md5, algorithm, checksums.of(algorithm, data))
 
 
+def check_unstreamed(operation: str, request: HttpRequest, body: bytes, trailers: Mapping[str, str]) -> None:
+    """Of a body that is a document and no object: refuse it where it is not what the request states of it.
+
+    errors   BadDigest, InvalidDigest, InvalidRequest (several checksums; none where S3 wants one)
+    """
+    if request.method not in ("PUT", "POST"):
+        return
+    md5 = _decoded_md5(request.headers.get("content-md5"))
+    if md5 is not None:
+        computed = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        if md5 != computed:
+            raise _wrong_md5(md5, computed)
+    if operation == "CompleteMultipartUpload":
+        return  # the checksum in its headers is the object's
+    stated = checksums.declared(checksums.stated_in(request.headers) | checksums.stated_in(trailers))
+    if stated is not None:
+        if stated[1] != checksums.of(stated[0], body):
+            raise _wrong_checksum(stated[0])
+    elif md5 is None and operation == "DeleteObjects":
+        raise errors.InvalidRequest("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+
+
 def _check(received: Taken, body: Body, stated: tuple[str, str] | None, md5: str | None) -> None:
     algorithm = received.algorithm
     trailer = getattr(body, "trailers", {}).get(f"x-amz-checksum-{algorithm.lower()}")
@@ -100,18 +123,25 @@ def _check(received: Taken, body: Body, stated: tuple[str, str] | None, md5: str
         checksums.require_well_formed(algorithm, trailer)
         stated = (algorithm, trailer)
     if stated is not None and stated[1] != received.checksum:
-        raise errors.BadDigest(f"The {algorithm} you specified did not match the calculated checksum.")
+        raise _wrong_checksum(algorithm)
     if md5 is not None and md5 != received.md5:
-        raise errors.BadDigest(
-            "The Content-MD5 you specified did not match what we received.",
-            ExpectedDigest=md5,
-            CalculatedDigest=received.md5,
-        )
+        raise _wrong_md5(md5, received.md5)
 
 
-def _content_md5(request: dict) -> str | None:
+def _wrong_checksum(algorithm: str) -> errors.BadDigest:
+    return errors.BadDigest(f"The {algorithm} you specified did not match the calculated checksum.")
+
+
+def _wrong_md5(stated: str, computed: str) -> errors.BadDigest:
+    return errors.BadDigest(
+        "The Content-MD5 you specified did not match what we received.",
+        ExpectedDigest=stated,
+        CalculatedDigest=computed,
+    )
+
+
+def _decoded_md5(value: str | None) -> str | None:
     """Content-MD5 in hexadecimal. Raises InvalidDigest for what is no MD5."""
-    value = request.get("ContentMD5")
     if value is None:
         return None
     try:

@@ -6,6 +6,7 @@ Source: user guide, "Checking object integrity in Amazon S3"; API reference, Che
 import base64
 import binascii
 import hashlib
+from collections.abc import Mapping
 
 from pileus.kernel.errors import NotImplementedByUs
 from pileus.services.s3 import errors
@@ -17,6 +18,9 @@ NOT_YET = ("SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128")
 _STATING = frozenset({"ChecksumAlgorithm", *(f"Checksum{algorithm}" for algorithm in (*LENGTHS, *NOT_YET))})
 CRCS = ("CRC32", "CRC32C", "CRC64NVME")
 MEMBERS = {algorithm: f"Checksum{algorithm}" for algorithm in LENGTHS}
+_MEMBER_OF_HEADER = {
+    f"x-amz-checksum-{algorithm.lower()}": f"Checksum{algorithm}" for algorithm in (*LENGTHS, *NOT_YET)
+}
 HEADERS = {f"x-amz-checksum-{algorithm.lower()}": algorithm for algorithm in LENGTHS}
 
 COMPOSITE = "COMPOSITE"
@@ -52,6 +56,11 @@ def declared(request: dict) -> tuple[str, str] | None:
         require_well_formed(*found[0])
         return found[0]
     return None
+
+
+def stated_in(headers: Mapping[str, str]) -> dict[str, str]:
+    """The members that the model has for checksums in headers or trailers, for operations where it has none."""
+    return {_MEMBER_OF_HEADER[name]: value for name, value in headers.items() if name in _MEMBER_OF_HEADER}
 
 
 def require_well_formed(algorithm: str, value: str) -> None:
