@@ -133,6 +133,7 @@ def begin(tx: Transaction, stack: Stack, operation: Operation, blueprint: Bluepr
     if blueprint is not None:
         BLUEPRINTS.put(tx, blueprint)
         exports.import_for(tx, stack, blueprint)
+    _leave_what_was_replaced(tx, stack)
     OPERATIONS.put(tx, operation)
     changes: dict[str, Any] = {"operation": operation.id, "revision": stack.revision + 1}
     if operation.role_arn:
@@ -151,6 +152,16 @@ def begin(tx: Transaction, stack: Stack, operation: Operation, blueprint: Bluepr
     )
     call_executor(tx, stack.id)
     return stack
+
+
+def _leave_what_was_replaced(tx: Transaction, stack: Stack) -> None:
+    """An update that was neither finished nor undone left two things for one row: the older one is to be deleted."""
+    for row in list(RESOURCES.scan(tx, stack.id)):
+        if row.before is None:
+            continue
+        if row.physical_id and row.before.physical_id and row.before.physical_id != row.physical_id:
+            LEFTOVERS.put(tx, Leftover(stack.id, row.logical_id, row.before, "Delete", is_row=False))
+        RESOURCES.put(tx, replace(row, before=None))
 
 
 def call_executor(tx: Transaction, stack_id: str) -> None:

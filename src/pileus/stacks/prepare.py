@@ -202,6 +202,6 @@ def before_of(stack: Stack, blueprint: Blueprint | None, rows: Mapping[str, Reso
             Made(row.physical_id if row.reference is None else row.reference, row.attributes),
         )
         for name, row in rows.items()
-        if row.is_there
+        if row.is_there and not row.status.endswith("_FAILED")  # those are to be made again
     }
     return Before(resources, stack.outputs, values_of(blueprint.parameters), blueprint.tags)

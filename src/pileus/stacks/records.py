@@ -54,9 +54,7 @@ class Stack(msgspec.Struct, frozen=True):
     parent_id: str = ""
     root_id: str = ""
     change_set_id: str = ""
-    deletion_mode: str = ""
     retain_except_on_create: bool = False
-    policy: str = ""
     creation_order: int = 0
 
 

@@ -64,9 +64,11 @@ async def make(work: Work, logical_id: str) -> None:
         raise await _failed(work, logical_id, kind, error) from error
     if base is None:
         return await _create(work, logical_id, resource_type, properties, source, None)
-    if not is_touched and not _differs(work, resource_type, base, properties, source):
+    has_failed = not is_touched and row.status.endswith("_FAILED")  # an earlier operation left it so
+    if not is_touched and not has_failed and not _differs(work, resource_type, base, properties, source):
         return work.finished(row)
-    if resource_type.replaces(base.properties, properties):
+    is_half_made = row.status == "CREATE_FAILED" if not is_touched else row.token != base.token
+    if is_half_made or resource_type.replaces(base.properties, properties):
         return await _create(work, logical_id, resource_type, properties, source, base)
     return await _update(work, logical_id, resource_type, properties, source, base)
 
@@ -116,8 +118,9 @@ async def _create(
 async def _update(
     work: Work, logical_id: str, resource_type: ResourceType, properties: dict, source: dict, base: Image
 ) -> None:
+    had_failed = work.rows[logical_id].status == "UPDATE_FAILED"
     row = await _begin(work, logical_id, "update", properties, source, base)
-    if not _calls_for_update(work, resource_type, base, properties):
+    if not had_failed and not _calls_for_update(work, resource_type, base, properties):
         return await _done(work, logical_id, "update")
     await _bring(work, logical_id, resource_type, row, base, properties, work.target.blueprint.tags)
 

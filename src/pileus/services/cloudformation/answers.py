@@ -45,7 +45,6 @@ def stack_out(stack: Stack, blueprint: Blueprint | None) -> dict[str, Any]:
         ParentId=stack.parent_id,
         RootId=stack.root_id,
         DriftInformation=NOT_CHECKED,
-        DeletionMode=stack.deletion_mode,
         RetainExceptOnCreate=stack.retain_except_on_create or None,
     )
 

@@ -16,14 +16,12 @@ from pileus.stacks.records import (
     DELETED,
     EVENTS,
     IN_REVIEW,
-    LEFTOVERS,
     MAKE,
     OPERATIONS,
     RESOURCES,
     STACKS,
     UNDO,
     Blueprint,
-    Leftover,
     Operation,
     Stack,
 )
@@ -197,7 +195,7 @@ def update_stack(tx: Transaction, stack: Stack, operation: Operation, blueprint:
 
 def refuse_unless_updatable(stack: Stack) -> None:
     is_done = stack.status.endswith("_COMPLETE") and stack.status not in ("ROLLBACK_COMPLETE", DELETED)
-    if stack.operation or not (is_done or stack.status == "UPDATE_FAILED"):
+    if stack.operation or not (is_done or stack.status in ("CREATE_FAILED", "UPDATE_FAILED")):
         raise errors.ValidationError(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
 
 
@@ -231,11 +229,6 @@ def delete_stack(tx: Transaction, stack_id: str, operation: Operation) -> None:
         stack = replace(stack, deleted_ms=tx.now_ms)
         ledger.tell_of_stack(tx, stack, DELETED, "User Initiated", operation.client_token)
         return
-    for row in list(RESOURCES.scan(tx, stack.id)):
-        if row.before is not None and row.before.physical_id != row.physical_id:
-            # An update that could not be undone left two things for one row.
-            LEFTOVERS.put(tx, Leftover(stack.id, row.logical_id, row.before, "Delete", is_row=False))
-            RESOURCES.put(tx, replace(row, before=None))
     ledger.begin(tx, stack, operation, None)
 
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pileus.gateway.local import LocalApi
+from pileus.kernel.errors import AwsError
 from pileus.kernel.http import Body, HttpRequest
 from pileus.services.cloudformation.tests.conftest import status_of, story, thing
 
@@ -231,3 +232,51 @@ async def test_a_wait_condition_gives_up(cloud, shelf):
     events = (await cloud.cloudformation.DescribeStackEvents(StackName="shop"))["StackEvents"]
     reasons = [event.get("ResourceStatusReason", "") for event in events]
     assert any("WaitCondition timed out. Received 0 conditions when expecting 1" in reason for reason in reasons)
+
+
+# Macros
+
+
+async def test_a_macro_rewrites_templates(cloud, shelf, monkeypatch):
+    text = {"Type": "AWS::CloudFormation::Macro", "Properties": {"Name": "Paint", "FunctionName": "painter"}}
+    await cloud.cloudformation.CreateStack(StackName="tools", TemplateBody=json.dumps({"Resources": {"Paint": text}}))
+    await cloud.settle()
+    invoke = cloud.pileus.invoke
+
+    async def painter(call, request):
+        if (call.service, call.operation) != ("lambda", "Invoke"):
+            return await invoke(call, request)
+        assert request["FunctionName"] == "painter"
+        event = json.loads(request["Payload"])
+        assert event["templateParameterValues"] == {"Color": "green"}
+        for resource in event["fragment"]["Resources"].values():
+            resource["Properties"]["Color"] = event["templateParameterValues"]["Color"]
+        answer = {"requestId": event["requestId"], "status": "success", "fragment": event["fragment"]}
+        return {"StatusCode": 200, "Payload": json.dumps(answer).encode()}
+
+    monkeypatch.setattr(cloud.pileus, "invoke", painter)
+    template = json.dumps(
+        {
+            "Transform": ["Paint"],
+            "Parameters": {"Color": {"Type": "String", "Default": "green"}},
+            "Resources": {"Ground": thing(Name="ground")},
+        }
+    )
+    with pytest.raises(AwsError, match=r"Requires capabilities : \[CAPABILITY_AUTO_EXPAND\]"):
+        await cloud.cloudformation.CreateStack(StackName="shop", TemplateBody=template)
+    await cloud.cloudformation.CreateStack(
+        StackName="shop", TemplateBody=template, Capabilities=["CAPABILITY_AUTO_EXPAND"]
+    )
+    await cloud.settle()
+    assert shelf.things["ground"]["Color"] == "green"
+    processed = await cloud.cloudformation.GetTemplate(StackName="shop", TemplateStage="Processed")
+    assert json.loads(processed["TemplateBody"])["Resources"]["Ground"]["Properties"]["Color"] == "green"
+    assert (await cloud.cloudformation.GetTemplate(StackName="shop"))["TemplateBody"] == template
+
+
+async def test_a_macro_nobody_made_is_refused(cloud, shelf):
+    template = json.dumps({"Transform": "Paint", "Resources": {"Ground": thing(Name="ground")}})
+    with pytest.raises(AwsError, match="No transform named 000000000000::Paint found"):
+        await cloud.cloudformation.CreateStack(
+            StackName="shop", TemplateBody=template, Capabilities=["CAPABILITY_AUTO_EXPAND"]
+        )

@@ -344,3 +344,27 @@ async def test_events_come_in_pages(cloud, shelf):
             break
         token = {"NextToken": page["NextToken"]}
     assert len(seen) == len(set(seen)) == 60 * 3 + 2
+
+
+async def test_a_failed_update_that_was_left_as_it_is_can_be_taken_up(cloud, shelf):
+    await create(cloud, body(Ground=thing(Name="ground"), Wall=thing(Name="wall")))
+    after = body(Ground=thing(Name="rock"), Wall=thing(Name="wall", Color="green", DependsOn="Ground"))
+    shelf.failing.add("update Wall")
+    await update(cloud, after, DisableRollback=True)
+    assert await status_of(cloud) == "UPDATE_FAILED"
+    assert set(shelf.things) == {"ground", "rock", "wall"}
+    shelf.failing.clear()
+    await update(cloud, after)
+    assert await status_of(cloud) == "UPDATE_COMPLETE"
+    assert set(shelf.things) == {"rock", "wall"}
+    assert shelf.things["wall"]["Color"] == "green"
+
+
+async def test_a_failed_creation_that_was_left_as_it_is_can_be_taken_up(cloud, shelf):
+    shelf.failing.add("create Wall")
+    text = body(Ground=thing(Name="ground"), Wall=thing(Name="wall", DependsOn="Ground"))
+    await create(cloud, text, DisableRollback=True)
+    shelf.failing.clear()
+    await update(cloud, text)
+    assert await status_of(cloud) == "UPDATE_COMPLETE"
+    assert shelf.log == ["create Ground", "create Wall", "create Wall"]
