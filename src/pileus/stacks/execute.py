@@ -203,22 +203,26 @@ async def _sweep(work: Work, turn: Turn, graph: Graph) -> Walked:
 async def _walk(work: Work, turn: Turn, graph: Graph, step: Callable[[Work, str], Awaitable[None]]) -> Walked:
     """Run `step` on every resource of the graph in its order, many at once.
 
-    After a failure nothing new begins; what runs is waited for, what waits is given up.
+    After a failure to make something nothing new begins: what runs is waited for, what waits is given up. On the way
+    back everything is tried that does not need what failed.
     """
+    is_making = work.operation.phase == MAKE
     done: set[str] = set()
     running: dict[asyncio.Task, str] = {}
     parked: dict[str, int] = {}
-    failed: set[str] = set()
+    unsure: set[asyncio.Task] = set()
+    # In making, what failed before a restart is tried again, together with what was under way and may have been made.
+    failed = set() if is_making else _current(work).failed.keys() & graph.needs.keys()
     while True:
         current = _current(work)
         if current.ended_as:
             parked.clear()  # a deletion took its place
-        elif not failed and not current.turned_back:
+        elif not is_making or (not failed and not current.turned_back):
             for name in graph.ready(done, {*running.values(), *parked, *failed}):
                 if len(running) == STEPS_AT_ONCE:
                     break
                 running[work.cloud.tasks.start(f"stacks.{work.operation.phase}", _outcome(step, work, name))] = name
-        elif parked and work.operation.phase == MAKE:
+        else:
             for name in parked:
                 work.note(await work.write(steps.cancel_waiting, work.operation, name))
             parked.clear()
@@ -232,18 +236,18 @@ async def _walk(work: Work, turn: Turn, graph: Graph, step: Callable[[Work, str]
         if turn.again.is_set():
             turn.again.clear()
             parked.clear()  # they look for themselves what has changed
+            unsure.update(running)  # these may have looked before it changed: if they want to wait, they look again
         for task in [task for task in running if task.done()]:
             name = running.pop(task)
             outcome = task.result()
             if outcome is None:
                 done.add(name)
-            elif isinstance(outcome, StillWaiting):
-                parked[name] = outcome.until_ms
-            else:
+            elif not isinstance(outcome, StillWaiting):
                 failed.add(name)
-    if failed or (work.operation.phase == MAKE and _current(work).turned_back):
-        return Walked(has_failed=bool(failed))
-    return Walked(parked_until_ms=min(parked.values()) if parked else None)
+            elif task not in unsure:
+                parked[name] = outcome.until_ms
+            unsure.discard(task)
+    return Walked(bool(failed), min(parked.values()) if parked else None)
 
 
 async def _outcome(step: Callable[[Work, str], Awaitable[None]], work: Work, name: str) -> Exception | None:

@@ -368,3 +368,30 @@ async def test_a_failed_creation_that_was_left_as_it_is_can_be_taken_up(cloud, s
     await update(cloud, text)
     assert await status_of(cloud) == "UPDATE_COMPLETE"
     assert shelf.log == ["create Ground", "create Wall", "create Wall"]
+
+
+async def test_a_deletion_that_fails_still_deletes_what_does_not_need_it(cloud, shelf):
+    text = body(
+        **{f"Free{n}": thing(Name=f"free-{n}") for n in range(30)},
+        Ground=thing(Name="ground"),
+        Wall=thing(Name="wall", DependsOn="Ground"),
+    )
+    await create(cloud, text)
+    shelf.failing.add("delete Wall")
+    await cloud.cloudformation.DeleteStack(StackName="shop")
+    await cloud.settle()
+    assert await status_of(cloud) == "DELETE_FAILED"
+    assert set(shelf.things) == {"ground", "wall"}
+    stack = (await cloud.cloudformation.DescribeStacks(StackName="shop"))["Stacks"][0]
+    assert stack["StackStatusReason"] == "The following resource(s) failed to delete: [Wall]. "
+
+
+async def test_a_failure_gives_up_what_still_waits(cloud, shelf):
+    shelf.ready_at_ms["Slow"] = cloud.at(300_000)
+    shelf.failing.add("create Wall")
+    await create(cloud, body(Slow=thing(Name="slow"), Ground=thing(Name="ground"), Wall=thing(DependsOn="Ground")))
+    assert await status_of(cloud) == "ROLLBACK_COMPLETE"
+    assert shelf.things == {}
+    events = (await cloud.cloudformation.DescribeStackEvents(StackName="shop"))["StackEvents"]
+    reasons = {e["LogicalResourceId"]: e["ResourceStatusReason"] for e in events if "FAILED" in e["ResourceStatus"]}
+    assert reasons["Slow"] == "Resource creation cancelled"
