@@ -99,7 +99,8 @@ class Authorizer:
         if self._mode == "audit":
             log.warning("would be denied (%s): %s", call.request_id, decision.message())
             return
-        raise AccessDenied(decision.message())
+        words_of = getattr(service.authorize, "denial", engine.Decision.message)
+        raise AccessDenied(words_of(decision))
 
     async def _identity(self, call: Call) -> engine.Policies:
         service = await self._cloud.service(self._identity_service)

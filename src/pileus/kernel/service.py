@@ -50,6 +50,7 @@ class Service:
                       RESOURCE_POLICY_KIND (optional): authz.evaluate's TRUST or KEY where such policies must grant
                       resource_policy(tx, call, arn) (optional) -> policy document as JSON text, or None
                       resource_tags(tx, call, arn) (optional) -> dict for aws:ResourceTag/…, or None
+                      denial(decision) (optional) -> what the denied are told, where it isn't decision.message()
     resources       dotted module with RESOURCE_TYPES, loaded when a stack first needs it
     timers          kind -> transition fn(tx, key), run in one transaction with the timer's removal
     events          kind -> async fn(cloud, event) that delivers an outbox event, or raises to have it tried again

@@ -11,6 +11,7 @@ permissions for Amazon S3 API operations"; API reference, GetObject, "Permission
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from pileus.authz.evaluate import Decision
 from pileus.kernel.call import Call
 from pileus.kernel.service import Touch
 from pileus.services.s3 import access, asked
@@ -194,6 +195,18 @@ async def put_object_acl(call: Call, request: dict) -> Iterable[Touch]:
     for touch in touched:
         touch.context.update(_named(request, _GRANT_KEYS))
     return touched
+
+
+def denial(decision: Decision) -> str:
+    """Why, for principals of the account that owns the bucket; the others are told that it is so.
+
+    Source: user guide, "Troubleshoot access denied (403 Forbidden) errors in Amazon S3"; recorded answers for the
+    quotes.
+    """
+    access = decision.access
+    if access.principal.account != access.resource_account:
+        return "Access Denied"
+    return decision.message().replace(f"resource: {access.resource}", f'resource: "{access.resource}"', 1)
 
 
 # What the others need
