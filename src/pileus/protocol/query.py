@@ -177,7 +177,18 @@ def reader(op: Operation, protocol: str) -> Callable[[HttpRequest, bytes, dict |
     if op.input is None:
         return lambda request, body, labels: {}
     turn = FormReader(op.shapes(protocol), protocol == "ec2").value(op.input)
-    return lambda request, body, labels: turn(grow(pairs_of(request, body)))
+    named = op.api.overlay.member_in_url
+    if named not in op.shapes(protocol)[op.input.shape].members:
+        return lambda request, body, labels: turn(grow(pairs_of(request, body)))
+
+    def read(request: HttpRequest, body: bytes, labels: dict | None) -> dict:
+        params = turn(grow(pairs_of(request, body)))
+        path = request.path.rstrip("/")
+        if path and named not in params:
+            params[named] = f"{request.scheme}://{request.host}{path}"
+        return params
+
+    return read
 
 
 def writer(op: Operation, protocol: str) -> Callable[[dict, str], HttpResponse]:

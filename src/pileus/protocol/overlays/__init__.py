@@ -14,6 +14,7 @@ class Overlay:
     names             for those: "Shape.member" -> wire name; a list's element is "Shape.[]", a map's are
                       "Shape.key" and "Shape.value"
     namespace         XML namespace where the model's metadata has none
+    member_in_url     the member that a query request may leave out, for the URL it is sent to says it
     query_codes       error shape -> (code, status) of the query protocol, where the model does not have them
     error_namespace   what stands before "#" in a JSON or CBOR error's __type
     roots             operation -> root element of its XML answer
@@ -29,6 +30,7 @@ class Overlay:
     older_protocols: tuple[str, ...] = ()
     names: dict[str, str] = field(default_factory=dict)
     namespace: str | None = None
+    member_in_url: str = ""
     query_codes: dict[str, tuple[str, int]] = field(default_factory=dict)
     error_namespace: str = ""
     roots: dict[str, str] = field(default_factory=dict)

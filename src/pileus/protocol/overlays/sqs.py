@@ -12,6 +12,7 @@ OVERLAY = Overlay(
     older_protocols=("query",),
     namespace="http://queue.amazonaws.com/doc/2012-11-05/",
     error_namespace="com.amazonaws.sqs",
+    member_in_url="QueueUrl",
     names={
         "AWSAccountIdList.[]": "AWSAccountId",
         "ActionNameList.[]": "ActionName",
