@@ -208,6 +208,7 @@ RESOURCES: dict[str, Callable] = {
     "GetAccessKeyLastUsed": _user_of_key,
     "ListAccessKeys": _USER,
     "UpdateAccessKey": _USER,
+    "ListMFADevices": _USER,
     "CreateGroup": _new("group", "GroupName"),
     "GetGroup": _GROUP,
     "ListGroups": _below("group"),

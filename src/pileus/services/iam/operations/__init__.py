@@ -8,6 +8,7 @@ from pileus.services.iam.operations import (
     groups,
     inline_policies,
     instance_profiles,
+    mfa,
     policies,
     roles,
     service_linked_roles,
@@ -18,6 +19,7 @@ from pileus.services.iam.operations import (
 MODULES = (
     users,
     access_keys,
+    mfa,
     groups,
     roles,
     service_linked_roles,

@@ -161,6 +161,16 @@ async def test_a_role_in_a_profile_needs_pass_role(cloud):
     )
 
 
+async def test_a_user_may_list_its_own_second_factors_of_which_there_are_none(cloud):
+    ann = await a_user(cloud, "ann", allow("iam:ListMFADevices", "arn:aws:iam::*:user/${aws:username}"))
+    await cloud.iam.CreateUser(UserName="bob")
+    assert await ann.ListMFADevices() == {"MFADevices": [], "IsTruncated": False}
+    await denied(ann.ListMFADevices(UserName="bob"))
+    with pytest.raises(AwsError, match="name eve cannot be found") as info:
+        await cloud.iam.ListMFADevices(UserName="eve")
+    assert info.value.code == "NoSuchEntity"
+
+
 async def test_an_inactive_key_is_nobodys(cloud):
     await cloud.iam.CreateUser(UserName="ann")
     key = (await cloud.iam.CreateAccessKey(UserName="ann"))["AccessKey"]["AccessKeyId"]
