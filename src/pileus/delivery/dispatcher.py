@@ -168,7 +168,12 @@ class Dispatcher:
                 self._start_ready(event.kind)
                 await self._clock.wait_until(self._clock.now_ms() + after_ms)
                 self._running[event.kind] += 1
-            await self._store.write(_delivered if after_ms is None else _put_off, event, after_ms)
+            if after_ms is None:
+                await self._store.write(_delivered, event)
+            else:
+                # Not by `_committed`: the event is still held, and due again by now if the disk was slow.
+                again_ms = await self._store.write(_put_off, event, after_ms)
+                self._next_scan_ms = min(self._next_scan_ms, again_ms)
         except AwsError as error:
             # The store can't write: the row is still there, so the event comes again.
             log.warning("delivery of %s waits for the store: %s", event.kind, error)
@@ -195,15 +200,16 @@ class Dispatcher:
         return None
 
 
-def _delivered(tx: Transaction, event: Event, after_ms: None) -> None:
+def _delivered(tx: Transaction, event: Event) -> None:
     OUTBOX.delete(tx, event.due_ms, event.id)
 
 
-def _put_off(tx: Transaction, event: Event, after_ms: int) -> None:
+def _put_off(tx: Transaction, event: Event, after_ms: int) -> int:
+    """Return when the event is due again."""
     OUTBOX.delete(tx, event.due_ms, event.id)
     later = msgspec.structs.replace(event, due_ms=tx.now_ms + after_ms, attempts=event.attempts + 1)
     OUTBOX.put(tx, later)
-    tx.emitted.append(later)
+    return later.due_ms
 
 
 def _count_attempt(tx: Transaction, event: Event) -> Event:

@@ -94,6 +94,13 @@ async def test_a_handler_may_say_when_it_wants_the_event_again(rig):
     assert rig.delivered == ["a"]
 
 
+async def test_an_event_that_is_due_again_before_it_is_put_off_on_disk_comes_again(rig):
+    rig.fail["a"] = [TryAgain(0)]
+    await rig.emit("a")
+    await rig.dispatcher.wait_idle()
+    assert (rig.delivered, rig.left()) == (["a"], 0)
+
+
 async def test_a_delayed_event_waits_for_its_time(rig):
     await rig.emit("a", after_ms=5000)
     rig.clock.advance(4999)
