@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -46,17 +47,28 @@ class Authenticator:
         if signed is None:
             principal, secret = anonymous(), ""
         else:
-            principal, secret = await self._key_holder(signed, request.client_host, dialect)
+            key = signed.access_key_id, signed.session_token
+            principal, secret = await self._key_holder(*key, request.client_host, dialect)
         await self._check_signature(exchange, signed, secret)
         await self._note_use(signed, principal)
         exchange.call = self._call(exchange, principal, signed)
 
-    async def _key_holder(self, signed: Signed, client_host: str, dialect: Dialect) -> tuple[Principal, str]:
+    def anonymous(self, exchange: "Exchange") -> tuple[Call, Callable]:
+        """The call of a request whose signature is none of ours to read, and what finds the holders of keys for it."""
+        host, dialect = exchange.request.client_host, dialect_of(exchange.target.protocol)
+
+        async def key_holder(access_key_id: str, session_token: str | None) -> tuple[Principal, str]:
+            return await self._key_holder(access_key_id, session_token, host, dialect)
+
+        return self._call(exchange, anonymous(), None), key_holder
+
+    async def _key_holder(
+        self, key_id: str, session_token: str | None, client_host: str, dialect: Dialect
+    ) -> tuple[Principal, str]:
         """The principal of a key, and its secret. Raises the refusal of an unknown key."""
-        key_id = signed.access_key_id
-        if signed.session_token:
+        if session_token:
             now_ms = self._cloud.clock.now_ms()
-            session = sessions.open_session(signed.session_token, self.session_key, key_id, now_ms, dialect)
+            session = sessions.open_session(session_token, self.session_key, key_id, now_ms, dialect)
             return session.principal, session.secret_access_key
         if self._is_local and client_host in LOOPBACK:
             if key_id == WELL_KNOWN_KEY:

@@ -21,6 +21,7 @@ from pileus.protocol import errors as protocol_errors
 from pileus.protocol import models
 from pileus.protocol.identify import Identified, ServiceIndex, needs_form
 from pileus.protocol.identify import identify as which
+from pileus.protocol.refusals import UnknownOperation
 from pileus.store.watch import WatcherGone
 
 log = logging.getLogger("pileus.gateway")
@@ -71,19 +72,24 @@ class Gateway:
         try:
             for stage in PIPELINE:
                 await stage(self, exchange)
-            return exchange.response
+                if exchange.response is not None:
+                    break
+            response = exchange.response
         except AwsError as error:
-            return self._refused(exchange, error)
+            response = self._refused(exchange, error)
         except WatcherGone:
-            return HttpResponse(499)  # nobody reads it
+            response = HttpResponse(499)  # nobody reads it
         except BodyTooLarge:
-            return self._refused(exchange, RequestEntityTooLarge())
+            response = self._refused(exchange, RequestEntityTooLarge())
         except BodyCutShort:
-            return self._refused(exchange, IncompleteBody())
+            response = self._refused(exchange, IncompleteBody())
         except Exception:
             # The gateway's edge: a mistake of ours is one request's failure, logged with the id that the caller sees.
             log.exception("request %s failed", exchange.request_id)
-            return self._refused(exchange, InternalFailure())
+            response = self._refused(exchange, InternalFailure())
+        if "origin" in request.headers and exchange.service is not None and exchange.service.decorate is not None:
+            exchange.service.decorate(self.cloud, exchange.routed, response)
+        return response
 
     async def invoke(self, call: Call, request: dict) -> dict:
         """A call that begins inside the cloud."""
@@ -96,6 +102,22 @@ class Gateway:
         for stage in INSIDE:
             await stage(self, exchange)
         return exchange.result
+
+    async def answer_beyond_model(self, exchange: Exchange, error: UnknownOperation) -> HttpResponse:
+        """What the service answers where its model has no operation for the request. Raises `error` if nothing."""
+        service = None if error.service is None else await self.cloud.service(error.service)
+        if service is None or service.beyond_model is None:
+            raise error
+        request = exchange.request
+        path_of = self.index.overlays[service.name].path_of
+        path = request.path if path_of is None else path_of(request.host, request.path)
+        exchange.routed = replace(request, path=path)
+        exchange.service = service
+        exchange.target = Identified(service.name, "", error.protocol, path=path)
+        response = await service.beyond_model(*self.authenticator.anonymous(exchange))
+        if response is None:
+            raise error
+        return response
 
     def _refused(self, exchange: Exchange, error: AwsError) -> HttpResponse:
         target = exchange.target
@@ -118,7 +140,11 @@ async def identify(gateway: Gateway, exchange: Exchange) -> None:
     if needs_form(request):
         form = await request.body.read(BODY_LIMIT_BYTES)
         request = request.with_body(Body(form))
-    exchange.target = target = which(request, gateway.index, form)
+    try:
+        exchange.target = target = which(request, gateway.index, form)
+    except UnknownOperation as error:
+        exchange.response = await gateway.answer_beyond_model(exchange, error)
+        return
     # The host may carry part of the path (a bucket). The signature is checked on the request as it came.
     exchange.routed = request if target.path in (request.path, "/") else replace(request, path=target.path)
     exchange.service = await gateway.cloud.service(target.service)

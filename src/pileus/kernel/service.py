@@ -60,6 +60,10 @@ class Service:
     violation       fn(list of violations) -> AwsError, where the service words its validation errors its own way
     check_body      fn(operation, request, body, trailers) that refuses a body which is not what the request's headers
                     or trailers state of it; for operations that don't stream their body
+    beyond_model    async fn(call, key_holder) -> HttpResponse, for requests that mean the service and no operation of
+                    its model (preflights, browsers' forms), or None: not these either. The call is the anonymous's,
+                    its http in path style; await key_holder(access_key_id, session_token) -> (Principal, secret)
+    decorate        fn(cloud, request, response) that may add headers to what answers a request with an Origin
     partial         operation -> what is missing, for `pileus coverage`
     credentials     fn(tx, access_key_id) -> (secret, Principal) or None: only the service that keeps access keys
     key_used        fn(cloud, access_key_id, service, region) after each request whose signature with a long-term key
@@ -79,6 +83,8 @@ class Service:
     routes: Mapping[str, Callable] = field(default_factory=dict)
     violation: Callable | None = None
     check_body: Callable | None = None
+    beyond_model: Callable | None = None
+    decorate: Callable | None = None
     partial: Mapping[str, str] = field(default_factory=dict)
     credentials: Callable | None = None
     key_used: Callable | None = None

@@ -1,7 +1,7 @@
 """Amazon S3: buckets, objects, versions, uploads, events. See README.md."""
 
 from pileus.kernel.service import Service
-from pileus.services.s3 import authorize, background, bodies, wording
+from pileus.services.s3 import authorize, background, bodies, browsers, cors, wording
 from pileus.services.s3.operations import (
     acls,
     buckets,
@@ -34,6 +34,8 @@ SERVICE = Service(
     events=background.EVENTS,
     timers=background.TIMERS,
     violation=wording.violation,
+    beyond_model=browsers.beyond_model,
+    decorate=cors.decorate,
     check_body=bodies.check_unstreamed,
     takes_signature_v2=True,
     partial={

@@ -217,6 +217,29 @@ class NoSuchUpload(S3Error):
     )
 
 
+# Browsers
+
+
+class AccessForbidden(S3Error):
+    status = 403
+
+
+class BadRequest(S3Error):
+    pass
+
+
+class InvalidPolicyDocument(S3Error):
+    text = "The content of the form does not meet the conditions specified in the policy document."
+
+
+class MalformedPOSTRequest(S3Error):
+    text = "The body of your POST request is not well-formed multipart/form-data."
+
+
+class MaxPostPreDataLengthExceeded(S3Error):
+    text = "Your POST request fields preceding the upload file were too large."
+
+
 # What is asked
 
 

@@ -8,7 +8,7 @@ from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs
 from pileus.services.s3 import asked, errors
 from pileus.services.s3.state import buckets, lifecycle
-from pileus.services.s3.state.records import MAX_CORS_RULES, Bucket
+from pileus.services.s3.state.records import CORS_METHODS, MAX_CORS_RULES, Bucket
 
 DEFAULT_ENCRYPTION = {
     "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
@@ -16,7 +16,6 @@ DEFAULT_ENCRYPTION = {
 """Of every bucket since January 2023; removing the configuration brings it back."""
 
 OWN_KEY = "alias/aws/s3"
-METHODS = ("GET", "PUT", "HEAD", "POST", "DELETE")
 
 
 # Encryption
@@ -68,7 +67,7 @@ async def put_bucket_cors(call: Call, request: dict) -> dict:
         raise errors.MalformedXML()
     for rule in configuration["CORSRules"]:
         for method in rule["AllowedMethods"]:
-            if method not in METHODS:
+            if method not in CORS_METHODS:
                 raise errors.InvalidRequest(
                     f"Found unsupported HTTP method in CORS config. Unsupported method is {method}"
                 )

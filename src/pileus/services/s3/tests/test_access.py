@@ -50,7 +50,7 @@ async def test_only_the_owners_account_is_told_why(cloud, bucket):
     with pytest.raises(AccessDenied, match=because):
         await cloud.as_(own, "s3").PutObject(Bucket=bucket, Key="k")
     for who in (principal.root(OTHER), principal.user(OTHER, "ann", "AIDAANN"), principal.anonymous()):
-        with pytest.raises(AccessDenied, match="^AccessDenied: Access Denied$"):
+        with pytest.raises(AccessDenied, match=r"^AccessDenied: Access Denied$"):
             await cloud.as_(who, "s3").PutObject(Bucket=bucket, Key="k")
 
 
