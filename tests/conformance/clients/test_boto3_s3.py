@@ -97,7 +97,7 @@ def test_versions_and_delete_markers(s3, bucket):
 
 
 def test_listings_in_pages(s3, bucket):
-    keys = sorted(f"{folder}/{n:02} ü" for folder in "ab" for n in range(6)) + ["z"]
+    keys = [*sorted(f"{folder}/{n:02} ü" for folder in "ab" for n in range(6)), "z"]
     for key in keys:
         s3.put_object(Bucket=bucket, Key=key, Body=b"")
     for operation in ("list_objects_v2", "list_objects"):
@@ -247,6 +247,10 @@ def test_configurations_come_back_as_they_were_put(s3, bucket, account):
     assert s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"] == ownership
     s3.put_bucket_acl(Bucket=bucket, ACL="private")
     assert s3.get_bucket_acl(Bucket=bucket)["Owner"]["ID"]
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    s3.put_object_acl(Bucket=bucket, Key="k", ACL="bucket-owner-full-control")
+    assert "Status" not in s3.get_bucket_accelerate_configuration(Bucket=bucket)
+    assert "LoggingEnabled" not in s3.get_bucket_logging(Bucket=bucket)
     show = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [show]}))
     assert json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"] == [show]
@@ -254,7 +258,16 @@ def test_configurations_come_back_as_they_were_put(s3, bucket, account):
     s3.put_bucket_request_payment(Bucket=bucket, RequestPaymentConfiguration={"Payer": "BucketOwner"})
     assert s3.get_bucket_request_payment(Bucket=bucket)["Payer"] == "BucketOwner"
     assert s3.get_bucket_location(Bucket=bucket)["LocationConstraint"] is None
-    for operation in ("lifecycle", "cors", "tagging", "policy", "encryption", "ownership_controls"):
+    for operation in (
+        "lifecycle",
+        "cors",
+        "tagging",
+        "policy",
+        "encryption",
+        "ownership_controls",
+        "website",
+        "replication",
+    ):
         getattr(s3, f"delete_bucket_{operation}")(Bucket=bucket)
     s3.delete_public_access_block(Bucket=bucket)
     absent = {
