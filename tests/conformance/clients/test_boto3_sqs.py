@@ -137,6 +137,12 @@ def test_tags_permissions_and_purge(sqs, url, account):
     assert "Messages" not in sqs.receive_message(QueueUrl=url)
 
 
+def test_tags_that_only_aws_sets_are_refused(sqs, url):
+    with pytest.raises(ClientError, match="reserved for system use"):
+        sqs.tag_queue(QueueUrl=url, Tags={"aws:cloudformation:stack-name": "shop"})
+    assert "Tags" not in sqs.list_queue_tags(QueueUrl=url)
+
+
 def test_another_account_sends_when_it_is_allowed(sqs, url, connect):
     other = connect("sqs", aws_access_key_id="111122223333", aws_secret_access_key="test")
     with pytest.raises(ClientError) as error:

@@ -32,7 +32,7 @@ async def create_queue(call: Call, request: dict) -> dict:
     is_fifo = _is_fifo(name, wanted)
     fields = attributes.fields_in(wanted, is_fifo=is_fifo, is_new=True)
     tags = request.get("tags") or {}
-    _check_tags(tags)
+    _check_tags(call, tags)
     address = Address(call.account, call.region, name)
     await call.write(state.create, address, fields, tags)
     return {"QueueUrl": url_of(call, address)}
@@ -114,7 +114,7 @@ async def tag_queue(call: Call, request: dict) -> dict:
     """Set tags; one of the same key is replaced."""
     if not request["Tags"]:
         raise InvalidParameterText("The request must contain at least one tag.")
-    _check_tags(request["Tags"])
+    _check_tags(call, request["Tags"])
     await call.write(state.change_tags, queue_of(call, request), request["Tags"], [])
     return {}
 
@@ -141,8 +141,8 @@ def _is_fifo(name: str, wanted: dict[str, str]) -> bool:
     return says_fifo
 
 
-def _check_tags(tags: dict[str, str]) -> None:
-    problem = tag_problem(tags, own=True)  # stacks set their aws:cloudformation:… through these operations too
+def _check_tags(call: Call, tags: dict[str, str]) -> None:
+    problem = tag_problem(tags, own=call.http is None)  # stacks set their aws:cloudformation:… from inside
     if problem is not None:
         raise InvalidParameterText(problem)
 
