@@ -223,6 +223,8 @@ def _named(upload: Upload, part: dict) -> Named:
 
 async def abort_multipart_upload(call: Call, request: dict) -> dict:
     """Give the upload up; its parts go."""
+    if "IfMatchInitiatedTime" in request:
+        raise NotImplementedByUs("s3:AbortMultipartUpload with IfMatchInitiatedTime")  # directory buckets have it
     bucket = await asked.bucket(call, request)
     await call.write(uploads.abort_named, bucket, request["Key"], request["UploadId"])
     return {}

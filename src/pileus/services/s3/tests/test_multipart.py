@@ -1,9 +1,11 @@
 """Multipart uploads."""
 
 import hashlib
+from datetime import UTC, datetime
 
 import pytest
 
+from pileus.kernel.errors import NotImplementedByUs
 from pileus.services.s3 import checksums, errors
 
 MIB = 1024 * 1024
@@ -73,6 +75,13 @@ async def test_part_numbers_end_at_ten_thousand(cloud, bucket, number):
     await upload(cloud, where, 10_000, b"last")
     with pytest.raises(errors.InvalidArgument):
         await upload(cloud, where, number, b"x")
+
+
+async def test_an_abort_under_a_condition_is_refused_and_aborts_nothing(cloud, bucket):
+    where = await begin(cloud, bucket)
+    with pytest.raises(NotImplementedByUs):
+        await cloud.s3.AbortMultipartUpload(**where, IfMatchInitiatedTime=datetime(2020, 1, 1, tzinfo=UTC))
+    await upload(cloud, where, 1, b"x")
 
 
 async def test_an_aborted_upload_leaves_nothing(cloud, bucket):
