@@ -15,6 +15,7 @@ SERVICE = Service(
     start=background.start,
     stop=background.stop,
     partial={
+        "ContinueUpdateRollback": "ForceRollback; resources of nested stacks in ResourcesToSkip",
         "CreateChangeSet": "imports, nested change sets, rollback triggers, notifications",
         "CreateStack": "stack policies, rollback triggers, notifications",
         "UpdateStack": "stack policies, rollback triggers, notifications",

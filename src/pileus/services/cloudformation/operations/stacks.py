@@ -32,6 +32,8 @@ async def continue_update_rollback(call: Call, request: dict) -> dict:
     request  ContinueUpdateRollbackInput
     errors   ValidationError: the stack is not in UPDATE_ROLLBACK_FAILED
     """
+    if request.get("ForceRollback"):
+        raise NotImplementedByUs("cloudformation:ContinueUpdateRollback with ForceRollback")
     stack = await call.read(state.require_stack, call.account, call.region, request["StackName"])
     left_out = list(request.get("ResourcesToSkip") or ())
     if nested := [name for name in left_out if "." in name]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pileus.kernel.errors import AwsError
+from pileus.kernel.errors import AwsError, NotImplementedByUs
 from pileus.services.cloudformation.tests.conftest import status_of, story, thing
 
 
@@ -155,6 +155,8 @@ async def test_a_failed_update_leaves_the_stack_as_it_was(cloud, shelf):
     shelf_was = {name: dict(value) for name, value in shelf.things.items()}
     await cloud.settle()
     assert await status_of(cloud) == "UPDATE_ROLLBACK_FAILED"
+    with pytest.raises(NotImplementedByUs):
+        await cloud.cloudformation.ContinueUpdateRollback(StackName="shop", ForceRollback=True)
     await cloud.cloudformation.ContinueUpdateRollback(StackName="shop", ResourcesToSkip=["Wall"])
     await cloud.settle()
     assert await status_of(cloud) == "UPDATE_ROLLBACK_COMPLETE"
