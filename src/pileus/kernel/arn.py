@@ -1,5 +1,6 @@
 """Amazon Resource Names: arn:partition:service:region:account:resource."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -14,6 +15,7 @@ class Arn(NamedTuple):
         return f"arn:{self.partition}:{self.service}:{self.region}:{self.account}:{self.resource}"
 
 
+@lru_cache(maxsize=4096)
 def parse_arn(text: str) -> Arn | None:
     """The parts, or None if `text` is no ARN. The resource keeps its colons and slashes."""
     parts = text.split(":", 5)

@@ -7,6 +7,7 @@ import string
 ALPHANUMERIC = string.ascii_letters + string.digits
 UPPER = string.ascii_uppercase + string.digits
 LOWER = string.ascii_lowercase + string.digits
+POOL_BYTES = 4096
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -15,9 +16,19 @@ class Ids:
 
     def __init__(self, seed: int | None = None) -> None:
         self._random = None if seed is None else random.Random(seed)
+        self._pool = b""
+        self._at = 0
 
     def bytes(self, count: int) -> bytes:
-        return os.urandom(count) if self._random is None else self._random.randbytes(count)
+        if self._random is not None:
+            return self._random.randbytes(count)
+        # Each call of the system costs as much as a whole uuid, so it is asked for many at once.
+        if self._at + count > len(self._pool):
+            if count > POOL_BYTES:
+                return os.urandom(count)
+            self._pool, self._at = os.urandom(POOL_BYTES), 0
+        self._at += count
+        return self._pool[self._at - count : self._at]
 
     def hex(self, length: int) -> str:
         return self.bytes((length + 1) // 2).hex()[:length]

@@ -6,7 +6,8 @@ per request would be the wall, and a hand-over to a writer thread for every tran
 The way. Transitions run on the event loop's thread, one after another, so they need no locks and see each other's
 effects at once. A transition's changes are applied to the engine in one atomic batch when it returns (safe from
 kill -9 from then on, as the bytes are with the operating system). Those who wrote then wait together: the store's own
-thread syncs once for everything applied before (safe from power loss), while the loop runs the next transitions.
+thread syncs once for everything applied before (safe from power loss), while the loop runs the next transitions. On a
+disk that syncs in less time than the hand-over to the thread takes, the loop does it itself.
 
 The invariants.
 - Nothing is answered before it is on disk, nor is anything that was *seen* in an answer: `look` returns the number of
@@ -46,6 +47,8 @@ log = logging.getLogger("pileus.store")
 
 CONFLICT_RETRIES = 20
 SEQUENCE_BLOCK = 1_000_000
+HAND_OVER_NS = 500_000
+"""A sync that is quicker than this is done on the loop: two wake-ups and the fight for the interpreter cost as much."""
 RECOVERY_PAUSE_NS = 250_000_000
 
 
@@ -95,6 +98,8 @@ class Store:
         self._waiting: list[tuple[int, asyncio.Future]] = []
         self._unpublished: deque[tuple[int, Transaction]] = deque()
         self._is_syncing = False
+        self._sync_ns = float(HAND_OVER_NS)
+        """How long a sync takes; unknown at first, so the first ones go to the thread."""
         self._failure: Exception | None = None
         self._tried_to_recover_ns = 0
         self._taken_back: deque[range] = deque(maxlen=16)
@@ -212,15 +217,26 @@ class Store:
         reached = self.applied
         rest = self.engine.begin_sync()
 
+        if self._sync_ns < HAND_OVER_NS:
+            self._synced(reached, self._sync(rest))
+            return
+
         def sync() -> None:
-            failure = None
-            try:
-                rest()
-            except EngineFailed as error:
-                failure = error
+            failure = self._sync(rest)
             self._loop.call_soon_threadsafe(self._synced, reached, failure)
 
         self._jobs.put(sync)
+
+    def _sync(self, rest: Callable[[], None]) -> Exception | None:
+        """Reach the disk, and note how long that takes here: the mean of the last ones."""
+        began_ns = self.clock.stopwatch_ns()
+        try:
+            rest()
+        except EngineFailed as error:
+            return error
+        finally:
+            self._sync_ns += (self.clock.stopwatch_ns() - began_ns - self._sync_ns) / 8
+        return None
 
     def _synced(self, reached: int, failure: Exception | None) -> None:
         waiting, self._waiting = self._waiting, []
@@ -232,16 +248,17 @@ class Store:
                 if not done.done():
                     done.set_exception(ServiceUnavailable())
             return
-        self._reached(reached)
+        self.durable_to = reached
         for commit, done in waiting:
             if commit > reached:
                 self._waiting.append((commit, done))
             elif not done.done():
                 done.set_result(None)
         if self._waiting:
-            self._begin_sync()
+            self._loop.call_soon(self._begin_sync)
         else:
             self._is_syncing = False
+        self._reached(reached)  # last: a listener that fails must not leave anybody waiting
 
     def _take_back(self) -> None:
         """Nothing that was applied since the last good sync happened; the next number stands for what is left."""

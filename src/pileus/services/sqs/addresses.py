@@ -5,6 +5,7 @@ A URL's host says nothing: SDKs and templates carry `localhost:4566`, `sqs.us-ea
 /queue/<name>, /queue/<account>/<name> and /queue/<region>/<account>/<name>.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from pileus.kernel.arn import parse_arn, partition_of
@@ -26,15 +27,20 @@ class Address(NamedTuple):
 
 def of_url(call: Call, url: str) -> Address:
     """The queue that a QueueUrl means. Raises InvalidAddress."""
+    return _of_url(url, call.account, call.region)
+
+
+@lru_cache(maxsize=4096)
+def _of_url(url: str, account: str, region: str) -> Address:
     _, scheme, rest = url.partition("://")
     path = (rest if scheme else url).rstrip("/").split("/")[1:]
     is_older = bool(path) and path[0] == "queue" and len(path) > 1
     if is_older:
         path = path[1:]
     if len(path) == 2 and _is_account(path[0]):
-        return Address(path[0], call.region, path[1])
+        return Address(path[0], region, path[1])
     if is_older and len(path) == 1:
-        return Address(call.account, call.region, path[0])
+        return Address(account, region, path[0])
     if is_older and len(path) == 3 and _is_account(path[1]):
         return Address(path[1], path[0], path[2])
     raise InvalidAddress(url)
@@ -44,6 +50,7 @@ def url_of(call: Call, address: Address) -> str:
     return f"{call.endpoint}/{address.account}/{address.name}"
 
 
+@lru_cache(maxsize=4096)
 def of_arn(text: str) -> Address | None:
     """The queue that an ARN means, or None if it is no queue's."""
     arn = parse_arn(text)
