@@ -110,7 +110,7 @@ class Gateway:
             raise error
         request = exchange.request
         path_of = self.index.overlays[service.name].path_of
-        path = request.path if path_of is None else path_of(request.host, request.path)
+        path = request.path if path_of is None else path_of(request.host.partition(":")[0], request.path)
         exchange.routed = replace(request, path=path)
         exchange.service = service
         exchange.target = Identified(service.name, "", error.protocol, path=path)

@@ -2,6 +2,8 @@
 
 import base64
 import re
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from urllib.parse import parse_qsl
 
 from pileus.kernel.call import Call
@@ -249,13 +251,28 @@ def system_headers(request: dict) -> dict[str, str]:
 
 
 def user_metadata(given: dict[str, str] | None) -> dict[str, str]:
-    """Names in lower case, values as they came. User guide, "User-defined object metadata"."""
+    """Names in lower case, values as text. User guide, "User-defined object metadata"."""
     if not given:
         return {}
+    given = {name: value if _is_plain(value) else _text_of(value) for name, value in given.items()}
     size = sum(len(name.encode()) + len(value.encode()) for name, value in given.items())
     if size > MAX_METADATA_BYTES:
         raise errors.MetadataTooLarge(Size=size, MaxSizeAllowed=MAX_METADATA_BYTES)
     return {name.lower(): value for name, value in given.items()}
+
+
+def _is_plain(value: str) -> bool:
+    return value.isascii() and "=?" not in value
+
+
+def _text_of(value: str) -> str:
+    """A header's bytes come as Latin-1, and are UTF-8 where they can be; encoded words of RFC 2047 are decoded."""
+    try:
+        if not value.isascii():
+            return value.encode("latin-1").decode()
+        return str(make_header(decode_header(value)))
+    except (UnicodeError, LookupError, HeaderParseError):
+        return value
 
 
 def mail_safe(value: str) -> str:
@@ -317,6 +334,11 @@ def is_system_tag(key: str) -> bool:
 
 
 # For events
+
+
+def is_of_form(call: Call) -> bool:
+    """A PutObject that was a browser's form (browsers.py)."""
+    return call.http is None and call.context.get("s3:authType") == "POST"
 
 
 def cause(call: Call, action: str = "") -> Cause:

@@ -53,7 +53,7 @@ async def put_object(call: Call, request: dict) -> dict:
             draft,
             lambda tx: adopted(tx, body.blob),
             conditions=conditions,
-            cause=asked.cause(call, "ObjectCreated:Put"),
+            cause=asked.cause(call, "ObjectCreated:Post" if asked.is_of_form(call) else "ObjectCreated:Put"),
         )
     return answers.stored(bucket, version)
 
