@@ -5,8 +5,9 @@ import logging
 from typing import Any
 
 from pileus.kernel.arn import Arn, parse_arn
+from pileus.kernel.call import Call
 from pileus.kernel.clock import iso8601
-from pileus.kernel.errors import AwsError
+from pileus.kernel.errors import AwsError, NotImplementedByUs
 from pileus.services.lambda_ import errors
 from pileus.services.lambda_.roles import Roles
 from pileus.store.events import Event
@@ -20,23 +21,31 @@ DESTINATIONS = ("sqs", "sns", "lambda", "events", "s3")
 DEAD_LETTER_TARGETS = ("sqs", "sns")
 
 
-def require_destination(arn: str, *, on_failure: bool) -> None:
-    """errors   InvalidParameterValueException for what can't be a destination"""
+async def require_destination(call: Call, arn: str, *, on_failure: bool) -> None:
+    """errors   InvalidParameterValueException for what can't be a destination, NotImplemented for what can't be yet"""
     parsed = parse_arn(arn)
     services = DESTINATIONS if on_failure else DESTINATIONS[:4]
     if parsed is None or parsed.service not in services or arn.endswith(".fifo"):
         raise errors.InvalidParameterValueException(
             f"The provided destination config DestinationConfig is invalid: {arn}"
         )
+    await _require_service(call, parsed.service)
 
 
-def require_dead_letter_target(arn: str) -> None:
-    """errors   InvalidParameterValueException"""
+async def require_dead_letter_target(call: Call, arn: str) -> None:
+    """errors   InvalidParameterValueException, NotImplemented"""
     parsed = parse_arn(arn)
     if parsed is None or parsed.service not in DEAD_LETTER_TARGETS or arn.endswith(".fifo"):
         raise errors.InvalidParameterValueException(
             f"The provided dead letter config TargetArn is invalid: {arn}. It must be a standard SQS queue or SNS topic."
         )
+    await _require_service(call, parsed.service)
+
+
+async def _require_service(call: Call, name: str) -> None:
+    """Refused now, as what would be sent there later would be lost without a word."""
+    if await call.cloud.service(name) is None:
+        raise NotImplementedByUs(f"lambda:{call.operation} with a destination of {name}")
 
 
 async def deliver(cloud: Any, roles: Roles, event: Event) -> None:

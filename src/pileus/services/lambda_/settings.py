@@ -106,7 +106,9 @@ async def read_settings(call: Call, request: dict) -> dict:
     if "TracingConfig" in request:
         out["tracing"] = request["TracingConfig"].get("Mode", "PassThrough")
     if "DeadLetterConfig" in request:
-        out["dead_letter_arn"] = _dead_letter_arn(request["DeadLetterConfig"].get("TargetArn") or "")
+        out["dead_letter_arn"] = arn = request["DeadLetterConfig"].get("TargetArn") or ""
+        if arn:
+            await require_dead_letter_target(call, arn)
     if "Architectures" in request:
         out["architecture"] = request["Architectures"][0]
     if "LoggingConfig" in request:
@@ -183,12 +185,6 @@ def _environment(variables: dict[str, str]) -> dict[str, str]:
             f"provided exceeded the 4KB limit. String measured: {text}"
         )
     return variables
-
-
-def _dead_letter_arn(arn: str) -> str:
-    if arn:
-        require_dead_letter_target(arn)
-    return arn
 
 
 def _logging(config: dict) -> dict:

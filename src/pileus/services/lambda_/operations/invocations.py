@@ -135,7 +135,7 @@ async def put_function_event_invoke_config(call: Call, request: dict) -> dict:
 
     errors   ResourceNotFoundException, InvalidParameterValueException
     """
-    ref, settings = _invoke_settings(call, request)
+    ref, settings = await _invoke_settings(call, request)
     return event_invoke_config_out(await call.write(events.put_invoke_config, ref, settings, keep=False))
 
 
@@ -144,7 +144,7 @@ async def update_function_event_invoke_config(call: Call, request: dict) -> dict
 
     errors   ResourceNotFoundException, InvalidParameterValueException
     """
-    ref, settings = _invoke_settings(call, request)
+    ref, settings = await _invoke_settings(call, request)
     return event_invoke_config_out(await call.write(events.put_invoke_config, ref, settings, keep=True))
 
 
@@ -179,7 +179,7 @@ async def list_function_event_invoke_configs(call: Call, request: dict) -> dict:
     )
 
 
-def _invoke_settings(call: Call, request: dict) -> tuple[FunctionRef, dict]:
+async def _invoke_settings(call: Call, request: dict) -> tuple[FunctionRef, dict]:
     ref = function_ref(call, request["FunctionName"], request.get("Qualifier"))
     settings: dict = {}
     if "MaximumRetryAttempts" in request:
@@ -191,6 +191,6 @@ def _invoke_settings(call: Call, request: dict) -> tuple[FunctionRef, dict]:
         if member in destinations:
             arn = destinations[member].get("Destination") or None
             if arn is not None:
-                require_destination(arn, on_failure=member == "OnFailure")
+                await require_destination(call, arn, on_failure=member == "OnFailure")
             settings[field] = arn
     return ref, settings

@@ -91,6 +91,7 @@ async def test_a_role_that_lambda_may_not_assume_is_refused(cloud, make):
         ({"Code": {}}, "InvalidParameterValueException", "provide a source for function code"),
         ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:x:1"]}, "InvalidParameterValueException", "exist"),
         ({"DeadLetterConfig": {"TargetArn": "arn:aws:s3:::b"}}, "InvalidParameterValueException", "TargetArn"),
+        ({"DeadLetterConfig": {"TargetArn": "arn:aws:sns:us-east-1:000000000000:t"}}, "NotImplemented", "sns"),
     ],
 )
 async def test_what_cannot_be_is_refused_by_name(cloud, make, settings, code_wanted, text):
@@ -449,6 +450,19 @@ async def test_another_account_uses_a_layer_that_lets_it(cloud, make):
 
 
 # Configuration of asynchronous invocations
+
+
+async def test_records_can_go_only_to_services_that_are_there(cloud, make):
+    await make("echo")
+    bus = "arn:aws:events:us-east-1:000000000000:event-bus/default"
+    await refused(
+        cloud.lambda_.PutFunctionEventInvokeConfig(
+            FunctionName="echo", DestinationConfig={"OnSuccess": {"Destination": bus}}
+        ),
+        "NotImplemented",
+        "events",
+    )
+    assert (await cloud.lambda_.ListFunctionEventInvokeConfigs(FunctionName="echo"))["FunctionEventInvokeConfigs"] == []
 
 
 async def test_how_events_are_retried_is_put_changed_and_taken_back(cloud, make):
