@@ -65,7 +65,6 @@ async def _attempt(
             ref,
             event.payload,
             request_id=event.request_id,
-            client_context=event.client_context,
             trace_id=event.trace_id,
         )
     except errors.ResourceNotFoundException:

@@ -202,7 +202,7 @@ class AsyncEvent(msgspec.Struct, frozen=True):
 
     qualifier  as asked for; an alias is resolved at each attempt
     runs       invocations that ended in a function error
-    attempts   all that reached or tried to reach the function, throttled ones included
+    throttled  attempts that did not reach the function
     """
 
     id: str
@@ -213,7 +213,6 @@ class AsyncEvent(msgspec.Struct, frozen=True):
     request_id: str
     payload: bytes
     accepted_at_ms: int
-    client_context: str | None = None
     trace_id: str | None = None
     runs: int = 0
     throttled: int = 0
