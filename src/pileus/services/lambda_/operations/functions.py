@@ -45,11 +45,16 @@ async def create_function(call: Call, request: dict) -> dict:
             unzipped_bytes=taken.code.unzipped_bytes,
             **settings,
         )
-        version = await call.write(functions.create_function, ref, configuration, taken.code, taken.blob, tags)
-    if request.get("Publish"):
-        published = await call.write(functions.publish, ref)
-        return configuration_out(published, published.label)
-    return configuration_out(version)
+        version = await call.write(
+            functions.create_function,
+            ref,
+            configuration,
+            taken.code,
+            taken.blob,
+            tags,
+            and_publish=bool(request.get("Publish")),
+        )
+    return configuration_out(version, version.label if version.number else None)
 
 
 def _require_absent(tx, ref: FunctionRef) -> None:
@@ -121,11 +126,9 @@ async def update_function_code(call: Call, request: dict) -> dict:
             revision_id=request.get("RevisionId"),
             code=taken.code,
             blob=taken.blob,
+            and_publish=bool(request.get("Publish")),
         )
-    if request.get("Publish"):
-        published = await call.write(functions.publish, ref)
-        return configuration_out(published, published.label)
-    return configuration_out(version)
+    return configuration_out(version, version.label if version.number else None)
 
 
 async def update_function_configuration(call: Call, request: dict) -> dict:

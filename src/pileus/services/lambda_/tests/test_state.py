@@ -95,6 +95,15 @@ async def test_publishing_makes_a_version_only_if_something_changed(store, lates
     assert (await _publish(store)).number == 2
 
 
+async def test_a_function_is_made_or_changed_and_published_in_one_commit(store):
+    first = await store.write(functions.create_function, REF, CONFIGURATION, CODE, BLOB, {}, and_publish=True)
+    assert (first.number, store.applied) == (1, 1)
+    await _prepared(store, 0)
+    before = store.applied
+    second = await store.write(functions.update_function, REF, {"timeout_s": 9}, and_publish=True)
+    assert (second.number, second.configuration.timeout_s, store.applied) == (2, 9, before + 1)
+
+
 async def test_numbers_of_deleted_versions_are_not_given_again(store, latest):
     await _publish(store)
     await store.write(functions.delete_version, _qualified("1"))

@@ -4,6 +4,7 @@ A change sets the version's update status to InProgress and emits PREPARE; when 
 it Active and Successful.
 """
 
+import base64
 from collections.abc import Iterator
 
 from msgspec.structs import replace
@@ -139,9 +140,19 @@ def _up_to(rows: Iterator[Version], limit: int) -> list[Version]:
 
 
 def create_function(
-    tx: Transaction, ref: FunctionRef, configuration: Configuration, code: Code, blob: Blob | None, tags: dict[str, str]
+    tx: Transaction,
+    ref: FunctionRef,
+    configuration: Configuration,
+    code: Code,
+    blob: Blob | None,
+    tags: dict[str, str],
+    *,
+    and_publish: bool = False,
 ) -> Version:
-    """errors   ResourceConflictException, CodeStorageExceededException"""
+    """Return $LATEST, or its first version where that is wanted too.
+
+    errors   ResourceConflictException, CodeStorageExceededException
+    """
     if FUNCTIONS.has(tx, *ref.key):
         raise errors.ResourceConflictException(f"Function already exist: {ref.name}")
     FUNCTIONS.insert(tx, Function(*ref.key, tx.now_ms, tags=tags))
@@ -161,7 +172,7 @@ def create_function(
     VERSIONS.insert(tx, version)
     change_usage(tx, ref.account, ref.region, functions=1)
     _prepare(tx, version)
-    return version
+    return publish(tx, ref) if and_publish else version
 
 
 def update_function(
@@ -172,8 +183,11 @@ def update_function(
     revision_id: str | None = None,
     code: Code | None = None,
     blob: Blob | None = None,
+    and_publish: bool = False,
 ) -> Version:
     """Change $LATEST: `changes` are fields of its configuration; `code` and `blob` replace its code.
+
+    Return $LATEST, or the version that is published of it.
 
     errors   ResourceNotFoundException, ResourceConflictException, PreconditionFailedException
     """
@@ -206,7 +220,7 @@ def update_function(
     VERSIONS.put(tx, updated)
     tx.tell(RETIRED, latest.environment_key)
     _prepare(tx, updated)
-    return updated
+    return publish(tx, ref) if and_publish else updated
 
 
 def require_revision(asked: str | None, current: str) -> None:
@@ -310,8 +324,6 @@ def _same(one: Configuration, other: Configuration) -> bool:
 
 def digest_out(digest: str) -> str:
     """CodeSha256 is the digest in base64."""
-    import base64
-
     return base64.b64encode(bytes.fromhex(digest)).decode()
 
 
