@@ -4,6 +4,7 @@ Source: Service Authorization Reference, "Actions, resources, and condition keys
 "Amazon SQS API permissions: Actions and resource reference".
 """
 
+from pileus.authz.evaluate import Decision
 from pileus.kernel.call import Call
 from pileus.kernel.service import Touch
 from pileus.services.sqs import addresses
@@ -129,3 +130,9 @@ def resource_tags(tx: Transaction, call: Call, arn: str) -> dict[str, str] | Non
     address = addresses.of_arn(arn)
     queue = None if address is None else queues.find(tx, address)
     return None if queue is None else queue.tags
+
+
+def denial(decision: Decision) -> str:
+    """SQS spells the action in lower case. Source: an answer in aws/serverless-application-model, issue 3633."""
+    action = decision.access.action
+    return decision.message().replace(action, action.lower())

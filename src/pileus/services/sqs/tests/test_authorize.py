@@ -30,8 +30,9 @@ def test_every_operation_of_the_model_is_written_and_says_what_it_touches():
 
 
 async def test_another_account_may_do_nothing_by_default(jobs, stranger):
-    with pytest.raises(AccessDenied):
+    with pytest.raises(AccessDenied) as denied:
         await stranger.SendMessage(QueueUrl=jobs.url, MessageBody="a")
+    assert "is not authorized to perform: sqs:sendmessage on resource: arn:aws:sqs:" in denied.value.message
 
 
 async def test_a_queues_policy_lets_another_account_in_for_what_it_says(jobs, stranger):
