@@ -32,8 +32,7 @@ async def put_bucket_notification_configuration(call: Call, request: dict) -> di
     bucket = await asked.bucket(call, request)
     given = _with_ids(call, request["NotificationConfiguration"])
     _check_rules(bucket, given)
-    if "EventBridgeConfiguration" in given:
-        await _require_event_bridge(call, bucket)
+    await _require_services(call, given)
     if not request.get("SkipDestinationValidation"):
         await _check_destinations(call, bucket, given)
     value = events.plan(given) if given else None
@@ -104,9 +103,14 @@ def s3_itself(bucket: Bucket) -> dict:
     return {"principal": service, "source_arn": arn}
 
 
-async def _require_event_bridge(call: Call, bucket: Bucket) -> None:
-    """Events for nobody would be lost: refuse while there is no EventBridge."""
-    await call.invoke("events", "DescribeEventBus", {"Name": "default"}, account=bucket.account, region=bucket.region)
+async def _require_services(call: Call, given: dict) -> None:
+    """Events for nobody would be lost: refuse while there is no such service, also where no validation is wanted."""
+    wanted = {target for target, _ in _rules(given)}
+    if "EventBridgeConfiguration" in given:
+        wanted.add(events.EVENT_BRIDGE)
+    for name in sorted(wanted):
+        if await call.cloud.service(name) is None:
+            raise NotImplementedByUs(f"s3:PutBucketNotificationConfiguration with a destination of {name}")
 
 
 async def _check_destinations(call: Call, bucket: Bucket, given: dict) -> None:

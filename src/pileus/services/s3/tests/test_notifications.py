@@ -119,13 +119,21 @@ async def test_filters_must_not_overlap(cloud, bucket, queue):
     )
 
 
-async def test_without_eventbridge_nothing_is_promised_to_it(cloud, bucket):
-    if cloud.pileus.registry.get("events") is not None:
-        pytest.skip("EventBridge is there")
-    with pytest.raises(NotImplementedByUs, match="events"):
+TOPIC = {"TopicArn": "arn:aws:sns:us-east-1:000000000000:t", "Events": ["s3:ObjectCreated:*"]}
+
+
+@pytest.mark.parametrize(
+    ("service", "configuration"),
+    [("events", {"EventBridgeConfiguration": {}}), ("sns", {"TopicConfigurations": [TOPIC]})],
+)
+async def test_nothing_is_promised_to_a_service_that_is_not_there(cloud, bucket, service, configuration):
+    if cloud.pileus.registry.get(service) is not None:
+        pytest.skip(f"{service} is there")
+    with pytest.raises(NotImplementedByUs, match=service):
         await cloud.s3.PutBucketNotificationConfiguration(
-            Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+            Bucket=bucket, NotificationConfiguration=configuration, SkipDestinationValidation=True
         )
+    assert await cloud.s3.GetBucketNotificationConfiguration(Bucket=bucket) == {}
 
 
 async def test_lifecycle_says_so(cloud, bucket, queue):
