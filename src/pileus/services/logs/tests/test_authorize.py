@@ -6,7 +6,6 @@ import pytest
 
 from pileus.kernel import principal
 from pileus.kernel.errors import AwsError
-from pileus.services import logs
 
 ROLE = "arn:aws:iam::000000000000:role/f"
 
@@ -69,9 +68,3 @@ async def test_tags_are_asked_for_by_the_plain_arn(cloud, role):
     await (await role(arn)).TagResource(resourceArn=arn, tags={"a": "1"})
     with pytest.raises(AwsError):
         await (await role(f"{arn}:*")).TagResource(resourceArn=arn, tags={"a": "1"})
-
-
-def test_every_operation_says_what_it_touches():
-    written = set(logs.SERVICE._functions)
-    named = {name for name in logs.authorize.RESOURCES if logs.SERVICE.operation(name) is not None}
-    assert len(named) == len(written) == len(logs.authorize.RESOURCES)
