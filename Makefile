@@ -13,7 +13,7 @@ KILLS ?= 50
 demo: $(STAMP)  ## start Pileus, deploy an application, show it at work, leave nothing behind
 	@$(BIN)/pileus demo $(APP)
 
-test: lint unit e2e faults  ## every test that needs no extra server
+test: lint unit e2e faults  ## every test
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest
