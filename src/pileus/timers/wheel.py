@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from pileus.kernel.clock import FOREVER_MS, Clock
-from pileus.kernel.errors import AwsError
+from pileus.kernel.errors import ServiceUnavailable
 from pileus.kernel.tasks import Tasks
 from pileus.store.store import Store
 from pileus.store.timers import TIMERS, Timer, set_timer, take
@@ -61,7 +61,7 @@ class Wheel:
             self._earlier.clear()
             try:
                 await self.fire_due()
-            except AwsError as error:  # the store can't write just now: the timers stay, and are tried again
+            except ServiceUnavailable as error:  # the store can't write just now: the timers stay, and are tried again
                 log.warning("timers wait for the store: %s", error)
                 await self._wait_ms(1000)
                 continue
@@ -80,7 +80,7 @@ class Wheel:
     async def _fire(self, timer: Timer) -> None:
         try:
             await self._store.write(self._run_handler, timer)
-        except AwsError:
+        except ServiceUnavailable:
             raise
         except Exception:
             # The supervisor's edge: one service's mistake must not stop everybody's timers.

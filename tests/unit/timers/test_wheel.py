@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from pileus.kernel.clock import FOREVER_MS, Clock
+from pileus.kernel.errors import AwsError
 from pileus.kernel.ids import Ids
 from pileus.kernel.tasks import Tasks
 from pileus.store.memory import MemoryEngine
@@ -29,13 +30,13 @@ class Rig:
         self.clock = Clock(frozen_at_ms=1_000_000)
         self.store = Store(MemoryEngine(), self.clock, Ids(1))
         self.tasks = Tasks()
-        self.broken: set[str] = set()
+        self.broken: dict[str, Exception] = {}
         self.again: dict[str, int] = {}
         self.wheel = Wheel(self.store, self.clock, self.tasks, lambda kind: self.fire)
 
     def fire(self, tx, key: str) -> None:
         if key in self.broken:
-            raise RuntimeError("a mistake")
+            raise self.broken[key]
         FIRED.put(tx, Fired(tx.next_sequence(), key, tx.now_ms))
         if key in self.again:
             tx.wake_at(self.again.pop(key), "test", f"{key} again")
@@ -102,8 +103,9 @@ async def test_a_cancelled_timer_never_fires_and_leaves_nothing(rig):
     assert rig.store.look(lambda tx: [*TIMERS.scan(tx), *SET_TIMERS.scan(tx)])[0] == []
 
 
-async def test_a_failing_transition_leaves_nothing_half_done_and_is_tried_again_in_a_minute(rig):
-    rig.broken.add("a")
+@pytest.mark.parametrize("mistake", [RuntimeError("a mistake"), AwsError("an operation's error")])
+async def test_a_failing_transition_leaves_nothing_half_done_and_is_tried_again_in_a_minute(rig, mistake):
+    rig.broken["a"] = mistake
     await rig.set(100, "a")
     await rig.set(200, "b")
     rig.clock.advance(200)
