@@ -6,7 +6,7 @@ import logging
 import pathlib
 import shutil
 
-from pileus.kernel.clock import Clock
+from pileus.kernel.clock import Clock, iso8601
 from pileus.kernel.ids import Ids
 from pileus.kernel.tasks import Tasks
 from pileus.runtime import sandbox
@@ -337,8 +337,6 @@ def _event(
 
 
 def _day(now_ms: int) -> str:
-    from pileus.kernel.clock import iso8601
-
     return iso8601(now_ms)[:10].replace("-", "/")
 
 
