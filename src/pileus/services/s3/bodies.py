@@ -1,8 +1,7 @@
-"""Bodies on their way in and out: hashed while they stream, never whole in memory unless they are small.
+"""Bodies on their way in: hashed while they stream, never whole in memory unless they are small.
 
 Nothing that came in is an object before the transaction that names it; a body that was cut short or has the wrong
-checksum leaves nothing. Out go bytes from the row, a stretch of one file (the server sends it from the page cache), or
-several one after another.
+checksum leaves nothing. How they go out: `store/blobs.py`.
 """
 
 import base64
