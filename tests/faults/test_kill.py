@@ -8,6 +8,8 @@ import random
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.faults.load import Ledger, Load
 from tests.faults.server import Server
 
@@ -17,6 +19,7 @@ SETTLE_S = 120
 ENDED = {"CREATE_COMPLETE", "ROLLBACK_COMPLETE"}
 
 
+@pytest.mark.timeout(300 + 30 * KILLS)
 def test_nothing_acknowledged_is_lost_to_kill_9(tmp_path: Path):
     moments = random.Random(SEED)
     server = Server(tmp_path / "data")
