@@ -7,6 +7,7 @@ decides. Denied is denied before the operation runs.
 import inspect
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pileus.authz import evaluate as engine
@@ -81,7 +82,7 @@ class Authorizer:
             region=call.region,
             user_agent=call.user_agent,
             resource_account=account,
-            resource_tags=(lambda: call.cloud.store.look(tags_of, call, touch.resource)[0] or {}) if tags_of else {},
+            resource_tags=(lambda: _looked_up(call, tags_of, touch.resource)) if tags_of else {},
             request_tags=touch.request_tags,
             source_arn=call.source_arn or "",
         )
@@ -113,6 +114,12 @@ class Authorizer:
         if text is None and policy_of is not None:
             text = await call.read(policy_of, call, touch.resource)
         return None if text is None else parse(text, "resource")
+
+
+def _looked_up(call: Call, tags_of: Callable, resource: str) -> dict[str, str]:
+    """A resource's tags, read only where a policy asks for them."""
+    tags, call.seen = call.cloud.store.look(tags_of, call, resource)
+    return tags or {}
 
 
 def action_of(service: Service, operation: str) -> str:

@@ -49,6 +49,8 @@ class LocalApi:
     async def _local(self, request: HttpRequest) -> HttpResponse:
         if request.client_host not in _LOOPBACK:
             return _json(403, {"message": "Only this machine may ask that."})
+        if request.method != "GET" and not _is_no_web_page(request):
+            return _json(403, {"message": "A web page may not ask that."})
         page = self._pages.get(request.path)
         try:
             if page is not None:
@@ -119,6 +121,12 @@ class LocalApi:
             "message": denial.decision.message(),
             "explanation": str(explain(denial.policies, denial.access)),
         }
+
+
+def _is_no_web_page(request: HttpRequest) -> bool:
+    """False for what a browser could send on behalf of a page: with an Origin, or to a name that leads here."""
+    host = request.host.rsplit(":", 1)[0].strip("[]")
+    return "origin" not in request.headers and host in _LOOPBACK
 
 
 def duration_ms(text: str) -> int:

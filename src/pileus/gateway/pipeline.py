@@ -196,7 +196,12 @@ async def throttle(gateway: Gateway, exchange: Exchange) -> None:
 
 async def invoke(gateway: Gateway, exchange: Exchange) -> None:
     """Run the operation; what it saw and did is on disk when this returns."""
-    exchange.result = await exchange.operation(exchange.call, exchange.input) or {}
+    try:
+        exchange.result = await exchange.operation(exchange.call, exchange.input) or {}
+    except AwsError:
+        # A refusal tells what it saw, too ("already exists"): that must be on disk as well.
+        await gateway.cloud.store.durable(gateway.cloud.store.applied)
+        raise
     await gateway.cloud.store.durable(exchange.call.seen)
 
 
