@@ -100,8 +100,10 @@ class LocalApi:
             await self._advance(_forward(pileus.clock.now_ms(), str(move["set"])))
         elif move.get("freeze"):
             if move["freeze"] is not True:
+                _forward(pileus.clock.now_ms(), str(move["freeze"]))  # refused before anything stands
+            pileus.clock.freeze()  # first: a running clock would have passed the time by the moment it is there
+            if move["freeze"] is not True:
                 await self._advance(_forward(pileus.clock.now_ms(), str(move["freeze"])))
-            pileus.clock.freeze()
         elif move.get("resume") is True:
             pileus.clock.resume()
         else:
