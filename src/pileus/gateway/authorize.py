@@ -81,6 +81,7 @@ class Authorizer:
             is_secure=call.is_secure,
             region=call.region,
             user_agent=call.user_agent,
+            referer="" if call.http is None else call.http.headers.get("referer", ""),
             resource_account=account,
             resource_tags=(lambda: _looked_up(call, tags_of, touch.resource)) if tags_of else {},
             request_tags=touch.request_tags,

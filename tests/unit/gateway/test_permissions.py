@@ -6,6 +6,7 @@ import pytest
 from wire import ENDPOINT, ROOT, allow, document, written
 
 from pileus.kernel.errors import AccessDenied
+from pileus.kernel.http import HttpRequest
 from pileus.kernel.principal import service
 
 ANN = "arn:aws:iam::000000000000:user/ann"
@@ -85,6 +86,18 @@ async def test_the_anonymous_reach_what_a_bucket_policy_shows_everybody(wire):
     assert (await wire.call("s3", "GetObject", key=None, Bucket="bucket", Key="k")).body == b"content"
     assert (await wire.call("s3", "PutObject", key=None, Bucket="bucket", Key="k", Body=b"x")).status == 403
     assert (await wire.call("s3", "DeleteObject", key=None, Bucket="bucket", Key="k")).status == 403
+
+
+async def test_a_bucket_policy_may_ask_where_a_browser_comes_from(wire):
+    await wire.call("s3", "CreateBucket", Bucket="bucket")
+    await wire.call("s3", "PutObject", Bucket="bucket", Key="k", Body=b"content")
+    await wire.call("s3", "DeletePublicAccessBlock", Bucket="bucket")
+    show = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}
+    show["Condition"] = {"StringLike": {"aws:Referer": "https://app.example.com/*"}}
+    await wire.call("s3", "PutBucketPolicy", Bucket="bucket", Policy=document(show))
+    for referer, status in (("https://app.example.com/page", 200), ("https://example.org/", 403), ("", 403)):
+        headers = {"host": "localhost:4566"} | ({"referer": referer} if referer else {})
+        assert (await wire.send(HttpRequest("GET", "/bucket/k", "", headers))).status == status
 
 
 async def test_an_inactive_key_opens_nothing(wire):

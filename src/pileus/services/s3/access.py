@@ -207,6 +207,15 @@ def _merged(policy: str | None, bucket_grants: tuple[Grant, ...], object_grants:
     return orjson.dumps(document).decode() if document["Statement"] else None
 
 
+def also_allowing(policy: str | None, arn: str, action: str) -> str:
+    """The policy with a statement more: this principal may do this to the one resource that is asked about."""
+    document = {"Version": "2012-10-17", "Statement": []} if policy is None else orjson.loads(policy)
+    statements = document["Statement"]
+    allowing = {"Effect": "Allow", "Principal": {"AWS": arn}, "Action": action}
+    document["Statement"] = [*(statements if isinstance(statements, list) else [statements]), allowing]
+    return orjson.dumps(document).decode()
+
+
 @lru_cache(maxsize=1024)
 def _denials(policy: str) -> str | None:
     document = orjson.loads(policy)

@@ -20,6 +20,12 @@ def owner(account: str) -> dict:
     return {"ID": canonical_user_id(account)}
 
 
+def initiator(arn: str) -> dict:
+    """Of an upload: an account is told like an owner, anybody else by ARN."""
+    is_account = arn.endswith(":root")
+    return owner(arn.split(":")[4]) if is_account else {"ID": arn, "DisplayName": arn}
+
+
 def version_id(bucket: Bucket, version: Version) -> dict:
     """Only buckets that have or had versioning name versions."""
     return {"VersionId": version.version_id} if bucket.versioning else {}

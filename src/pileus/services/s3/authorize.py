@@ -9,6 +9,7 @@ permissions for Amazon S3 API operations"; API reference, GetObject, "Permission
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from pileus.authz.evaluate import Decision
@@ -16,7 +17,7 @@ from pileus.kernel.call import Call
 from pileus.kernel.service import Touch
 from pileus.services.s3 import access, asked
 from pileus.services.s3.sources import source_of
-from pileus.services.s3.state import buckets, objects
+from pileus.services.s3.state import buckets, objects, uploads
 from pileus.services.s3.state.records import Bucket, Version
 from pileus.store.transaction import Transaction
 
@@ -120,8 +121,9 @@ async def _reading(
     if version is not None:
         context |= {f"s3:ExistingObjectTag/{name}": value for name, value in version.tags.items()}
     chosen = versioned if versioned and version_id is not None else action
-    touched = [await _touch(call, bucket, chosen, key=key, version=version, context=context)]
-    if tells_absence and (version is None or version.is_delete_marker):
+    is_absent = tells_absence and (version is None or version.is_delete_marker)
+    touched = [await _touch(call, bucket, chosen, key=key, version=version, context=context, is_absent=is_absent)]
+    if is_absent:
         touched.append(await _touch(call, bucket, "s3:ListBucket"))
     return touched
 
@@ -154,7 +156,35 @@ async def put_object(call: Call, request: dict) -> Iterable[Touch]:
         touched.append("s3:PutObjectTagging")
     if any(request.get(member) for member in _GRANT_KEYS):
         touched.append("s3:PutObjectAcl")
-    return [await _touch(call, bucket, action, key=request["Key"], context=context) for action in touched]
+    touches = [await _touch(call, bucket, action, key=request["Key"], context=context) for action in touched]
+    if touched[-1] == "s3:PutObjectAcl" and _will_own(call, bucket):
+        # The ACL of what is the caller's own is no business of the bucket's owner, but to deny it.
+        acl = touches.pop()
+        if call.principal.kind != "anonymous":
+            touches.append(replace(acl, resource_account=call.principal.account))
+    return touches
+
+
+def _will_own(call: Call, bucket: Bucket) -> bool:
+    """Where ACLs count, objects belong to who writes them. User guide, "Access control list (ACL) overview"."""
+    return bucket.ownership != "BucketOwnerEnforced" and call.principal.account != bucket.account
+
+
+def on_upload(action: str) -> Touches:
+    """Of a multipart upload in progress. User guide, "Multipart upload API and permissions": by default its initiator
+    may abort it and list its parts."""
+
+    async def touches(call: Call, request: dict) -> Iterable[Touch]:
+        bucket = await _bucket(call, request)
+        if _is_unquestioned(call, bucket):
+            return ()
+        touch = await _touch(call, bucket, action, key=request["Key"])
+        upload = await call.read(uploads.find_upload, bucket, request["Key"], request["UploadId"])
+        if upload is not None and upload.initiator_arn == call.principal.arn != "":
+            touch = replace(touch, policy=access.also_allowing(touch.policy, call.principal.arn, action))
+        return (touch,)
+
+    return touches
 
 
 async def copy_object(call: Call, request: dict) -> Iterable[Touch]:
@@ -234,20 +264,26 @@ async def _touch(
     key: str | None = None,
     version: Version | None = None,
     context: dict[str, Any] | None = None,
+    is_absent: bool = False,
 ) -> Touch:
     arn = f"arn:aws:s3:::{bucket.name}" + ("" if key is None else f"/{key}")
-    policy = await call.read(_policy, call, bucket, version)
+    policy = await call.read(_policy, call, bucket, version, is_absent)
     keys = {**(context or {}), "s3:ResourceAccount": bucket.account, **_request_keys(call)}
     return Touch(action, arn, keys, bucket.account, policy=policy)
 
 
-def _policy(tx: Transaction, call: Call, bucket: Bucket, version: Version | None) -> str | None:
-    """The bucket's policy, and where ACLs count those of the bucket and of the version."""
+def _policy(tx: Transaction, call: Call, bucket: Bucket, version: Version | None, is_absent: bool) -> str | None:
+    """The bucket's policy, and where ACLs count those of the bucket and of the version.
+
+    What is absent has no ACL: who may list the bucket by the bucket's may as well read that there is nothing.
+    """
     acls_count = bucket.ownership != "BucketOwnerEnforced"
     bucket_grants = buckets.bucket_grants(tx, bucket) if acls_count else ()
     object_grants = version.grants if acls_count and version is not None else ()
     if acls_count and version is not None and not object_grants and version.owner != bucket.account:
         object_grants = (access.owned(version.owner),)
+    if acls_count and is_absent:
+        object_grants = tuple(grant for grant in bucket_grants if grant.permission in ("READ", "FULL_CONTROL"))
     return access.resource_policy(
         buckets.configuration(tx, bucket, "policy"),
         bucket_grants,
@@ -279,7 +315,7 @@ def _named(request: dict, keys: dict[str, str]) -> dict[str, Any]:
 
 
 RESOURCES: dict[str, Touches] = {
-    "AbortMultipartUpload": on_object("s3:AbortMultipartUpload"),
+    "AbortMultipartUpload": on_upload("s3:AbortMultipartUpload"),
     "CompleteMultipartUpload": on_object("s3:PutObject"),
     "CopyObject": copy_object,
     "CreateBucket": create_bucket,
@@ -326,7 +362,7 @@ RESOURCES: dict[str, Touches] = {
     "ListObjectVersions": on_bucket("s3:ListBucketVersions", _LIST_KEYS),
     "ListObjects": on_bucket("s3:ListBucket", _LIST_KEYS),
     "ListObjectsV2": on_bucket("s3:ListBucket", _LIST_KEYS),
-    "ListParts": on_object("s3:ListMultipartUploadParts"),
+    "ListParts": on_upload("s3:ListMultipartUploadParts"),
     "PutBucketAcl": on_bucket("s3:PutBucketAcl", _GRANT_KEYS),
     "PutBucketCors": on_bucket("s3:PutBucketCORS"),
     "PutBucketEncryption": on_bucket("s3:PutEncryptionConfiguration"),

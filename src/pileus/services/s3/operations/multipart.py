@@ -245,7 +245,7 @@ async def list_parts(call: Call, request: dict) -> dict:
         "NextPartNumberMarker": found[-1].number if found else 0,
         "MaxParts": limit,
         "IsTruncated": more,
-        "Initiator": {"ID": upload.initiator_arn, "DisplayName": upload.initiator_arn},
+        "Initiator": answers.initiator(upload.initiator_arn),
         "Owner": answers.owner(upload.draft.owner),
         "StorageClass": upload.draft.storage_class,
         "ChecksumAlgorithm": upload.checksum_algorithm,
@@ -312,7 +312,7 @@ def _upload_out(bucket: Bucket, upload: Upload, encode) -> dict:
         "Initiated": answers.moment(upload.initiated_at_ms),
         "StorageClass": upload.draft.storage_class,
         "Owner": answers.owner(upload.draft.owner),
-        "Initiator": {"ID": upload.initiator_arn, "DisplayName": upload.initiator_arn},
+        "Initiator": answers.initiator(upload.initiator_arn),
         "ChecksumAlgorithm": upload.checksum_algorithm,
         "ChecksumType": upload.checksum_type,
     }

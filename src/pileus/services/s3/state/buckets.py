@@ -45,22 +45,20 @@ def require_bucket(tx: Transaction, name: str) -> Bucket:
 def create_bucket(
     tx: Transaction, name: str, *, account: str, region: str, ownership: str, grants: tuple[Grant, ...] = ()
 ) -> Bucket:
-    """In us-east-1 the owner's second creation succeeds and changes nothing, as AWS has kept it there."""
+    """In us-east-1 the owner's second creation succeeds and resets the ACL, as AWS has kept it there."""
     existing = BUCKETS.get(tx, name)
     if existing is not None:
         if existing.account != account:
             raise errors.BucketAlreadyExists(BucketName=name)
         if existing.region == region == "us-east-1":
-            return existing
+            return existing if existing.ownership == "BucketOwnerEnforced" else configure_acl(tx, existing, grants)
         raise errors.BucketAlreadyOwnedByYou(BucketName=name)
     if sum(1 for _ in BUCKETS.by_account.keys(tx, account)) >= MAX_BUCKETS:
         raise errors.TooManyBuckets()
     bucket = Bucket(name, tx.next_sequence(), account, region, tx.now_ms, ownership=ownership)
     BUCKETS.put(tx, bucket)
     bucket = configure(tx, bucket, "public-access-block", BLOCKED)
-    if grants:
-        bucket = configure(tx, bucket, "acl", [list(msgspec.structs.astuple(grant)) for grant in grants])
-    return bucket
+    return configure_acl(tx, bucket, grants) if grants else bucket
 
 
 def delete_bucket(tx: Transaction, name: str) -> None:
@@ -145,6 +143,11 @@ def set_ownership(tx: Transaction, bucket_name: str, ownership: str) -> None:
     if ownership == "BucketOwnerEnforced" and any(True for _ in foreign_grants(tx, bucket)):
         raise errors.InvalidBucketAclWithObjectOwnership()
     BUCKETS.put(tx, msgspec.structs.replace(bucket, ownership=ownership))
+
+
+def configure_acl(tx: Transaction, bucket: Bucket, grants: tuple[Grant, ...]) -> Bucket:
+    """Without grants it is the owner's alone."""
+    return configure(tx, bucket, "acl", [list(msgspec.structs.astuple(grant)) for grant in grants] or None)
 
 
 def bucket_grants(tx: Transaction, bucket: Bucket) -> tuple[Grant, ...]:

@@ -62,8 +62,12 @@ def begin(
     return upload
 
 
+def find_upload(tx: Transaction, bucket: Bucket, key: str, upload_id: str) -> Upload | None:
+    return UPLOADS.get(tx, bucket.id, key, upload_id)
+
+
 def require_upload(tx: Transaction, bucket: Bucket, key: str, upload_id: str) -> Upload:
-    upload = UPLOADS.get(tx, bucket.id, key, upload_id)
+    upload = find_upload(tx, bucket, key, upload_id)
     if upload is None:
         raise errors.NoSuchUpload(UploadId=upload_id)
     return upload

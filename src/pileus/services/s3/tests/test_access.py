@@ -73,6 +73,65 @@ async def test_a_public_policy_lets_strangers_read_and_learn_of_no_absence(cloud
         await stranger.GetObject(Bucket=open_bucket, Key="none")
 
 
+async def test_who_lists_by_an_acl_learns_of_absence(cloud, stranger):
+    await cloud.s3.CreateBucket(Bucket="acls", ObjectOwnership="ObjectWriter")
+    await cloud.s3.DeletePublicAccessBlock(Bucket="acls")
+    await cloud.s3.PutObject(Bucket="acls", Key="own")
+    for acl, error in (("private", AccessDenied), ("public-read", errors.NoSuchKey)):
+        await cloud.s3.PutBucketAcl(Bucket="acls", ACL=acl)
+        with pytest.raises(error):
+            await stranger.GetObject(Bucket="acls", Key="none")
+    with pytest.raises(AccessDenied):
+        await stranger.GetObject(Bucket="acls", Key="own")
+
+
+async def test_who_will_own_an_object_needs_no_leave_for_its_acl(cloud, stranger):
+    other = cloud.as_(principal.root(OTHER), "s3")
+    await cloud.s3.CreateBucket(Bucket="acls", ObjectOwnership="ObjectWriter")
+    await cloud.s3.DeletePublicAccessBlock(Bucket="acls")
+    grant = f"id={principal.canonical_user_id(cloud.account)}"
+    give = {"StringEquals": {"s3:x-amz-grant-full-control": grant}}
+    who = {"AWS": f"arn:aws:iam::{OTHER}:root"}
+    only = allow("s3:PutObject", "acls/*", who, Condition=give)
+    await cloud.s3.PutBucketPolicy(Bucket="acls", Policy=policy(only))
+    with pytest.raises(AccessDenied):
+        await other.PutObject(Bucket="acls", Key="k")
+    await other.PutObject(Bucket="acls", Key="k", GrantFullControl=grant)
+    deny = {**allow("s3:PutObjectAcl", "acls/*"), "Effect": "Deny"}
+    await cloud.s3.PutBucketPolicy(Bucket="acls", Policy=policy(only, deny))
+    with pytest.raises(AccessDenied):
+        await other.PutObject(Bucket="acls", Key="k", GrantFullControl=grant)
+    await cloud.s3.DeleteBucketPolicy(Bucket="acls")
+    await cloud.s3.PutBucketAcl(Bucket="acls", ACL="public-read-write")
+    await stranger.PutObject(Bucket="acls", Key="k", ACL="public-read")
+
+
+async def test_the_second_creation_in_us_east_1_resets_the_acl(cloud, stranger):
+    await cloud.s3.CreateBucket(Bucket="acls", ObjectOwnership="ObjectWriter", ACL="public-read")
+    await cloud.s3.DeletePublicAccessBlock(Bucket="acls")
+    await stranger.ListObjectsV2(Bucket="acls")
+    await cloud.s3.CreateBucket(Bucket="acls")
+    with pytest.raises(AccessDenied):
+        await stranger.ListObjectsV2(Bucket="acls")
+
+
+async def test_an_uploads_initiator_may_list_its_parts_and_abort_it(cloud, bucket):
+    ann, bob = (cloud.as_(principal.user(cloud.account, name, f"AIDA{name}"), "s3") for name in ("ann", "bob"))
+    who = {"AWS": [f"arn:aws:iam::{cloud.account}:user/{name}" for name in ("ann", "bob")]}
+    for name in ("ann", "bob"):
+        await cloud.iam.CreateUser(UserName=name)
+    await cloud.s3.PutBucketPolicy(Bucket=bucket, Policy=policy(allow("s3:PutObject", "box/*", who)))
+    begun = await ann.CreateMultipartUpload(Bucket=bucket, Key="k")
+    where = {"Bucket": bucket, "Key": "k", "UploadId": begun["UploadId"]}
+    for ask in (bob.ListParts(**where), bob.AbortMultipartUpload(**where)):
+        with pytest.raises(AccessDenied):
+            await ask
+    assert (await ann.ListParts(**where))["Initiator"]["ID"] == f"arn:aws:iam::{cloud.account}:user/ann"
+    await ann.AbortMultipartUpload(**where)
+    with pytest.raises(errors.NoSuchUpload):
+        await cloud.s3.ListParts(**where)
+
+
 async def test_restricted_public_buckets_keep_strangers_out(cloud, open_bucket, stranger):
     await cloud.s3.PutBucketPolicy(Bucket=open_bucket, Policy=policy(allow("s3:GetObject", "box/*")))
     await cloud.s3.PutPublicAccessBlock(
