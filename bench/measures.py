@@ -135,7 +135,7 @@ def _create_function(bench: Bench, name: str, handler: str = "app.handler", **op
         archive.writestr("app.py", HANDLER)
     arn = lambda_.create_function(
         FunctionName=name,
-        Role="arn:aws:iam::000000000000:role/bench",
+        Role=iam.get_role(RoleName="bench")["Role"]["Arn"],
         Runtime="python3.11",
         Handler=handler,
         Code={"ZipFile": packed.getvalue()},
