@@ -1,27 +1,22 @@
-"""The managed policies that AWS provides, as AWS documents them.
+"""The managed policies that AWS provides and Pileus carries; their documents are in aws_managed_documents.py.
 
-`managed_policies.json` has one policy a line: path and name, then its id, default version, dates and document. It is
-read when somebody first names one. Source: AWS Managed Policy Reference Guide, March 2026; only the default versions.
+Pileus does not know AWS's ids, versions and dates of them: an id is a digest of the name, every policy is at its
+first version, and its dates are those of Pileus's own list.
 """
 
-from datetime import datetime
+import base64
+import hashlib
 from functools import cache
-from importlib.resources import files
 
 import msgspec
+import orjson
 
 from pileus.kernel.arn import parse_arn
 from pileus.kernel.errors import NotImplementedByUs
+from pileus.services.iam.aws_managed_documents import STATEMENTS
 
-
-class _Line(msgspec.Struct):
-    """`document` stays text until it is asked for: the file is half a megabyte, and a deployment names three."""
-
-    id: str
-    version: int
-    created: datetime
-    updated: datetime
-    document: msgspec.Raw
+LISTED_MS = 1_795_392_000_000
+"""2026-11-23, when the list was written."""
 
 
 class AwsPolicy(msgspec.Struct, frozen=True):
@@ -40,26 +35,21 @@ class AwsPolicy(msgspec.Struct, frozen=True):
 
 
 @cache
-def _lines() -> dict[str, _Line]:
-    text = files(__package__).joinpath("managed_policies.json").read_bytes()
-    return msgspec.json.decode(text, type=dict[str, _Line])
-
-
-@cache
 def _policy(path_and_name: str, partition: str) -> AwsPolicy | None:
-    line = _lines().get(path_and_name)
-    if line is None:
+    statements = STATEMENTS.get(path_and_name)
+    if statements is None:
         return None
     path, _, name = path_and_name.rpartition("/")
+    digest = base64.b32encode(hashlib.sha256(path_and_name.encode()).digest()).decode()
     return AwsPolicy(
         name,
         f"{path}/",
-        line.id,
+        f"ANPA{digest[:17]}",
         f"arn:{partition}:iam::aws:policy{path_and_name}",
-        int(line.created.timestamp() * 1000),
-        int(line.updated.timestamp() * 1000),
-        bytes(line.document).decode(),
-        line.version,
+        LISTED_MS,
+        LISTED_MS,
+        orjson.dumps({"Version": "2012-10-17", "Statement": statements}).decode(),
+        1,
     )
 
 
@@ -74,4 +64,4 @@ def find(arn: str) -> AwsPolicy:
 
 def every(partition: str) -> list[AwsPolicy]:
     """All that we carry, by ARN."""
-    return [_policy(name, partition) for name in _lines()]
+    return [_policy(name, partition) for name in sorted(STATEMENTS)]

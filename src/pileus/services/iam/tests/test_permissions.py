@@ -101,7 +101,7 @@ async def test_a_boundary_limits_and_gives_nothing(cloud):
 
 
 async def test_whoever_makes_users_can_be_held_to_a_boundary(cloud):
-    boundary = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    boundary = "arn:aws:iam::aws:policy/IAMReadOnlyAccess"
     ann = await a_user(
         cloud,
         "ann",
@@ -119,7 +119,7 @@ async def test_whoever_makes_users_can_be_held_to_a_boundary(cloud):
 
 
 async def test_which_policies_may_be_attached_can_be_said(cloud):
-    read_only = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    read_only = "arn:aws:iam::aws:policy/IAMReadOnlyAccess"
     ann = await a_user(
         cloud, "ann", allow("iam:AttachUserPolicy", Condition={"ArnEquals": {"iam:PolicyARN": read_only}})
     )

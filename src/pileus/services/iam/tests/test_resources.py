@@ -14,7 +14,7 @@ from pileus.stacks.resource import ResourceContext, ResourceTypes
 
 TYPES = ResourceTypes(RESOURCE_TYPES)
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+READ_ONLY = "arn:aws:iam::aws:policy/IAMReadOnlyAccess"
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
