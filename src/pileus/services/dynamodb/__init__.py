@@ -1,0 +1,1 @@
+"""Amazon DynamoDB: its values and expression languages so far."""
