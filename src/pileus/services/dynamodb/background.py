@@ -1,4 +1,8 @@
 """The timers and events of DynamoDB: kind -> handler."""
 
-TIMERS = {}
+from pileus.services.dynamodb.state import streams
+
+TIMERS = {
+    streams.TEND: streams.tend,
+}
 EVENTS = {}

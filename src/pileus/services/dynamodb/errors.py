@@ -9,3 +9,13 @@ from pileus.kernel.errors import AwsError
 
 class ResourceNotFoundException(AwsError):
     pass
+
+
+class ExpiredIteratorException(AwsError):
+    """Source: DynamoDB Streams API reference, GetRecords."""
+
+
+class TrimmedDataAccessException(AwsError):
+    """Source: DynamoDB Streams API reference, GetRecords."""
+
+    text = "The operation attempted to read past the oldest stream record in a shard"
