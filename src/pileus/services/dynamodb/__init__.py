@@ -1,1 +1,0 @@
-"""Amazon DynamoDB: its values and expression languages so far."""
