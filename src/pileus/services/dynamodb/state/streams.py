@@ -232,7 +232,9 @@ def tend(tx: Transaction, key: str) -> None:
 # What readers see
 
 
-def listed(tx: Transaction, account: str, region: str, table_name: str, after: tuple[str, str], count: int) -> list[Stream]:
+def listed(
+    tx: Transaction, account: str, region: str, table_name: str, after: tuple[str, str], count: int
+) -> list[Stream]:
     """Up to `count` streams in the order of their names and labels; `table_name`: of this table alone, or "" for all.
 
     after  (table name, label) of the last one seen, or two empty strings

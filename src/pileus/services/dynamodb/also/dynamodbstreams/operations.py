@@ -180,9 +180,7 @@ def _page(tx: Transaction, arn: str, shard_id: str, sequence: int, count: int) -
     return stream, streams.read(tx, _require_shard(tx, stream, shard_id), sequence, count)
 
 
-def _position(
-    tx: Transaction, arn: str, shard_id: str, kind: str, sequence: int | None, at_ms: int | None
-) -> int:
+def _position(tx: Transaction, arn: str, shard_id: str, kind: str, sequence: int | None, at_ms: int | None) -> int:
     """The first sequence that is read."""
     shard = _require_shard(tx, _require(tx, arn), shard_id)
     if kind == "LATEST":
@@ -269,4 +267,3 @@ def _parent_asked(wanted: dict) -> int:
 
 def _moment(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
-
