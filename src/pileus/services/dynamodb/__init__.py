@@ -36,6 +36,7 @@ SERVICE = Service(
         replicas,
     ),
     authorize=authorize,
+    resources="pileus.services.dynamodb.resources",
     timers=background.TIMERS,
     event_source="pileus.services.dynamodb.event_source",
     events=background.EVENTS,

@@ -7,8 +7,8 @@ from pileus.kernel.errors import ValidationException
 from pileus.kernel.tags import tag_problem
 
 
-def check(tags: dict[str, str]) -> None:
-    """Raise ValidationException for tags that can't be set."""
-    problem = tag_problem(tags)
+def check(tags: dict[str, str], *, own: bool) -> None:
+    """Raise ValidationException for tags that can't be set. own: stacks set their aws:cloudformation:… from inside."""
+    problem = tag_problem(tags, own=own)
     if problem is not None:
         raise ValidationException(f"One or more parameter values were invalid: {problem}")

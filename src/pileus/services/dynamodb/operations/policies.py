@@ -1,5 +1,7 @@
 """Tags and resource policies, of tables and streams."""
 
+from functools import partial
+
 from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
 from pileus.kernel.page import InvalidToken, token_in, token_out
@@ -86,7 +88,9 @@ async def tag_resource(call: Call, request: dict) -> dict:
     address = of_resource(arn)
     if not request["Tags"]:
         raise ValidationException("Atleast one Tag needs to be provided as Input.")
-    await call.write(attachments.change_tags, address, from_list(request["Tags"]), [], tagging.check)
+    await call.write(
+        attachments.change_tags, address, from_list(request["Tags"]), [], partial(tagging.check, own=call.http is None)
+    )
     return {}
 
 
@@ -100,5 +104,5 @@ async def untag_resource(call: Call, request: dict) -> dict:
     address = of_resource(arn)
     if not request["TagKeys"]:
         raise ValidationException("Atleast one Tag Key needs to be provided as Input.")
-    await call.write(attachments.change_tags, address, {}, request["TagKeys"], tagging.check)
+    await call.write(attachments.change_tags, address, {}, request["TagKeys"], partial(tagging.check, own=True))
     return {}

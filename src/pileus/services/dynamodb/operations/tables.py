@@ -41,7 +41,7 @@ async def create_table(call: Call, request: dict) -> dict:
     schemas.check_all_used(types, keys, indexes)
     encryption, encrypts = changes.encryption_of(request.get("SSESpecification") or {})
     tags = from_list(request.get("Tags"))
-    tagging.check(tags)
+    tagging.check(tags, own=call.http is None)
     wanted = TableRecord(
         *address,
         id=0,

@@ -1,0 +1,111 @@
+"""The properties of DynamoDB's CloudFormation types, and how they differ from the API's shapes.
+
+Source: CloudFormation template reference, AWS::DynamoDB::Table.
+"""
+
+import json
+from typing import Any
+
+from pileus.stacks.property_types import JSON, TAGS, NotHonoured, Property
+
+INSIGHTS_OFF = NotHonoured(harmless=[{"Enabled": False}])
+KEY_SCHEMA = [{"AttributeName": Property(str, required=True), "KeyType": Property(str, required=True)}]
+PROJECTION = {"NonKeyAttributes": Property([str]), "ProjectionType": Property(str)}
+PROVISIONED = {
+    "ReadCapacityUnits": Property(int, required=True),
+    "WriteCapacityUnits": Property(int, required=True),
+}
+ON_DEMAND = {"MaxReadRequestUnits": Property(int), "MaxWriteRequestUnits": Property(int)}
+WARM = {"ReadUnitsPerSecond": Property(int), "WriteUnitsPerSecond": Property(int)}
+LOCAL_INDEX = {
+    "IndexName": Property(str, required=True),
+    "KeySchema": Property(KEY_SCHEMA, required=True),
+    "Projection": Property(PROJECTION, required=True),
+}
+GLOBAL_INDEX = {
+    **LOCAL_INDEX,
+    "ContributorInsightsSpecification": INSIGHTS_OFF,
+    "OnDemandThroughput": Property(ON_DEMAND),
+    "ProvisionedThroughput": Property(PROVISIONED),
+    "WarmThroughput": Property(WARM),
+}
+POLICY = {"PolicyDocument": Property(JSON, required=True)}
+ATTRIBUTES = [{"AttributeName": Property(str, required=True), "AttributeType": Property(str, required=True)}]
+
+TABLE_PROPERTIES = {
+    "AttributeDefinitions": Property(ATTRIBUTES),
+    "BillingMode": Property(str),
+    "ContributorInsightsSpecification": INSIGHTS_OFF,
+    "DeletionProtectionEnabled": Property(bool),
+    "GlobalSecondaryIndexes": Property([GLOBAL_INDEX]),
+    "ImportSourceSpecification": Property(
+        {
+            "InputCompressionType": Property(str),
+            "InputFormat": Property(str, required=True),
+            "InputFormatOptions": Property(
+                {"Csv": Property({"Delimiter": Property(str), "HeaderList": Property([str])})}
+            ),
+            "S3BucketSource": Property(
+                {
+                    "S3Bucket": Property(str, required=True),
+                    "S3BucketOwner": Property(str),
+                    "S3KeyPrefix": Property(str),
+                },
+                required=True,
+            ),
+        },
+        replacement=True,
+        write_only=True,
+    ),
+    "KeySchema": Property(KEY_SCHEMA, replacement=True),
+    "KinesisStreamSpecification": Property(
+        {"ApproximateCreationDateTimePrecision": Property(str), "StreamArn": Property(str, required=True)}
+    ),
+    "LocalSecondaryIndexes": Property([LOCAL_INDEX], replacement=True),
+    "OnDemandThroughput": Property(ON_DEMAND),
+    "PointInTimeRecoverySpecification": Property(
+        {"PointInTimeRecoveryEnabled": Property(bool), "RecoveryPeriodInDays": Property(int)}
+    ),
+    "ProvisionedThroughput": Property(PROVISIONED),
+    "ResourcePolicy": Property(POLICY),
+    "SSESpecification": Property(
+        {"KMSMasterKeyId": Property(str), "SSEEnabled": Property(bool, required=True), "SSEType": Property(str)}
+    ),
+    "StreamSpecification": Property(
+        {"ResourcePolicy": Property(POLICY), "StreamViewType": Property(str, required=True)}
+    ),
+    "TableClass": Property(str),
+    "TableName": Property(str, replacement=True),
+    "Tags": Property(TAGS),
+    "TimeToLiveSpecification": Property({"AttributeName": Property(str), "Enabled": Property(bool, required=True)}),
+    "WarmThroughput": Property(WARM),
+}
+
+_SHOWN = {
+    "ProvisionedThroughput": tuple(PROVISIONED),
+    "GlobalSecondaryIndexes": ("IndexName", "KeySchema", "Projection", "ProvisionedThroughput"),
+    "LocalSecondaryIndexes": tuple(LOCAL_INDEX),
+}
+
+
+def schema_of(described: dict, kind: str, is_provisioned: bool = True) -> dict[str, Any]:
+    """The part of a description that the property `kind` has."""
+    shown = {name: described[name] for name in _SHOWN[kind] if name in described}
+    if kind == "GlobalSecondaryIndexes":
+        throughput = shown.pop("ProvisionedThroughput", None)
+        if is_provisioned and throughput is not None:
+            shown["ProvisionedThroughput"] = schema_of(throughput, "ProvisionedThroughput")
+    return shown
+
+
+def pruned(value: Any) -> Any:
+    """Without what the API does not know: ContributorInsightsSpecification, which only says that it is off."""
+    if isinstance(value, dict):
+        return {key: pruned(inner) for key, inner in value.items() if key != "ContributorInsightsSpecification"}
+    if isinstance(value, list):
+        return [pruned(inner) for inner in value]
+    return value
+
+
+def policy_text(document: Any) -> str:
+    return document if isinstance(document, str) else json.dumps(document)

@@ -1,0 +1,219 @@
+"""AWS::DynamoDB::Table, acting through the public operations only."""
+
+from dataclasses import replace
+
+import pytest
+
+from pileus.kernel.errors import AwsError
+from pileus.services.dynamodb.resources import Table
+from pileus.stacks.property_types import InvalidProperty
+from pileus.stacks.resource import Gone, ResourceContext, StillWaiting
+
+STACK_TAGS = {
+    "aws:cloudformation:stack-name": "shop",
+    "aws:cloudformation:stack-id": "arn:aws:cloudformation:us-east-1:000000000000:stack/shop/1",
+    "aws:cloudformation:logical-id": "Orders",
+}
+KEYS = {
+    "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+
+def index(name, attribute="a", **more):
+    return {
+        "IndexName": name,
+        "KeySchema": [{"AttributeName": attribute, "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+        **more,
+    }
+
+
+def with_indexes(*indexes):
+    attributes = [{"AttributeName": name, "AttributeType": "S"} for name in ("p", "a")]
+    return KEYS | {"AttributeDefinitions": attributes, "GlobalSecondaryIndexes": list(indexes)}
+
+
+@pytest.fixture
+def context(cloud):
+    async def invoke(service: str, operation: str, request: dict) -> dict:
+        return await getattr(getattr(cloud, service), operation)(**request)
+
+    return ResourceContext(
+        account=cloud.account,
+        region=cloud.region,
+        partition="aws",
+        stack_name="shop",
+        stack_id=STACK_TAGS["aws:cloudformation:stack-id"],
+        logical_id="Orders",
+        token="1",
+        clock=cloud.clock,
+        invoke=invoke,
+        tags=STACK_TAGS,
+        began_ms=cloud.clock.now_ms(),
+    )
+
+
+async def until_done(cloud, step):
+    """Run a step as the executor does: again whenever it waits, after what is due has happened."""
+    while True:
+        try:
+            return await step()
+        except StillWaiting:
+            await cloud.settle()
+
+
+async def create(cloud, context, **properties):
+    kind = Table()
+    coerced = kind.coerced(properties)
+    return await until_done(cloud, lambda: kind.create(context, coerced))
+
+
+async def update(cloud, context, physical_id, old, new):
+    kind = Table()
+    step = replace(context, began_ms=cloud.clock.now_ms())
+    return await until_done(cloud, lambda: kind.update(step, physical_id, kind.coerced(old), kind.coerced(new)))
+
+
+async def described(cloud, name):
+    return (await cloud.dynamodb.DescribeTable(TableName=name))["Table"]
+
+
+async def test_a_table_without_a_name_gets_one(cloud, context):
+    created = await create(cloud, context, **KEYS)
+    assert created.physical_id.startswith("shop-Orders-")
+    table = await described(cloud, created.physical_id)
+    assert created.attributes == {"Arn": table["TableArn"]}
+    assert table["TableStatus"] == "ACTIVE"
+
+
+async def test_every_property_reaches_the_table(cloud, context):
+    properties = {
+        "TableName": "orders",
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": kind} for name, kind in (("p", "S"), ("s", "N"), ("a", "B"))
+        ],
+        "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "s", "KeyType": "RANGE"}],
+        "BillingMode": "PROVISIONED",
+        "ProvisionedThroughput": {"ReadCapacityUnits": "5", "WriteCapacityUnits": 6},
+        "GlobalSecondaryIndexes": [
+            index("by_a", ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 2})
+        ],
+        "LocalSecondaryIndexes": [
+            {
+                "IndexName": "local",
+                "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "a", "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["x"]},
+            }
+        ],
+        "StreamSpecification": {"StreamViewType": "NEW_IMAGE"},
+        "TimeToLiveSpecification": {"AttributeName": "until", "Enabled": "true"},
+        "TableClass": "STANDARD_INFREQUENT_ACCESS",
+        "DeletionProtectionEnabled": True,
+        "Tags": [{"Key": "team", "Value": "a"}],
+    }
+    created = await create(cloud, context, **properties)
+    table = await described(cloud, "orders")
+    assert created.attributes == {"Arn": table["TableArn"], "StreamArn": table["LatestStreamArn"]}
+    kind = Table()
+    assert await kind.read(context, "orders") == kind.coerced(properties)
+    tags = (await cloud.dynamodb.ListTagsOfResource(ResourceArn=table["TableArn"]))["Tags"]
+    assert {tag["Key"] for tag in tags} == {"team", *STACK_TAGS}
+
+
+async def test_a_killed_creation_takes_up_its_own_table(cloud, context):
+    first = await create(cloud, context, **KEYS)
+    again = await create(cloud, context, **KEYS)
+    assert again == first
+
+
+async def test_somebody_elses_table_is_refused(cloud, context):
+    await cloud.dynamodb.CreateTable(TableName="orders", **KEYS)
+    await cloud.settle()
+    with pytest.raises(AwsError, match="already exists"):
+        await create(cloud, context, TableName="orders", **KEYS)
+
+
+async def test_settings_are_updated_in_place(cloud, context):
+    name = (await create(cloud, context, **KEYS)).physical_id
+    new = {key: value for key, value in KEYS.items() if key != "BillingMode"} | {
+        "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
+        "TimeToLiveSpecification": {"AttributeName": "until", "Enabled": True},
+        "StreamSpecification": {"StreamViewType": "KEYS_ONLY"},
+        "TableClass": "STANDARD_INFREQUENT_ACCESS",
+        "Tags": [{"Key": "team", "Value": "b"}],
+    }
+    updated = await update(cloud, context, name, KEYS, new)
+    table = await described(cloud, name)
+    assert table["ProvisionedThroughput"]["WriteCapacityUnits"] == 5
+    assert table["StreamSpecification"]["StreamViewType"] == "KEYS_ONLY"
+    assert updated.attributes["StreamArn"] == table["LatestStreamArn"]
+    cloud.clock.advance(ms=3_600_000)  # TTL is not changed twice within an hour
+    back = await update(cloud, context, name, new, KEYS)
+    table = await described(cloud, name)
+    assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert "StreamSpecification" not in table
+    assert table["TableClassSummary"]["TableClass"] == "STANDARD"
+    assert back.attributes == {"Arn": table["TableArn"]}
+    answer = await cloud.dynamodb.DescribeTimeToLive(TableName=name)
+    assert answer["TimeToLiveDescription"] == {"TimeToLiveStatus": "DISABLED"}
+
+
+async def test_another_view_type_is_another_stream(cloud, context):
+    old = KEYS | {"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}}
+    created = await create(cloud, context, **old)
+    cloud.clock.advance(ms=1000)
+    new = KEYS | {"StreamSpecification": {"StreamViewType": "NEW_IMAGE"}}
+    updated = await update(cloud, context, created.physical_id, old, new)
+    assert updated.attributes["StreamArn"] != created.attributes["StreamArn"]
+
+
+async def test_an_index_is_created_with_the_items_there_are(cloud, context):
+    name = (await create(cloud, context, **KEYS)).physical_id
+    await cloud.dynamodb.PutItem(TableName=name, Item={"p": {"S": "1"}, "a": {"S": "x"}})
+    await update(cloud, context, name, KEYS, with_indexes(index("by_a")))
+    answer = await cloud.dynamodb.Query(
+        TableName=name,
+        IndexName="by_a",
+        KeyConditionExpression="a = :a",
+        ExpressionAttributeValues={":a": {"S": "x"}},
+    )
+    assert answer["Count"] == 1
+    await update(cloud, context, name, with_indexes(index("by_a")), KEYS)
+    assert "GlobalSecondaryIndexes" not in await described(cloud, name)
+
+
+async def test_two_indexes_in_one_update_are_refused(cloud, context):
+    name = (await create(cloud, context, **KEYS)).physical_id
+    with pytest.raises(InvalidProperty, match="Cannot perform more than one GSI creation or deletion"):
+        await update(cloud, context, name, KEYS, with_indexes(index("one"), index("two")))
+
+
+async def test_an_index_is_not_changed_in_place(cloud, context):
+    old = with_indexes(index("by_a"))
+    name = (await create(cloud, context, **old)).physical_id
+    new = with_indexes(index("by_a", Projection={"ProjectionType": "KEYS_ONLY"}))
+    with pytest.raises(InvalidProperty, match="Cannot update GSI's properties other than"):
+        await update(cloud, context, name, old, new)
+
+
+async def test_a_deleted_table_is_gone(cloud, context):
+    name = (await create(cloud, context, **KEYS)).physical_id
+    kind = Table()
+    await until_done(cloud, lambda: kind.delete(context, name, KEYS))
+    assert (await cloud.dynamodb.ListTables())["TableNames"] == []
+    await kind.delete(context, name, KEYS)
+    with pytest.raises(Gone):
+        await kind.read(context, name)
+
+
+@pytest.mark.parametrize(("changed", "is_new"), [("TableName", True), ("KeySchema", True), ("BillingMode", False)])
+def test_keys_and_names_need_another_table(changed, is_new):
+    assert Table().replaces({changed: 1}, {changed: 2}) == is_new
+
+
+def test_insights_that_are_on_are_refused_by_name():
+    with pytest.raises(AwsError, match="ContributorInsightsSpecification"):
+        Table().coerced(KEYS | {"ContributorInsightsSpecification": {"Enabled": True}})
+    Table().coerced(KEYS | {"ContributorInsightsSpecification": {"Enabled": False}})
