@@ -46,7 +46,7 @@ def read_names(names: dict[str, str] | None) -> dict[str, str]:
         if not name:
             raise ValidationException(f"{NAMES} contains invalid value: {EMPTY_NAME} for key {placeholder}")
         if len(name) > MAX_NAME_BYTES // 4 and len(name.encode()) > MAX_NAME_BYTES:
-            raise ValidationException(f"{NAMES} contains invalid value: {LONG_NAME} for key {placeholder}")
+            raise ValidationException(LONG_NAME)
     return names
 
 

@@ -243,9 +243,9 @@ def test_an_appended_element_is_not_among_the_updated():
     assert done.touched.of(done.item) == {}
 
 
-def test_an_updated_value_nests_32_levels_deep_and_no_deeper():
+def test_an_updated_value_is_at_most_32_levels_deep():
     deep = {"N": "1"}
-    for _ in range(31):
+    for _ in range(30):
         deep = {"L": [deep]}
     request = {"UpdateExpression": "SET m.deep = :v", "ExpressionAttributeValues": {":v": deep}}
     assert bind(request).update.apply(ITEM, ("p",)).item["m"]["M"]["deep"] == deep
