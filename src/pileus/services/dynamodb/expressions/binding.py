@@ -90,7 +90,7 @@ _EMPTY = Bound()
 def bind(request: Mapping, *expressions: str) -> Bound:
     """Read, check and compile the expressions of a request (or of a part of one: a batch's table, a transaction's item).
 
-    expressions   those that the operation takes, in AWS's order; needed for one error's text alone
+    expressions   those that the operation takes; needed for one error's text alone
     errors        ValidationException: mixed with legacy parameters, unused or undefined placeholders, all that is wrong
                   with the expressions
     """
@@ -105,7 +105,8 @@ def bind(request: Mapping, *expressions: str) -> Bound:
             f"Non-expression parameters: {{{', '.join(older)}}} Expression parameters: {{{', '.join(given)}}}"
         )
     if not given:
-        placeholders.require_expressions(request, expressions or EXPRESSIONS, given)
+        takers = [name for name in EXPRESSIONS if name in expressions and name != "ProjectionExpression"]
+        placeholders.refuse_without_expressions(request, takers)
         return _legacy(request) if older else _EMPTY
     names = placeholders.read_names(request.get(placeholders.NAMES))
     values = placeholders.read_values(request.get(placeholders.VALUES))

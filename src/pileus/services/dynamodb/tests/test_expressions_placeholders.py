@@ -128,7 +128,7 @@ def test_placeholders_without_expressions_are_refused():
         "ExpressionAttributeValues can only be specified when using expressions: "
         "UpdateExpression and ConditionExpression are null"
     )
-    assert refusal(values, "ProjectionExpression", "FilterExpression", "KeyConditionExpression") == (
+    assert refusal(values, "KeyConditionExpression", "FilterExpression", "ProjectionExpression") == (
         "ExpressionAttributeValues can only be specified when using expressions: "
         "FilterExpression and KeyConditionExpression are null"
     )
