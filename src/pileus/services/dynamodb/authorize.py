@@ -99,6 +99,28 @@ def on_untagged(call: Call, request: dict) -> list[Touch]:
     return [Touch("dynamodb:UntagResource", request["ResourceArn"], request_tags=tags)]
 
 
+def on_backup(call: Call, request: dict) -> list[str]:
+    return [request["BackupArn"]]
+
+
+def on_restored_backup(call: Call, request: dict) -> list[Touch]:
+    """A restore reads the backup and fills the new table."""
+    target = of_name(call, request["TargetTableName"]).arn
+    return [Touch("dynamodb:RestoreTableFromBackup", request["BackupArn"]), *_filled(target)]
+
+
+def on_restored_moment(call: Call, request: dict) -> list[Touch]:
+    named = request.get("SourceTableName") or request.get("SourceTableArn")
+    touched = [of_name(call, name).arn for name in (named, request["TargetTableName"]) if name]
+    return [Touch("dynamodb:RestoreTableToPointInTime", arn) for arn in touched] + _filled(touched[-1])
+
+
+def _filled(table_arn: str) -> list[Touch]:
+    """The dependent actions of restores. Source: Service Authorization Reference, "Actions defined by DynamoDB"."""
+    actions = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem")
+    return [Touch(f"dynamodb:{action}", table_arn) for action in actions]
+
+
 def on_nothing(call: Call, request: dict) -> list[str]:
     return ["*"]
 
@@ -112,26 +134,34 @@ def _touch(call: Call, action: str, address: Address, wanted: dict, **named) -> 
 RESOURCES = {
     "BatchGetItem": on_batch_read,
     "BatchWriteItem": on_batch_write,
+    "CreateBackup": on_table,
     "CreateTable": on_new_table,
+    "DeleteBackup": on_backup,
     "DeleteItem": on_item,
     "DeleteResourcePolicy": on_resource,
     "DeleteTable": on_table,
+    "DescribeBackup": on_backup,
+    "DescribeContinuousBackups": on_table,
     "DescribeEndpoints": on_nothing,
     "DescribeLimits": on_nothing,
     "DescribeTable": on_table,
     "DescribeTimeToLive": on_table,
     "GetItem": on_item,
     "GetResourcePolicy": on_resource,
+    "ListBackups": on_nothing,
     "ListTables": on_nothing,
     "ListTagsOfResource": on_resource,
     "PutItem": on_item,
     "PutResourcePolicy": on_resource,
     "Query": on_read,
+    "RestoreTableFromBackup": on_restored_backup,
+    "RestoreTableToPointInTime": on_restored_moment,
     "Scan": on_read,
     "TagResource": on_tagged,
     "TransactGetItems": on_transaction,
     "TransactWriteItems": on_transaction,
     "UntagResource": on_untagged,
+    "UpdateContinuousBackups": on_table,
     "UpdateItem": on_item,
     "UpdateTable": on_table,
     "UpdateTimeToLive": on_table,

@@ -1,6 +1,6 @@
-"""The timers and events of DynamoDB: kind -> handler. A timer's key is the id of a table, index or stream, as text."""
+"""The timers and events of DynamoDB: kind -> handler. A timer's key is the id of what it is about, as text."""
 
-from pileus.services.dynamodb.state import expiry, indexes, streams, tables, transactions, ttl
+from pileus.services.dynamodb.state import backups, expiry, history, indexes, streams, tables, transactions, ttl
 
 TIMERS = {
     tables.SETTLE: tables.settle,
@@ -9,5 +9,8 @@ TIMERS = {
     ttl.EXPIRE: expiry.expire,
     transactions.FORGET: transactions.forget,
     streams.TEND: streams.tend,
+    history.PRUNE: history.prune,
+    backups.COPY: backups.copy,
+    backups.EXPIRE: backups.expire,
 }
 EVENTS: dict = {}

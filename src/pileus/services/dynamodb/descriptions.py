@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 from pileus.services.dynamodb.schemas import key_schema_out, table_key_schema
 from pileus.services.dynamodb.state import indexes
+from pileus.services.dynamodb.state.backups import Backup
 from pileus.services.dynamodb.state.records import (
+    Encryption,
     OnDemandLimits,
     Projection,
     SecondaryIndex,
@@ -13,6 +15,7 @@ from pileus.services.dynamodb.state.records import (
     Throughput,
     WarmThroughput,
 )
+from pileus.services.dynamodb.state.recovery import window
 from pileus.store.transaction import Transaction
 
 ON_DEMAND_WARM = WarmThroughput(12_000, 4_000)
@@ -78,11 +81,7 @@ def summary_out(tx: Transaction, table: TableRecord) -> dict:
         if table.table_class_changed_at_ms:
             out["TableClassSummary"]["LastUpdateDateTime"] = moment(table.table_class_changed_at_ms)
     if table.encryption is not None:
-        out["SSEDescription"] = {
-            "Status": "ENABLED",
-            "SSEType": "KMS",
-            "KMSMasterKeyArn": table.encryption.kms_key_arn,
-        }
+        out["SSEDescription"] = _encryption_out(table.encryption)
     return out
 
 
@@ -139,6 +138,10 @@ def _throughput_out(throughput: Throughput) -> dict:
     return out
 
 
+def _encryption_out(encryption: Encryption) -> dict:
+    return {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": encryption.kms_key_arn}
+
+
 def _on_demand_out(limits: OnDemandLimits) -> dict:
     return {
         "MaxReadRequestUnits": -1 if limits.read_units is None else limits.read_units,
@@ -157,3 +160,83 @@ def _warm_out(table: TableRecord, warm: WarmThroughput | None, throughput: Throu
         "WriteUnitsPerSecond": max(warm.write_units, least.write_units),
         "Status": status,
     }
+
+
+def backup_out(backup: Backup) -> dict:
+    """BackupDescription."""
+    table = backup.table
+    source = {
+        "TableName": table.name,
+        "TableId": table.uuid,
+        "TableArn": table.arn,
+        "TableSizeBytes": backup.size_bytes,
+        "ItemCount": backup.items,
+        "KeySchema": table_key_schema(table),
+        "TableCreationDateTime": moment(table.created_at_ms),
+        "ProvisionedThroughput": _units_out(table.throughput),
+        "BillingMode": table.billing,
+    }
+    if table.on_demand is not None:
+        source["OnDemandThroughput"] = _on_demand_out(table.on_demand)
+    features: dict = {}
+    if table.local_indexes:
+        features["LocalSecondaryIndexes"] = [_index_kept_out(index) for index in table.local_indexes]
+    if table.global_indexes:
+        features["GlobalSecondaryIndexes"] = [
+            _index_kept_out(index) | {"ProvisionedThroughput": _units_out(index.throughput or Throughput(0, 0))}
+            for index in table.global_indexes
+        ]
+    if table.stream is not None:
+        features["StreamDescription"] = {"StreamEnabled": True, "StreamViewType": table.stream.view_type}
+    if table.expires_by:
+        features["TimeToLiveDescription"] = {"TimeToLiveStatus": "ENABLED", "AttributeName": table.expires_by}
+    if table.encryption is not None:
+        features["SSEDescription"] = _encryption_out(table.encryption)
+    details = backup_summary_out(backup)
+    for name in ("TableName", "TableId", "TableArn"):
+        del details[name]
+    return {"BackupDetails": details, "SourceTableDetails": source, "SourceTableFeatureDetails": features}
+
+
+def backup_summary_out(backup: Backup) -> dict:
+    """BackupSummary."""
+    out = {
+        "TableName": backup.table_name,
+        "TableId": backup.table.uuid,
+        "TableArn": backup.table.arn,
+        "BackupArn": backup.arn,
+        "BackupName": backup.name,
+        "BackupCreationDateTime": moment(backup.created_at_ms),
+        "BackupStatus": backup.status,
+        "BackupType": backup.type,
+        "BackupSizeBytes": backup.size_bytes,
+    }
+    if backup.expires_at_ms:
+        out["BackupExpiryDateTime"] = moment(backup.expires_at_ms)
+    return out
+
+
+def recovery_out(table: TableRecord, now_ms: int) -> dict:
+    """ContinuousBackupsDescription."""
+    described: dict = {"PointInTimeRecoveryStatus": "DISABLED"}
+    if table.recovery is not None:
+        earliest_ms, latest_ms = window(table.recovery, now_ms)
+        described = {
+            "PointInTimeRecoveryStatus": "ENABLED",
+            "RecoveryPeriodInDays": table.recovery.period_days,
+            "EarliestRestorableDateTime": moment(earliest_ms),
+            "LatestRestorableDateTime": moment(latest_ms),
+        }
+    return {"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": described}
+
+
+def _index_kept_out(index: SecondaryIndex) -> dict:
+    return {
+        "IndexName": index.name,
+        "KeySchema": key_schema_out(index.hash_names, index.range_names),
+        "Projection": projection_out(index.projection),
+    }
+
+
+def _units_out(throughput: Throughput) -> dict:
+    return {"ReadCapacityUnits": throughput.read_units, "WriteCapacityUnits": throughput.write_units}

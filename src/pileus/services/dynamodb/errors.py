@@ -96,3 +96,34 @@ class TrimmedDataAccessException(AwsError):
     """Source: DynamoDB Streams API reference, GetRecords."""
 
     text = "The operation attempted to read past the oldest stream record in a shard"
+
+
+class BackupNotFoundException(AwsError):
+    pass
+
+
+class BackupInUseException(AwsError):
+    text = (
+        "There is another ongoing conflicting backup control plane operation on the table. The backup is either being "
+        "created, deleted or restored to a table."
+    )
+
+
+class TableNotFoundException(AwsError):
+    """Of the operations on backups."""
+
+
+class TableInUseException(AwsError):
+    pass
+
+
+class TableAlreadyExistsException(AwsError):
+    pass
+
+
+class InvalidRestoreTimeException(AwsError):
+    pass
+
+
+class PointInTimeRecoveryUnavailableException(AwsError):
+    pass

@@ -1,1 +1,271 @@
 """Backups and point-in-time recovery."""
+
+from datetime import datetime
+from functools import partial
+
+from msgspec.structs import replace
+
+from pileus.kernel.call import Call
+from pileus.kernel.errors import NotImplementedByUs, ValidationException
+from pileus.services.dynamodb import changes, schemas
+from pileus.services.dynamodb.addresses import Address, of_arn, of_name
+from pileus.services.dynamodb.descriptions import backup_out, backup_summary_out, moment, recovery_out, table_out
+from pileus.services.dynamodb.errors import (
+    InvalidRestoreTimeException,
+    PointInTimeRecoveryUnavailableException,
+    TableAlreadyExistsException,
+    TableNotFoundException,
+)
+from pileus.services.dynamodb.state import backups, recovery, tables
+from pileus.services.dynamodb.state.backups import Backup
+from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord
+from pileus.store.transaction import Transaction
+
+LISTED_MAX = 100
+PERIOD_DAYS_MAX = 35
+
+
+async def create_backup(call: Call, request: dict) -> dict:
+    """Back up a table as it is now, while it lives on; the backup is CREATING, and AVAILABLE when all is copied.
+
+    errors   TableInUseException, TableNotFoundException
+    source   DynamoDB API reference, CreateBackup
+    """
+    address = of_name(call, request["TableName"])
+    backup = await call.write(backups.create, address, request["BackupName"])
+    return {"BackupDetails": backup_out(backup)["BackupDetails"]}
+
+
+async def delete_backup(call: Call, request: dict) -> dict:
+    """Delete a backup.
+
+    errors   BackupInUseException, BackupNotFoundException
+    source   DynamoDB API reference, DeleteBackup
+    """
+    backup = await call.write(backups.delete, *_address(request["BackupArn"]))
+    described = backup_out(backup)
+    described["BackupDetails"]["BackupStatus"] = "DELETED"
+    return {"BackupDescription": described}
+
+
+async def describe_backup(call: Call, request: dict) -> dict:
+    """A backup, and the table it is of as it was then.
+
+    errors   BackupNotFoundException
+    source   DynamoDB API reference, DescribeBackup
+    """
+    return {"BackupDescription": backup_out(await call.read(backups.find, *_address(request["BackupArn"])))}
+
+
+async def describe_continuous_backups(call: Call, request: dict) -> dict:
+    """Whether point-in-time recovery is on, and what moments a table can be restored to.
+
+    errors   TableNotFoundException
+    source   DynamoDB API reference, DescribeContinuousBackups
+    """
+    table = await call.read(_require, of_name(call, request["TableName"]))
+    return {"ContinuousBackupsDescription": recovery_out(table, call.now_ms)}
+
+
+async def list_backups(call: Call, request: dict) -> dict:
+    """Backups in the order in which they were made.
+
+    request  ListBackupsInput. BackupType: USER where none is named
+    source   DynamoDB API reference, ListBackups
+    """
+    limit = request.get("Limit") or LISTED_MAX
+    after = ("", "")
+    if request.get("ExclusiveStartBackupArn"):
+        address, label = _address(request["ExclusiveStartBackupArn"])
+        after = (label, address.name)
+    wanted = partial(
+        _is_wanted,
+        name=of_name(call, request["TableName"]).name if request.get("TableName") else "",
+        kind=request.get("BackupType") or "USER",
+        from_ms=_ms(request.get("TimeRangeLowerBound")),
+        until_ms=_ms(request.get("TimeRangeUpperBound")),
+    )
+    found = await call.read(_listed, call.account, call.region, after, wanted, limit + 1)
+    answer: dict = {"BackupSummaries": [backup_summary_out(backup) for backup in found[:limit]]}
+    if len(found) > limit:
+        answer["LastEvaluatedBackupArn"] = found[limit - 1].arn
+    return answer
+
+
+async def restore_table_from_backup(call: Call, request: dict) -> dict:
+    """Make a new table of a backup; it is CREATING until all its items are there.
+
+    errors   BackupInUseException, BackupNotFoundException, TableAlreadyExistsException
+    source   DynamoDB API reference, RestoreTableFromBackup; developer guide, "Restoring a DynamoDB table from a backup"
+    """
+    address, label = _address(request["BackupArn"])
+    target = of_name(call, request["TargetTableName"])
+    restored = await call.write(_restore_backup, call, address, label, target, request)
+    return {"TableDescription": await call.read(table_out, restored)}
+
+
+async def restore_table_to_point_in_time(call: Call, request: dict) -> dict:
+    """Make a new table of what another was at a moment of the last 35 days.
+
+    request  RestoreTableToPointInTimeInput. RestoreDateTime: what was written up to it is there
+    errors   InvalidRestoreTimeException, PointInTimeRecoveryUnavailableException, TableAlreadyExistsException,
+             TableNotFoundException
+    source   DynamoDB API reference, RestoreTableToPointInTime
+    """
+    named = request.get("SourceTableName") or request.get("SourceTableArn")
+    if not named:
+        raise ValidationException("Either SourceTableName or SourceTableArn must be specified")
+    at = request.get("RestoreDateTime")
+    if bool(request.get("UseLatestRestorableTime")) == (at is not None):
+        raise ValidationException("Exactly one of RestoreDateTime and UseLatestRestorableTime must be specified")
+    source, target = of_name(call, named), of_name(call, request["TargetTableName"])
+    at_ms = call.now_ms if at is None else _ms(at)
+    restored = await call.write(_restore_moment, call, source, at_ms, target, request)
+    return {"TableDescription": await call.read(table_out, restored)}
+
+
+async def update_continuous_backups(call: Call, request: dict) -> dict:
+    """Turn point-in-time recovery on or off. Off: what could be restored is lost.
+
+    errors   TableNotFoundException, ValidationException
+    source   DynamoDB API reference, UpdateContinuousBackups
+    """
+    asked = request["PointInTimeRecoverySpecification"]
+    days = asked.get("RecoveryPeriodInDays")
+    if days is not None and not asked["PointInTimeRecoveryEnabled"]:
+        raise ValidationException("RecoveryPeriodInDays can only be specified when point in time recovery is enabled")
+    address = of_name(call, request["TableName"])
+    table = await call.write(recovery.turn, address, asked["PointInTimeRecoveryEnabled"], days)
+    return {"ContinuousBackupsDescription": recovery_out(table, call.now_ms)}
+
+
+def _address(arn: str) -> tuple[Address, str]:
+    """The table and the label of a backup's ARN. Raises ValidationException."""
+    address = of_arn(arn)
+    label = arn.partition("/backup/")[2]
+    if address is None or not label:
+        raise ValidationException(f"Invalid BackupArn: {arn}")
+    return address, label
+
+
+def _require(tx: Transaction, address: Address) -> TableRecord:
+    table = tables.find(tx, address)
+    if table is None:
+        raise TableNotFoundException(f"Table not found: {address.name}")
+    return table
+
+
+def _listed(tx: Transaction, account: str, region: str, after: tuple[str, str], wanted, count: int) -> list[Backup]:
+    found: list[Backup] = []
+    for backup in backups.listed(tx, account, region, after):
+        if wanted(backup):
+            found.append(backup)
+            if len(found) == count:
+                break
+    return found
+
+
+def _is_wanted(backup: Backup, *, name: str, kind: str, from_ms: int | None, until_ms: int | None) -> bool:
+    if (name and backup.table_name != name) or kind not in ("ALL", backup.type):
+        return False
+    is_late_enough = from_ms is None or backup.created_at_ms >= from_ms
+    return is_late_enough and (until_ms is None or backup.created_at_ms < until_ms)
+
+
+def _restore_backup(
+    tx: Transaction, call: Call, address: Address, label: str, target: Address, request: dict
+) -> TableRecord:
+    backup = backups.find(tx, address, label)
+    summary = {"SourceBackupArn": backup.arn, "SourceTableArn": backup.table.arn}
+    wanted = _restored(tx, backup.table, target, request, summary, backup.created_at_ms)
+    return backups.restore_backup(tx, address, label, wanted)
+
+
+def _restore_moment(
+    tx: Transaction, call: Call, address: Address, at_ms: int, target: Address, request: dict
+) -> TableRecord:
+    source = _require(tx, address)
+    if source.recovery is None:
+        raise PointInTimeRecoveryUnavailableException(
+            f"Point in time recovery is not enabled for table '{source.name}'"
+        )
+    earliest_ms, latest_ms = recovery.window(source.recovery, tx.now_ms)
+    if not earliest_ms <= at_ms <= latest_ms:
+        raise InvalidRestoreTimeException(
+            "An invalid restore time was specified. RestoreDateTime must be between EarliestRestorableDateTime "
+            f"{moment(earliest_ms)} and LatestRestorableDateTime {moment(latest_ms)}."
+        )
+    wanted = _restored(tx, source, target, request, {"SourceTableArn": source.arn}, at_ms)
+    return backups.restore_moment(tx, source, at_ms, wanted)
+
+
+def _restored(
+    tx: Transaction, source: TableRecord, target: Address, request: dict, summary: dict, at_ms: int
+) -> TableRecord:
+    """The record of the table to be made, without ids: the source's, but for what the request overrides.
+
+    Tags, policies, streams, TTL, recovery and protection are not restored. Source: developer guide, "Restoring a
+    DynamoDB table from a backup", "Important".
+    """
+    if request.get("VectorIndexOverride"):
+        raise NotImplementedByUs("vector indexes")
+    if tables.find(tx, target) is not None:
+        raise TableAlreadyExistsException(f"Table already exists: {target.name}")
+    billing = request.get("BillingModeOverride") or source.billing
+    throughput = source.throughput
+    if request.get("ProvisionedThroughputOverride") is not None or billing != source.billing:
+        asked = {"ProvisionedThroughput": request.get("ProvisionedThroughputOverride")}
+        throughput = schemas.throughput_of(asked, billing)
+    on_demand = source.on_demand
+    if request.get("OnDemandThroughputOverride") is not None:
+        asked = {"OnDemandThroughput": request["OnDemandThroughputOverride"]}
+        on_demand = schemas.on_demand_of(asked, billing)
+    encryption = source.encryption
+    if request.get("SSESpecificationOverride") is not None:
+        encryption, encrypts = changes.encryption_of(request["SSESpecificationOverride"])
+        encryption = tables.own_key(source) if encrypts else encryption
+    indexes = (
+        *_kept(source.local_indexes, request.get("LocalSecondaryIndexOverride"), billing),
+        *_kept(source.global_indexes, request.get("GlobalSecondaryIndexOverride"), billing),
+    )
+    used = {*source.key_names, *(name for index in indexes for name in index.key_names)}
+    return TableRecord(
+        *target,
+        id=0,
+        uuid="",
+        created_at_ms=0,
+        status="CREATING",
+        hash_name=source.hash_name,
+        range_name=source.range_name,
+        attribute_types={name: kind for name, kind in source.attribute_types.items() if name in used},
+        billing=billing,
+        throughput=throughput,
+        on_demand=on_demand if billing == schemas.ON_DEMAND else None,
+        indexes=indexes,
+        table_class=source.table_class,
+        encryption=encryption,
+        restored_from={**summary, "RestoreDateTime": at_ms, "RestoreInProgress": True},
+    )
+
+
+def _kept(indexes: tuple[SecondaryIndex, ...], asked: list[dict] | None, billing: str) -> list[SecondaryIndex]:
+    """Those of the source's indexes that the restored table has: all, or those the override names."""
+    live = {index.name: index for index in indexes if index.takes_entries}
+    if asked is None:
+        return list(live.values())
+    kept = []
+    for wanted in asked:
+        index = live.get(wanted["IndexName"])
+        if index is None:
+            raise ValidationException(
+                "One or more parameter values were invalid: Index to be restored must be an index of the source: "
+                f"{wanted['IndexName']}"
+            )
+        if wanted.get("ProvisionedThroughput") is not None:
+            index = replace(index, throughput=schemas.throughput_of(wanted, billing, index=index.name))
+        kept.append(index)
+    return kept
+
+
+def _ms(at: datetime | None) -> int | None:
+    return None if at is None else round(at.timestamp() * 1000)

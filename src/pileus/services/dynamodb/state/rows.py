@@ -72,13 +72,23 @@ def get(tx: Transaction, table: TableRecord, suffix: bytes) -> tuple[Item, int] 
 
 def put(tx: Transaction, table: TableRecord, suffix: bytes, item: Item, size_bytes: int | None = None) -> None:
     """Only `writing.change` calls this."""
+    tx.put(table_prefix(table.id) + suffix, encode(item, size_bytes))
+
+
+def encode(item: Item, size_bytes: int | None = None) -> bytes:
+    """The row of an item."""
     size_bytes = item_bytes(item) if size_bytes is None else size_bytes
-    tx.put(table_prefix(table.id) + suffix, _SIZE.pack(size_bytes) + _encode(item))
+    return _SIZE.pack(size_bytes) + _encode(item)
 
 
 def delete(tx: Transaction, table: TableRecord, suffix: bytes) -> None:
     """Only `writing.change` calls this."""
     tx.delete(table_prefix(table.id) + suffix)
+
+
+def size_of(raw: bytes) -> int:
+    """The size of a row's item."""
+    return _SIZE.unpack_from(raw)[0]
 
 
 def decode(raw: bytes) -> tuple[Item, int]:

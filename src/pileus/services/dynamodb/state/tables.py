@@ -18,7 +18,7 @@ from pileus.services.dynamodb.errors import (
     ResourceNotFoundException,
     TableNotFound,
 )
-from pileus.services.dynamodb.state import history, indexes, replicas, rows, streams, ttl
+from pileus.services.dynamodb.state import backups, history, indexes, replicas, rows, streams, ttl
 from pileus.services.dynamodb.state.records import TABLES, TABLES_MAX, Encryption, SecondaryIndex, TableRecord
 from pileus.store.transaction import Transaction
 
@@ -86,7 +86,7 @@ def create(
         ),
     )
     if encrypts:
-        table = replace(table, encryption=_own_key(table))
+        table = replace(table, encryption=own_key(table))
     if stream:
         table = streams.open_stream(tx, table, stream)
     TABLES.put(tx, table)
@@ -101,7 +101,7 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
     plan = plan_of(table, tx.now_ms)
     table = replace(plan.table, status="UPDATING")
     if plan.encrypts:
-        table = replace(table, encryption=_own_key(table))
+        table = replace(table, encryption=own_key(table))
     if plan.stream:
         table = streams.open_stream(tx, table, plan.stream)
     elif plan.stream == "":
@@ -126,6 +126,10 @@ def delete(tx: Transaction, address: Address) -> TableRecord:
         raise ValidationException(
             "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection "
             "first."
+        )
+    if table.copying:
+        raise ResourceInUseException(
+            f"Attempt to change a resource which is still in use: Table is being backed up or restored: {table.name}"
         )
     table = replace(table, status="DELETING")
     TABLES.put(tx, table)
@@ -179,17 +183,20 @@ def _with_status(table: TableRecord, index_name: str, status: str) -> TableRecor
 def _remove(tx: Transaction, table: TableRecord) -> None:
     """Everything of a table, in one step however much there is: ranges of keys."""
     streams.table_deleted(tx, table)
+    if table.recovery is not None:
+        backups.keep_deleted(tx, table)
+    else:
+        tx.delete_range(*rows.range_of(rows.table_prefix(table.id)))
     history.table_deleted(tx, table)
     replicas.table_deleted(tx, table)
     ttl.table_deleted(tx, table)
     for index in table.indexes:
         indexes.remove(tx, index)
     indexes.table_deleted(tx, table)
-    tx.delete_range(*rows.range_of(rows.table_prefix(table.id)))
     TABLES.remove(tx, table)
 
 
-def _own_key(table: TableRecord) -> Encryption:
+def own_key(table: TableRecord) -> Encryption:
     """The key that AWS manages for DynamoDB, one an account and region: its id is derived from them."""
     digest = blake2b(f"{table.account}/{table.region}".encode(), digest_size=16).hexdigest()
     key_id = "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:]))

@@ -1,0 +1,295 @@
+"""Backups of tables, and the copies that make and restore them.
+
+A backup is a set of rows like a table's, below an id of its own. It is copied as of the moment it was asked for, in
+steps of a timer, while the table lives on (history.py). A table is restored the same way, from a backup's rows or from
+the rows of a live table as of a moment; each item goes through `writing.change`, so its indexes fill as it comes.
+
+A table that is deleted while point-in-time recovery is on leaves a system backup: its rows stay where they are.
+
+Source: DynamoDB developer guide, "Using On-Demand backup and restore for DynamoDB", "Point-in-time backups".
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import msgspec
+from msgspec.structs import replace
+
+from pileus.services.dynamodb.addresses import Address
+from pileus.services.dynamodb.errors import (
+    BackupInUseException,
+    BackupNotFoundException,
+    TableInUseException,
+    TableNotFoundException,
+)
+from pileus.services.dynamodb.state import history, indexes, rows, writing
+from pileus.services.dynamodb.state.records import TABLES, Cause, TableRecord
+from pileus.store.table import Index, Table
+from pileus.store.transaction import Transaction
+
+COPY = "dynamodb.copy"
+"""The timer of a copy; its key is the copy's id."""
+EXPIRE = "dynamodb.backup_expiry"
+COPIED_AT_ONCE, COPIED_BYTES_AT_ONCE = 500, 1 << 20
+SYSTEM_BACKUP_LIFE_MS = 35 * history.DAY_MS
+SYSTEM_BACKUP_NAME = "{}$DeletedTableBackup"
+
+
+class Backup(msgspec.Struct, frozen=True, dict=True):
+    """
+    label       the end of its ARN: the time it was made, and what makes it unique
+    type        USER or SYSTEM
+    status      CREATING or AVAILABLE
+    table       as it was then
+    rows_id     below which its rows lie
+    restoring   copies that read it now
+    """
+
+    account: str
+    region: str
+    table_name: str
+    label: str
+    name: str
+    type: str
+    status: str
+    created_at_ms: int
+    table: TableRecord
+    rows_id: int
+    items: int = 0
+    size_bytes: int = 0
+    expires_at_ms: int = 0
+    restoring: int = 0
+
+    @cached_property
+    def arn(self) -> str:
+        return f"{Address(self.account, self.region, self.table_name).arn}/backup/{self.label}"
+
+
+class Copy(msgspec.Struct, frozen=True):
+    """Rows under way. From a live table (source_table) as of `cut`, or from a backup.
+
+    after          the last suffix that was looked at
+    backup         label of the backup that is made; "": a table is restored, `target`
+    """
+
+    id: int
+    rows_id: int
+    cut: int
+    source: Address
+    target: int
+    after: bytes = b""
+    makes_backup: str = ""
+    reads_backup: str = ""
+
+
+BACKUPS = Table(
+    "dynamodb.backups",
+    Backup,
+    key=lambda backup: (backup.account, backup.region, backup.table_name, backup.label),
+    by_time=Index(lambda backup: (backup.account, backup.region, backup.label, backup.table_name)),
+)
+COPIES = Table("dynamodb.copies", Copy, key=lambda copy: (copy.id,))
+
+
+# Backups
+
+
+def create(tx: Transaction, address: Address, name: str) -> Backup:
+    """Begin a backup of the table as it is now. Raises TableNotFoundException, TableInUseException."""
+    table = _require_idle(tx, address)
+    rows_id = tx.next_sequence()
+    cut = tx.next_sequence()
+    backup = _record(tx, table, name, "USER", "CREATING", rows_id)
+    BACKUPS.put(tx, backup)
+    TABLES.put(tx, replace(table, copying=table.copying + 1))
+    _begin(tx, Copy(tx.next_sequence(), table.id, cut, address, rows_id, makes_backup=backup.label))
+    return backup
+
+
+def find(tx: Transaction, address: Address, label: str) -> Backup:
+    """Raises BackupNotFoundException."""
+    backup = BACKUPS.get(tx, *address, label)
+    if backup is None:
+        raise BackupNotFoundException(f"Backup not found: {address.arn}/backup/{label}")
+    return backup
+
+
+def listed(tx: Transaction, account: str, region: str, after: tuple[str, str]) -> Iterator[Backup]:
+    """Every backup by the time it was made, behind (label, table name) `after`."""
+    return BACKUPS.by_time.scan(tx, account, region, after=after if after[0] else None)
+
+
+def delete(tx: Transaction, address: Address, label: str) -> Backup:
+    """Raises BackupNotFoundException, BackupInUseException."""
+    backup = find(tx, address, label)
+    if backup.status != "AVAILABLE" or backup.restoring:
+        raise BackupInUseException()
+    _drop(tx, backup)
+    return backup
+
+
+def keep_deleted(tx: Transaction, table: TableRecord) -> None:
+    """Of a table that goes while point-in-time recovery is on: its rows stay as a system backup, for 35 days."""
+    name = SYSTEM_BACKUP_NAME.format(table.name)
+    backup = _record(tx, table, name, "SYSTEM", "AVAILABLE", table.id)
+    backup = replace(backup, expires_at_ms=tx.now_ms + SYSTEM_BACKUP_LIFE_MS)
+    BACKUPS.put(tx, backup)
+    tx.wake_at(backup.expires_at_ms, EXPIRE, backup.arn)
+
+
+def expire(tx: Transaction, key: str) -> None:
+    """A system backup's time is over. The timer's transition; its key is the ARN."""
+    backup = _of_arn(tx, key)
+    if backup is None:
+        return
+    if backup.restoring:
+        tx.wake_at(tx.now_ms + history.DAY_MS, EXPIRE, key)
+    else:
+        _drop(tx, backup)
+
+
+# Restores
+
+
+def restore_backup(tx: Transaction, address: Address, label: str, table: TableRecord) -> TableRecord:
+    """Begin to fill the new table `table`, a record without ids, from a backup."""
+    backup = find(tx, address, label)
+    if backup.status != "AVAILABLE":
+        raise BackupInUseException()
+    BACKUPS.put(tx, replace(backup, restoring=backup.restoring + 1))
+    made = _make(tx, table)
+    _begin(tx, Copy(tx.next_sequence(), backup.rows_id, history.NOW, address, made.id, reads_backup=label))
+    return made
+
+
+def restore_moment(tx: Transaction, source: TableRecord, at_ms: int, table: TableRecord) -> TableRecord:
+    """Begin to fill the new table `table`, a record without ids, with `source` as it was at a moment."""
+    source = _require_idle(tx, source.address)
+    cut = history.cut_at(tx, source.id, at_ms)
+    TABLES.put(tx, replace(source, copying=source.copying + 1))
+    made = _make(tx, table)
+    _begin(tx, Copy(tx.next_sequence(), source.id, cut, source.address, made.id))
+    return made
+
+
+def _make(tx: Transaction, table: TableRecord) -> TableRecord:
+    """It is CREATING until its items are all there."""
+    made = replace(
+        table,
+        id=tx.next_sequence(),
+        uuid=tx.ids.uuid(),
+        created_at_ms=tx.now_ms,
+        status="CREATING",
+        indexes=tuple(
+            replace(index, id=tx.next_sequence(), status="ACTIVE" if index.is_local else "CREATING")
+            for index in table.indexes
+        ),
+    )
+    TABLES.put(tx, made)
+    return made
+
+
+# Copies
+
+
+def copy(tx: Transaction, key: str) -> None:
+    """Copy some rows and come again, until all are there. The timer's transition."""
+    under_way = COPIES.get(tx, int(key))
+    if under_way is None:
+        return
+    target = None if under_way.makes_backup else TABLES.by_id.first(tx, under_way.target)
+    backup = BACKUPS.get(tx, *under_way.source, under_way.makes_backup) if under_way.makes_backup else None
+    if target is None and backup is None:
+        _end(tx, under_way)
+        return
+    batch, is_end = _next_rows(tx, under_way)
+    there = [(suffix, raw) for suffix, raw in batch if raw]
+    for suffix, raw in there:
+        if target is not None:
+            item, size_bytes = rows.decode(raw)
+            writing.change(tx, target, suffix, None, item, cause=Cause.RESTORE, new_bytes=size_bytes)
+        else:
+            tx.put(rows.table_prefix(under_way.target) + suffix, raw)
+    if backup is not None:
+        backup = replace(
+            backup,
+            items=backup.items + len(there),
+            size_bytes=backup.size_bytes + sum(rows.size_of(raw) for _, raw in there),
+            status="AVAILABLE" if is_end else "CREATING",
+        )
+        BACKUPS.put(tx, backup)
+    if not is_end:
+        COPIES.put(tx, replace(under_way, after=batch[-1][0]))
+        tx.wake_at(tx.now_ms, COPY, key)
+        return
+    if target is not None:
+        done = target.restored_from | {"RestoreInProgress": False}
+        active = tuple(replace(index, status="ACTIVE") for index in target.indexes)
+        TABLES.put(tx, replace(target, status="ACTIVE", indexes=active, restored_from=done))
+    _end(tx, under_way)
+
+
+def _next_rows(tx: Transaction, under_way: Copy) -> tuple[list[tuple[bytes, bytes]], bool]:
+    """What one step looks at, and whether it is the last."""
+    batch: list[tuple[bytes, bytes]] = []
+    size_bytes = 0
+    for suffix, raw in history.as_of(tx, under_way.rows_id, under_way.cut, under_way.after):
+        batch.append((suffix, raw))
+        size_bytes += len(raw)
+        if len(batch) == COPIED_AT_ONCE or size_bytes >= COPIED_BYTES_AT_ONCE:
+            return batch, False
+    return batch, True
+
+
+def _begin(tx: Transaction, begun: Copy) -> None:
+    COPIES.put(tx, begun)
+    tx.wake_at(tx.now_ms, COPY, str(begun.id))
+
+
+def _end(tx: Transaction, under_way: Copy) -> None:
+    COPIES.delete(tx, under_way.id)
+    if under_way.reads_backup:
+        backup = BACKUPS.get(tx, *under_way.source, under_way.reads_backup)
+        if backup is not None:
+            BACKUPS.put(tx, replace(backup, restoring=backup.restoring - 1))
+        return
+    release(tx, under_way.rows_id)
+
+
+def release(tx: Transaction, table_id: int) -> None:
+    """A copy of a live table has ended: its history goes where nobody else needs it."""
+    source = TABLES.by_id.first(tx, table_id)
+    if source is not None:
+        source = replace(source, copying=source.copying - 1)
+        TABLES.put(tx, source)
+        history.drop_unneeded(tx, source)
+
+
+def _require_idle(tx: Transaction, address: Address) -> TableRecord:
+    """A table that backups, restores and exports can read. Raises TableNotFoundException, TableInUseException."""
+    table = TABLES.get(tx, *address)
+    if table is None:
+        raise TableNotFoundException(f"Table not found: {address.name}")
+    if table.status not in ("ACTIVE", "UPDATING"):
+        raise TableInUseException(f"Table is in use: {address.name} is {table.status}")
+    return table
+
+
+def _record(tx: Transaction, table: TableRecord, name: str, kind: str, status: str, rows_id: int) -> Backup:
+    items, size_bytes = indexes.numbers(tx, table.id) if status == "AVAILABLE" else (0, 0)
+    label = f"{tx.now_ms:014d}-{tx.ids.hex(8)}"
+    return Backup(
+        *table.address, label, name, kind, status, tx.now_ms, table, rows_id, items=items, size_bytes=size_bytes
+    )
+
+
+def _of_arn(tx: Transaction, arn: str) -> Backup | None:
+    table_arn, _, label = arn.partition("/backup/")
+    _, _, _, region, account, resource = table_arn.split(":", 5)
+    return BACKUPS.get(tx, account, region, resource.removeprefix("table/"), label)
+
+
+def _drop(tx: Transaction, backup: Backup) -> None:
+    BACKUPS.remove(tx, backup)
+    tx.cancel_wake(EXPIRE, backup.arn)
+    tx.delete_range(*rows.range_of(rows.table_prefix(backup.rows_id)))
