@@ -145,6 +145,16 @@ def test_every_service_has_the_same_shape(folder: Path):
     assert all(f"{name}.py" in there or name in there for name in GROWS)
 
 
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent for path in PACKAGE.glob("services/*/also/*/__init__.py")), ids=lambda p: p.name
+)
+def test_a_second_model_over_a_services_state_is_operations_and_what_they_touch(folder: Path):
+    there = {child.name for child in folder.iterdir()}
+    assert {"__init__.py", "authorize.py"} <= there
+    assert "operations.py" in there or "operations" in there
+    assert not {"state.py", "state"} & there
+
+
 def test_the_core_never_spells_a_services_name():
     names = "|".join(
         re.escape(p.name.strip("_")) for p in (PACKAGE / "services").iterdir() if (p / "__init__.py").exists()

@@ -11,6 +11,7 @@ import pkgutil
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -127,10 +128,18 @@ class Registry:
 
     @classmethod
     def discover(cls, package: str) -> "Registry":
-        """Every folder of `package`: its name is the service's, with "_" for "-" (and one at the end of a keyword)."""
+        """Every folder of `package`: its name is the service's, with "_" for "-" (and one at the end of a keyword).
+
+        So are the folders of a service's `also/`.
+        """
         root = importlib.import_module(package)
-        found = [module.name for module in pkgutil.iter_modules(root.__path__) if module.ispkg]
-        return cls(modules={name.rstrip("_").replace("_", "-"): f"{package}.{name}" for name in found})
+        found = {}
+        for path in map(Path, root.__path__):
+            for name in _packages(path):
+                found[name] = f"{package}.{name}"
+                # A second model over the same state (DynamoDB Streams) lives in its owner's folder, below `also`.
+                found.update({other: f"{package}.{name}.also.{other}" for other in _packages(path / name / "also")})
+        return cls(modules={name.rstrip("_").replace("_", "-"): module for name, module in found.items()})
 
     def get(self, name: str) -> Service | None:
         service = self._loaded.get(name)
@@ -157,6 +166,10 @@ class Registry:
         if service is None:
             raise LookupError(f"no service handles {kind}")
         return service
+
+
+def _packages(folder: Path) -> list[str]:
+    return [module.name for module in pkgutil.iter_modules([str(folder)]) if module.ispkg]
 
 
 def snake_case(name: str) -> str:

@@ -83,6 +83,17 @@ def loads(body: bytes) -> object:
         raise SerializationException("Unable to parse the JSON body.") from error
 
 
+def dumps(value: object) -> bytes:
+    """JSON, with the bytes in opaque shapes as base64."""
+    return orjson.dumps(value, _base64)
+
+
+def _base64(value: object) -> str:
+    if type(value) is bytes:
+        return scalars.write_blob(value)
+    raise TypeError(f"JSON has no {type(value).__name__}")
+
+
 def body_reader(shapes: dict[str, Shape], ref: Ref | None) -> Callable[[bytes], dict]:
     """From bytes to the members that travel in the body."""
     if ref is None:
@@ -118,12 +129,12 @@ def body_writer(shapes: dict[str, Shape], ref: Ref | None) -> Callable[[dict], b
     def write(result: dict) -> bytes:
         nonlocal thorough
         if turn is not None:
-            return orjson.dumps(turn(result))
-        out = orjson.dumps(result)
+            return dumps(turn(result))
+        out = dumps(result)
         if b"null" in out:
             if thorough is None:
                 thorough = Mapper(shapes, _write_leaf, incoming=False, thorough=True).build(ref)
-            out = orjson.dumps(thorough(result))
+            out = dumps(thorough(result))
         return out
 
     return write
@@ -167,6 +178,6 @@ def error_writer(api: Api, protocol: str) -> Callable:
         headers = [("x-amzn-RequestId", request_id), content_type, ("x-amzn-errortype", told.name)]
         if told.query_error is not None:
             headers.append(("x-amzn-query-error", told.query_error))
-        return HttpResponse(told.status, headers, orjson.dumps(body))
+        return HttpResponse(told.status, headers, dumps(body))
 
     return respond

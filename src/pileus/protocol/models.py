@@ -64,7 +64,9 @@ class Api:
         self.is_query_compatible = "awsQueryCompatible" in model.metadata
         self.namespace: str | None = self.overlay.namespace or model.metadata.get("xmlNamespace") or _namespace(model)
         self.operation_models = model.operations
-        self._shapes = model.shapes
+        # A document is what neither readers nor checks look into.
+        opaque = {name: Shape("structure", document=True) for name in self.overlay.opaque}
+        self._shapes = {**model.shapes, **opaque}
         self._operations: dict[str, Operation] = {}
 
     def __repr__(self) -> str:

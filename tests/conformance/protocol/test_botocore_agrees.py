@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pileus.kernel.http import Body, HttpRequest
 from pileus.protocol import models
+from pileus.protocol.json import dumps, loads
 
 OPERATIONS = [
     ("sqs", "SendMessage"),
@@ -162,6 +163,8 @@ def test_we_read_what_botocore_sends(service: str, operation: str):
         request = request_from(serializer.serialize_to_request(params, shape))
         body = request.body._data
         read = op.parse(request, body)
+        if op.api.overlay.opaque:  # what is in an opaque shape is read by its service, as it came
+            params = loads(dumps(params))
         assert pruned(read) == pruned(params)
         op.violations(read)  # raises for a wrong type
 

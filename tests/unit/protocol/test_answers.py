@@ -33,6 +33,17 @@ def test_members_that_the_model_does_not_know_are_not_read():
     assert op.parse(HttpRequest("POST", "/"), b'{"MessageBody":"b","Nope":1}') == {"MessageBody": "b"}
 
 
+def test_an_opaque_shape_comes_as_it_was_sent_and_its_bytes_go_out_as_base64():
+    op = models.load("dynamodb").operation("GetItem")
+    sent = b'{"TableName":"t","Key":{"k":{"B":"AAE=","Nope":null}}}'
+    request = op.parse(HttpRequest("POST", "/"), sent)
+    assert request == {"TableName": "t", "Key": {"k": {"B": "AAE=", "Nope": None}}}
+    assert op.violations(request) == []
+    assert op.serialize({"Item": {"k": {"BS": [b"\0\1"]}}}, "r").body == b'{"Item":{"k":{"BS":["AAE="]}}}'
+    error = AwsError("The conditional request failed", code="ConditionalCheckFailedException", Item={"k": {"B": b"k"}})
+    assert json.loads(errors.serialize(op.api, op, error, "r").body)["Item"] == {"k": {"B": "aw=="}}
+
+
 def test_sqs_in_its_older_protocol():
     op = models.load("sqs").operation("SendMessageBatch")
     form = (

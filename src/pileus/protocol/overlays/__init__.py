@@ -25,6 +25,8 @@ class Overlay:
     path_of           (host, path) -> path, for hosts that name a resource, such as S3's buckets
     statuses          operation -> status of its success, where the model does not have it
     partial_content   the member of a result whose presence makes the answer 206
+    opaque            shapes that pass as they came: the service reads them, in one walk that also checks them. Of
+                      the JSON protocols; bytes in them go out as base64
     """
 
     older_protocols: tuple[str, ...] = ()
@@ -41,6 +43,7 @@ class Overlay:
     path_of: Callable[[str, str], str] | None = None
     partial_content: str = ""
     statuses: dict[str, int] = field(default_factory=dict)
+    opaque: frozenset[str] = frozenset()
 
 
 def overlay_of(model_name: str) -> Overlay:

@@ -1,0 +1,41 @@
+"""Amazon DynamoDB. Start at state/__init__.py: it opens with the essay."""
+
+from pileus.kernel.service import Service
+from pileus.services.dynamodb import authorize, background
+from pileus.services.dynamodb.operations import (
+    account,
+    backups,
+    batches,
+    exports,
+    imports,
+    items,
+    partiql,
+    policies,
+    reads,
+    replicas,
+    tables,
+    transactions,
+    ttl,
+)
+
+SERVICE = Service(
+    name="dynamodb",
+    operations=(
+        tables,
+        items,
+        batches,
+        transactions,
+        reads,
+        partiql,
+        ttl,
+        account,
+        policies,
+        backups,
+        exports,
+        imports,
+        replicas,
+    ),
+    authorize=authorize,
+    timers=background.TIMERS,
+    events=background.EVENTS,
+)

@@ -1,0 +1,1 @@
+"""Other models over the state of DynamoDB. Each folder is a service."""

@@ -1,0 +1,4 @@
+"""The timers and events of DynamoDB: kind -> handler."""
+
+TIMERS = {}
+EVENTS = {}

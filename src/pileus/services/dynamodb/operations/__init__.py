@@ -1,0 +1,1 @@
+"""DynamoDB's operations, a module a chapter of the API."""

@@ -1,0 +1,1 @@
+"""Single items: put, get, update, delete."""

@@ -1,0 +1,1 @@
+"""Tables: create, describe, update, delete, list; their tags and resource policies."""

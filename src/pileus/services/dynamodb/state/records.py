@@ -1,0 +1,256 @@
+"""The records and tables of DynamoDB, and its quotas.
+
+Quotas: DynamoDB developer guide, "Quotas in Amazon DynamoDB" ("Service, account, and table quotas").
+"""
+
+import enum
+from functools import cached_property
+
+import msgspec
+
+from pileus.services.dynamodb.addresses import Address
+from pileus.store.table import Index, Table
+
+ITEM_BYTES_MAX = 400 * 1024
+PARTITION_KEY_BYTES_MAX = 2048
+SORT_KEY_BYTES_MAX = 1024
+TABLES_MAX = 2_500
+"""Of one account in one region; more on request."""
+LOCAL_INDEXES_MAX = 5
+GLOBAL_INDEXES_MAX = 20
+INCLUDED_PER_INDEX_MAX = 20
+INCLUDED_PER_TABLE_MAX = 100
+PAGE_BYTES_MAX = 1 << 20
+"""Of Query and Scan."""
+BATCH_BYTES_MAX = 16 << 20
+TRANSACTION_BYTES_MAX = 4 << 20
+COLLECTION_BYTES_MAX = 10 << 30
+"""Of the items of one partition key, where the table has a local index."""
+INDEX_ATTRIBUTES_MAX = 4
+"""Of a global index's partition key, and again of its sort key."""
+
+HASH, RANGE = "HASH", "RANGE"
+
+
+class Cause(enum.Enum):
+    """Who changes an item: it decides what a stream record says, and whether the change is replicated further."""
+
+    CLIENT = "client"
+    TTL = "ttl"
+    REPLICATION = "replication"
+    RESTORE = "restore"
+    """Also an import: no stream record, as the table takes no requests yet."""
+
+
+class Throughput(msgspec.Struct, frozen=True):
+    """Provisioned capacity, in units a second. Times are 0 where it never changed."""
+
+    read_units: int
+    write_units: int
+    increased_at_ms: int = 0
+    decreased_at_ms: int = 0
+    decreases_today: int = 0
+
+
+class OnDemandLimits(msgspec.Struct, frozen=True):
+    """The most units a second of an on-demand table; -1: no limit, None: not said."""
+
+    read_units: int | None = None
+    write_units: int | None = None
+
+
+class WarmThroughput(msgspec.Struct, frozen=True):
+    read_units: int
+    write_units: int
+
+
+class Projection(msgspec.Struct, frozen=True):
+    """type: ALL, KEYS_ONLY or INCLUDE; included: the attributes of INCLUDE."""
+
+    type: str
+    included: tuple[str, ...] = ()
+
+
+class SecondaryIndex(msgspec.Struct, frozen=True, dict=True):
+    """
+    id              of this index and no later one of the same name; its entries' keys begin with it
+    hash_names      one, or of a global index up to four; a local index's is the table's
+    range_names     none, one, or of a global index up to four
+    status          CREATING, UPDATING, DELETING or ACTIVE; a local index is always ACTIVE
+    is_backfilling  the items that were there before it are being entered, step by step
+    """
+
+    id: int
+    name: str
+    hash_names: tuple[str, ...]
+    range_names: tuple[str, ...]
+    projection: Projection
+    is_local: bool = False
+    status: str = "ACTIVE"
+    is_backfilling: bool = False
+    throughput: Throughput | None = None
+    on_demand: OnDemandLimits | None = None
+    warm: WarmThroughput | None = None
+    attribute_types: tuple[str, ...] = ()
+    """S, N or B of hash_names and then range_names."""
+
+    @cached_property
+    def key_names(self) -> tuple[str, ...]:
+        return self.hash_names + self.range_names
+
+    @property
+    def takes_entries(self) -> bool:
+        return self.status != "DELETING"
+
+    @property
+    def is_readable(self) -> bool:
+        return self.status in ("ACTIVE", "UPDATING")
+
+
+class StreamSettings(msgspec.Struct, frozen=True):
+    """The table's stream that is open now; `label` is its creation time, the end of its ARN."""
+
+    id: int
+    label: str
+    view_type: str
+
+
+class TimeToLive(msgspec.Struct, frozen=True):
+    """status: ENABLED or DISABLED; changed_at_ms: when it last became so."""
+
+    attribute: str
+    status: str
+    changed_at_ms: int
+
+    @property
+    def is_enabled(self) -> bool:
+        return self.status == "ENABLED"
+
+
+class Encryption(msgspec.Struct, frozen=True):
+    """With a KMS key; AWS's own key is no Encryption. Pileus records it; the rows are as they are."""
+
+    kms_key_arn: str
+
+
+class Policy(msgspec.Struct, frozen=True):
+    document: str
+    revision_id: str
+
+
+class Recovery(msgspec.Struct, frozen=True):
+    """Point-in-time recovery is on, since then, for so many days back."""
+
+    enabled_at_ms: int
+    period_days: int = 35
+
+
+class Replica(msgspec.Struct, frozen=True):
+    """The same table in another region. status: CREATING, UPDATING, DELETING or ACTIVE."""
+
+    region: str
+    status: str
+    table_id: int = 0
+
+
+class TableRecord(msgspec.Struct, frozen=True, dict=True):
+    """
+    id               of this table and no later one of the same name; its rows' keys begin with it
+    uuid             TableId
+    status           CREATING, UPDATING, DELETING, ACTIVE, ARCHIVING, …
+    hash_name, range_name   the primary key's attributes; range_name is "" where there is none
+    attribute_types  name -> S, N or B, as AttributeDefinitions says
+    billing          PROVISIONED or PAY_PER_REQUEST
+    stream           None: no stream is open; last_stream then says which was
+    copying          backups and exports that are being made of it now: items keep a history meanwhile
+    stream_policies  the resource policies of its streams, by ARN
+    """
+
+    account: str
+    region: str
+    name: str
+    id: int
+    uuid: str
+    created_at_ms: int
+    status: str
+    hash_name: str
+    range_name: str
+    attribute_types: dict[str, str]
+    billing: str = "PROVISIONED"
+    throughput: Throughput = Throughput(0, 0)
+    on_demand: OnDemandLimits | None = None
+    warm: WarmThroughput | None = None
+    billing_changed_at_ms: int = 0
+    """When it last became on-demand; 0: it never was."""
+    indexes: tuple[SecondaryIndex, ...] = ()
+    table_class: str = ""
+    """"": it was never said, which is STANDARD."""
+    table_class_changed_at_ms: int = 0
+    is_protected: bool = False
+    """DeletionProtectionEnabled"""
+    encryption: Encryption | None = None
+    tags: dict[str, str] = {}
+    policy: Policy | None = None
+    stream: StreamSettings | None = None
+    last_stream: StreamSettings | None = None
+    ttl: TimeToLive | None = None
+    recovery: Recovery | None = None
+    copying: int = 0
+    replicas: tuple[Replica, ...] = ()
+    restored_from: dict | None = None
+    """RestoreSummary, as DescribeTable gives it."""
+    stream_policies: dict[str, Policy] = {}
+
+    @cached_property
+    def address(self) -> Address:
+        return Address(self.account, self.region, self.name)
+
+    @cached_property
+    def arn(self) -> str:
+        return self.address.arn
+
+    @cached_property
+    def key_names(self) -> tuple[str, ...]:
+        return (self.hash_name, self.range_name) if self.range_name else (self.hash_name,)
+
+    @cached_property
+    def hash_type(self) -> str:
+        return self.attribute_types[self.hash_name]
+
+    @cached_property
+    def range_type(self) -> str:
+        return self.attribute_types[self.range_name] if self.range_name else ""
+
+    @cached_property
+    def local_indexes(self) -> tuple[SecondaryIndex, ...]:
+        return tuple(index for index in self.indexes if index.is_local)
+
+    @cached_property
+    def global_indexes(self) -> tuple[SecondaryIndex, ...]:
+        return tuple(index for index in self.indexes if not index.is_local)
+
+    @cached_property
+    def live_indexes(self) -> tuple[SecondaryIndex, ...]:
+        """Those that writes keep in step."""
+        return tuple(index for index in self.indexes if index.takes_entries)
+
+    @cached_property
+    def has_history(self) -> bool:
+        return self.recovery is not None or self.copying > 0
+
+    @cached_property
+    def expires_by(self) -> str:
+        """The TTL attribute while TTL is on, else ""."""
+        return self.ttl.attribute if self.ttl is not None and self.ttl.is_enabled else ""
+
+    def index(self, name: str) -> SecondaryIndex | None:
+        return next((index for index in self.indexes if index.name == name), None)
+
+
+TABLES = Table(
+    "dynamodb.tables",
+    TableRecord,
+    key=lambda table: (table.account, table.region, table.name),
+    is_hot=True,
+    by_id=Index(lambda table: (table.id,)),
+)

@@ -1,0 +1,111 @@
+"""How items and index entries lie on disk.
+
+    item    "dynamodb.item\\0"  table id (8)  suffix                                    -> size (4), msgpack of the item
+    index   "dynamodb.index\\0" index id (8)  hash (8)  key bytes of the index  suffix  -> length of the suffix (2)
+
+A suffix is an item's place in its table: the first 8 bytes of BLAKE2b of the typed partition key, then the key's bytes
+as `values.ordered` writes them: self-delimiting, and in the order in which DynamoDB sorts. The hash spreads partitions
+evenly, which is what parallel scans divide, and the key itself follows because two keys may share a hash. The size
+stands before the item so that capacity and page limits need no walk through it.
+"""
+
+import struct
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord
+from pileus.services.dynamodb.values.ordered import key_bytes
+from pileus.services.dynamodb.values.sizes import item_bytes
+from pileus.store.transaction import Transaction
+
+Item = dict[str, dict[str, Any]]
+
+ITEMS = b"dynamodb.item\0"
+ENTRIES = b"dynamodb.index\0"
+HASH_BYTES = 8
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+_SIZE = struct.Struct(">I")
+_LENGTH = struct.Struct(">H")
+
+
+def table_prefix(table_id: int) -> bytes:
+    return ITEMS + table_id.to_bytes(8)
+
+
+def index_prefix(index_id: int) -> bytes:
+    return ENTRIES + index_id.to_bytes(8)
+
+
+def range_of(prefix: bytes) -> tuple[bytes, bytes]:
+    """All keys that begin with `prefix`, which ends in an id."""
+    return prefix, prefix[:-8] + (int.from_bytes(prefix[-8:]) + 1).to_bytes(8)
+
+
+def suffix_of(table: TableRecord, item: Item) -> bytes:
+    """An item's or a key's place in its table. Its key attributes are there and of the right type."""
+    suffix = partition_of(item[table.hash_name])
+    return suffix + key_bytes(item[table.range_name]) if table.range_name else suffix
+
+
+def partition_of(*values: dict[str, Any]) -> bytes:
+    """Where the items of a partition key begin: hash and key bytes. Several values: a global index's."""
+    parts = b"".join(map(key_bytes, values)) if len(values) > 1 else key_bytes(values[0])
+    # The type is part of what is hashed: "1" and 1 never meet in one table, but need not share a place in others.
+    return blake2b(next(iter(values[0])).encode() + parts, digest_size=HASH_BYTES).digest() + parts
+
+
+def get(tx: Transaction, table: TableRecord, suffix: bytes) -> tuple[Item, int] | None:
+    """The item and its size."""
+    raw = tx.get(table_prefix(table.id) + suffix)
+    return None if raw is None else decode(raw)
+
+
+def put(tx: Transaction, table: TableRecord, suffix: bytes, item: Item, size_bytes: int | None = None) -> None:
+    """Only `writing.change` calls this."""
+    size_bytes = item_bytes(item) if size_bytes is None else size_bytes
+    tx.put(table_prefix(table.id) + suffix, _SIZE.pack(size_bytes) + _encode(item))
+
+
+def delete(tx: Transaction, table: TableRecord, suffix: bytes) -> None:
+    """Only `writing.change` calls this."""
+    tx.delete(table_prefix(table.id) + suffix)
+
+
+def decode(raw: bytes) -> tuple[Item, int]:
+    return _decode(memoryview(raw)[4:]), _SIZE.unpack_from(raw)[0]
+
+
+def scan(
+    tx: Transaction, table: TableRecord, start: bytes = b"", end: bytes | None = None, reverse: bool = False
+) -> Iterator[tuple[bytes, bytes]]:
+    """(suffix, raw row) of the table's items from the suffix `start` on, below `end`; `decode` the row."""
+    prefix = table_prefix(table.id)
+    low, high = range_of(prefix)
+    skip = len(prefix)
+    for key, raw in tx.scan(low + start, high if end is None else low + end, reverse):
+        yield key[skip:], raw
+
+
+def entry_key(index: SecondaryIndex, item: Item, suffix: bytes) -> bytes | None:
+    """The key of an item's entry in an index; None for an item that is not in it, as it lacks one of its attributes."""
+    try:
+        key = index_prefix(index.id) + partition_of(*[item[name] for name in index.hash_names])
+        for name in index.range_names:
+            key += key_bytes(item[name])
+    except KeyError:
+        return None
+    return key + suffix
+
+
+def entry_value(suffix: bytes) -> bytes:
+    return _LENGTH.pack(len(suffix))
+
+
+def entry_suffix(key: bytes, value: bytes) -> bytes:
+    """The item's place in its table, of an entry."""
+    return key[-_LENGTH.unpack(value)[0] :]

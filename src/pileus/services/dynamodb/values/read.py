@@ -1,0 +1,246 @@
+"""Reading AttributeValues as sent into their canonical form, in one walk.
+
+Canonical: exactly one type; numbers normalised (values.numbers); binaries as bytes; sets sorted, for AWS keeps no order
+and equality is then that of dicts. What is canonical already is not copied, so nobody may change a value in place.
+Over JSON a binary arrives as base64 text, from inside this cloud as bytes; both are read.
+Source: API reference, AttributeValue; developer guide, "Supported data types and naming rules"; the errors' texts,
+oddities included, are those of recorded answers.
+"""
+
+import binascii
+import re
+from decimal import Decimal
+
+from pileus.kernel.errors import AwsError, ValidationException
+from pileus.services.dynamodb.values.numbers import normalise
+
+MAX_NESTING = 32
+"""Developer guide, "Quotas in Amazon DynamoDB", Nested attribute depth."""
+MAX_NAME_BYTES = 65_535
+"""Developer guide, "Quotas in Amazon DynamoDB", Attribute name: less than 64 KB."""
+
+EMPTY = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+MORE_THAN_ONE = (
+    "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
+)
+INVALID = "One or more parameter values were invalid: "
+NESTED_TOO_DEEP = "Nesting Levels have exceeded supported limits"
+EMPTY_NAME = "Empty attribute name"
+LONG_NAME = "Attribute name is too large, must be less than 65536 bytes"
+
+_JAVA_VALUE = "com.amazonaws.dynamodb.v20120810.AttributeValue"
+_FOREIGN_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
+
+
+class SerializationException(AwsError):
+    """A JSON value of another type than the model's."""
+
+
+def read_item(wire: dict) -> dict:
+    """The canonical form of an item, a key or any other map of AttributeValues by name.
+
+    errors   ValidationException, SerializationException
+    """
+    if wire.__class__ is not dict:
+        raise _not_a_map(wire)
+    item = {}
+    for name, value in wire.items():
+        if value.__class__ is dict and len(value) == 1:
+            for kind, content in value.items():
+                if content.__class__ is str and (kind == "S" or (kind == "N" and content == normalise(content))):
+                    item[name] = value
+                else:
+                    item[name] = read_value(value)
+        else:
+            item[name] = read_value(value)
+        if len(name) > MAX_NAME_BYTES // 4:
+            check_name(name)
+    if "" in item:
+        raise ValidationException(INVALID + EMPTY_NAME)
+    return item
+
+
+def read_value(wire: dict, depth: int = 0) -> dict:
+    """The canonical form of one AttributeValue that `depth` lists and maps are around.
+
+    errors   ValidationException, SerializationException
+    """
+    if wire.__class__ is not dict:
+        raise _not_a_value(wire)
+    if len(wire) != 1 or None in wire.values():
+        wire = {kind: content for kind, content in wire.items() if content is not None}
+    known = wire if len(wire) == 1 else {kind: wire[kind] for kind in _TYPES if kind in wire}
+    if not known:
+        raise ValidationException(EMPTY)
+    if len(known) > 1:
+        for kind, content in known.items():
+            read_value({kind: content}, depth)  # a wrong JSON type comes first
+        raise ValidationException(MORE_THAN_ONE)
+    ((kind, content),) = known.items()
+    if kind == "S":
+        if content.__class__ is not str:
+            raise _not_a_string(content)
+        return known
+    if kind == "N":
+        if content.__class__ is not str:
+            raise _not_a_string(content)
+        text = normalise(content)
+        return known if text == content else {"N": text}
+    if kind == "M":
+        if content.__class__ is not dict:
+            raise _not_a_map(content)
+        if depth >= MAX_NESTING:
+            raise ValidationException(NESTED_TOO_DEEP)
+        return {"M": {name: read_value(value, depth + 1) for name, value in content.items()}}
+    if kind == "L":
+        if content.__class__ is not list:
+            raise _not_a_list(content)
+        if depth >= MAX_NESTING:
+            raise ValidationException(NESTED_TOO_DEEP)
+        return {"L": [read_value(value, depth + 1) for value in content]}
+    if kind == "BOOL":
+        if content.__class__ is not bool:
+            raise _not_a_boolean(content)
+        return known
+    if kind == "NULL":
+        if content.__class__ is not bool:
+            raise _not_a_boolean(content)
+        if not content:
+            raise ValidationException(INVALID + "Null attribute value types must have the value of true")
+        return known
+    if kind == "B":
+        return {"B": _binary(content)}
+    if kind == "SS":
+        return {"SS": _string_set(content)}
+    if kind == "NS":
+        return {"NS": _number_set(content)}
+    if kind == "BS":
+        return {"BS": _binary_set(content)}
+    raise ValidationException(EMPTY)
+
+
+def check_name(name: str) -> None:
+    """Raise what AWS raises for a top-level attribute's name that is empty or too long."""
+    if not name:
+        raise ValidationException(INVALID + EMPTY_NAME)
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise ValidationException(INVALID + LONG_NAME)
+
+
+def number_order(text: str) -> Decimal:
+    """The sort key by which the members of a canonical NS stand."""
+    return Decimal(text)
+
+
+_TYPES = ("S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL")
+
+
+def _binary(content) -> bytes:
+    if content.__class__ is bytes:
+        return content
+    if content.__class__ is not str:
+        raise _wrong_type(content, "java.nio.ByteBuffer")
+    try:
+        return binascii.a2b_base64(content, strict_mode=True)
+    except (binascii.Error, ValueError) as why:
+        raise _not_base64(content) from why
+
+
+def _string_set(content) -> list[str]:
+    if content.__class__ is not list:
+        raise _not_a_list(content)
+    for member in content:
+        if member.__class__ is not str:
+            raise _not_a_string(member)
+    if not content:
+        raise ValidationException(INVALID + "An string set  may not be empty")
+    if len(set(content)) != len(content):
+        raise ValidationException(f"{INVALID}Input collection [{', '.join(content)}] contains duplicates.")
+    return sorted(content)
+
+
+def _number_set(content) -> list[str]:
+    if content.__class__ is not list:
+        raise _not_a_list(content)
+    for member in content:
+        if member.__class__ is not str:
+            raise _not_a_string(member)
+    if not content:
+        raise ValidationException(INVALID + "An number set  may not be empty")
+    members = {normalise(member) for member in content}
+    if len(members) != len(content):
+        raise ValidationException("Input collection contains duplicates")
+    return sorted(members, key=number_order)
+
+
+def _binary_set(content) -> list[bytes]:
+    if content.__class__ is not list:
+        raise _not_a_list(content)
+    members = [_binary(member) for member in content]
+    if not members:
+        raise ValidationException(INVALID + "Binary sets should not be empty")
+    if len(set(members)) != len(members):
+        shown = ", ".join(binascii.b2a_base64(member, newline=False).decode() for member in members)
+        raise ValidationException(f"{INVALID}Input collection [{shown}]of type BS contains duplicates.")
+    return sorted(members)
+
+
+def _json_kind(content) -> str:
+    if content is None:
+        return "NULL_VALUE"
+    if content.__class__ is bool:
+        return "TRUE_VALUE" if content else "FALSE_VALUE"
+    if content.__class__ is int:
+        return "NUMBER_VALUE"
+    if content.__class__ is float:
+        return "DECIMAL_VALUE"
+    return "STRING_VALUE"
+
+
+def _wrong_type(content, java: str) -> SerializationException:
+    if content.__class__ is dict:
+        return SerializationException("Start of structure or map found where not expected.")
+    if content.__class__ is list:
+        return SerializationException(f"Unrecognized collection type class {java}")
+    return SerializationException(f"{_json_kind(content)} cannot be converted to {java.rpartition('.')[2]}")
+
+
+def _not_a_string(content) -> SerializationException:
+    return _wrong_type(content, "java.lang.String")
+
+
+def _not_a_boolean(content) -> SerializationException:
+    if content.__class__ is str:
+        return SerializationException("Unexpected token received from parser")
+    return _wrong_type(content, "java.lang.Boolean")
+
+
+def _not_a_list(content) -> SerializationException:
+    if content.__class__ is dict:
+        return SerializationException("Start of structure or map found where not expected.")
+    return SerializationException("Unexpected field type")
+
+
+def _not_a_map(content) -> SerializationException:
+    if content.__class__ is list:
+        return SerializationException(f"Unrecognized collection type java.util.Map<java.lang.String, {_JAVA_VALUE}>")
+    return SerializationException("Unexpected field type")
+
+
+def _not_a_value(content) -> SerializationException | ValidationException:
+    if content is None:
+        return ValidationException(EMPTY)
+    if content.__class__ is list:
+        return SerializationException(f"Unrecognized collection type class {_JAVA_VALUE}")
+    return SerializationException("Unexpected value type in payload")
+
+
+def _not_base64(content: str) -> SerializationException:
+    if len(content) % 4:
+        return SerializationException(
+            f"Base64 encoded length is expected a multiple of 4 bytes but found: {len(content)}"
+        )
+    foreign = _FOREIGN_BASE64.search(content)
+    if foreign:
+        return SerializationException(f"Invalid Base64 character: '{foreign.group()}'")
+    return SerializationException("Invalid last non-pad Base64 character dectected")

@@ -1,0 +1,53 @@
+"""How many bytes AWS counts for items and values.
+
+Source: DynamoDB developer guide, "DynamoDB item sizes and formats".
+"""
+
+from pileus.services.dynamodb.values.numbers import significant_digits
+
+MAX_ITEM_BYTES = 409_600
+"""Developer guide, "Quotas in Amazon DynamoDB", Item size: 400 KB, attribute names included."""
+
+
+def item_bytes(item: dict) -> int:
+    """The size of an item: its attributes' names and values."""
+    total = 0
+    for name, value in item.items():
+        total += len(name) if name.isascii() else len(name.encode())
+        for kind, content in value.items():
+            if kind == "S":
+                total += len(content) if content.isascii() else len(content.encode())
+            else:
+                total += value_bytes(value)
+    return total
+
+
+def value_bytes(value: dict) -> int:
+    """The size of a value without its name."""
+    (kind,) = value
+    content = value[kind]
+    if kind == "S":
+        return _text_bytes(content)
+    if kind == "N":
+        return _number_bytes(content)
+    if kind == "B":
+        return len(content)
+    if kind in ("BOOL", "NULL"):
+        return 1
+    if kind == "M":
+        return 3 + len(content) + item_bytes(content)
+    if kind == "L":
+        return 3 + len(content) + sum(map(value_bytes, content))
+    if kind == "SS":
+        return sum(map(_text_bytes, content))
+    if kind == "NS":
+        return sum(map(_number_bytes, content))
+    return sum(map(len, content))
+
+
+def _text_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _number_bytes(text: str) -> int:
+    return (significant_digits(text) + 1) // 2 + 1
