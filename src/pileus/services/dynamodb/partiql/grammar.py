@@ -155,7 +155,7 @@ class _Parser:
         index = self._name() if self._sign(".") else ""
         if self._next == Token(Kind.SIGN, "."):
             raise ValidationException("A path may contain at most 2 components in the FROM clause")
-        if self._keyword("AS") or self._next.kind is Kind.NAME and self._next.text.upper() != "RETURNING":
+        if self._keyword("AS") or (self._next.kind is Kind.NAME and self._next.text.upper() != "RETURNING"):
             raise ValidationException(NO_ALIASES)
         return ast.Source(table, index)
 
