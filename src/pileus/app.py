@@ -1,7 +1,7 @@
 """The composition root: the one place where the parts meet."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from pileus.kernel.call import Call
 from pileus.kernel.clock import Clock
 from pileus.kernel.ids import Ids
 from pileus.kernel.principal import Principal
-from pileus.kernel.service import Registry, Service
+from pileus.kernel.service import Registry, Service, Touch
 from pileus.kernel.tasks import Tasks
 from pileus.store.blobs import Blobs
 from pileus.store.events import Event
@@ -155,6 +155,9 @@ class Pileus:
 
     async def invoke(self, call: Call, request: dict) -> dict:
         return await self.gateway.invoke(call, request)
+
+    async def authorize(self, call: Call, touches: Iterable[Touch]) -> None:
+        await self.gateway.authorizer.check_touches(await self.service(call.service), call, touches)
 
     @property
     def session_key(self) -> bytes:
