@@ -1,0 +1,141 @@
+"""What a request's expressions and their legacy forms come to: one Bound per request.
+
+Source: DynamoDB API reference, PutItem, UpdateItem, Query and so on; developer guide, "Using expressions in DynamoDB",
+"Legacy conditional parameters"; the order of checking is that of recorded answers.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from pileus.kernel.errors import ValidationException
+from pileus.services.dynamodb.expressions import condition, placeholders, update
+from pileus.services.dynamodb.expressions.compiling import compiled, parsed_expression
+from pileus.services.dynamodb.expressions.key_condition import KeyTest, Tests
+from pileus.services.dynamodb.expressions.projection import Projection
+
+EXPRESSIONS = (
+    "UpdateExpression",
+    "ConditionExpression",
+    "ProjectionExpression",
+    "FilterExpression",
+    "KeyConditionExpression",
+)
+LEGACY = ("AttributeUpdates", "Expected", "AttributesToGet", "QueryFilter", "ScanFilter", "ConditionalOperator")
+
+
+@dataclass(frozen=True, slots=True)
+class BoundCondition:
+    """A condition or filter with its values. `parameter` is the request member it comes from."""
+
+    parameter: str
+    program: condition.Program
+    values: Mapping[str, dict]
+
+    def holds(self, item: dict | None) -> bool:
+        """Whether an item meets it; None is an item that is not there."""
+        return self.program.evaluate(item or _NOTHING, self.values)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The top-level attributes it looks at."""
+        return self.program.attributes
+
+    def refuse_keys(self, key_names: Collection[str]) -> None:
+        """Raise what Query raises for a filter on the attributes of the key that it queries."""
+        for name in self.program.attributes:
+            if name in key_names:
+                subject = "Filter Expression" if self.parameter == "FilterExpression" else self.parameter
+                raise ValidationException(
+                    f"{subject} can only contain non-primary key attributes: Primary key attribute: {name}"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class BoundUpdate:
+    """An update with its values."""
+
+    program: update.Program
+    values: Mapping[str, dict]
+
+    def apply(self, item: dict, key_names: Collection[str], *, is_new: bool = False) -> update.Updated:
+        """The item it makes of `item`; see update.Program.apply."""
+        return self.program.apply(item, self.values, key_names, is_new=is_new)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The top-level attributes it changes."""
+        return self.program.touched.attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """All expressions of a request; None where it has none. Legacy parameters stand where their successors would."""
+
+    condition: BoundCondition | None = None
+    filter: BoundCondition | None = None
+    projection: Projection | None = None
+    update: BoundUpdate | None = None
+    key_condition: Tests | None = None
+
+
+_NOTHING: dict = {}
+_EMPTY = Bound()
+
+
+def bind(request: Mapping, *expressions: str) -> Bound:
+    """Read, check and compile the expressions of a request (or of a part of one: a batch's table, a transaction's item).
+
+    expressions   those that the operation takes, in AWS's order; needed for one error's text alone
+    errors        ValidationException: mixed with legacy parameters, unused or undefined placeholders, all that is wrong
+                  with the expressions
+    """
+    given = [name for name in EXPRESSIONS if request.get(name) is not None]
+    legacy = [name for name in LEGACY if request.get(name) is not None]
+    if request.get("KeyConditions") is not None and ("KeyConditionExpression" in given or not given):
+        legacy.append("KeyConditions")
+    if given and legacy:
+        raise ValidationException(
+            "Can not use both expression and non-expression parameters in the same request: "
+            f"Non-expression parameters: {{{', '.join(legacy)}}} Expression parameters: {{{', '.join(given)}}}"
+        )
+    if not given:
+        placeholders.require_expressions(request, expressions or EXPRESSIONS, given)
+        return _EMPTY
+    names = placeholders.read_names(request.get(placeholders.NAMES))
+    values = placeholders.read_values(request.get(placeholders.VALUES))
+    parts = {}
+    parsed = [parsed_expression(name, request[name], names, values) for name in given]
+    for one in parsed:
+        parts[one.parameter] = _bound(one, request[one.parameter], names, values)
+    if names:
+        placeholders.refuse_unused(placeholders.NAMES, names, {name for one in parsed for name in one.names})
+    if values:
+        placeholders.refuse_unused(placeholders.VALUES, values, {value for one in parsed for value in one.values})
+    return Bound(
+        condition=parts.get("ConditionExpression"),
+        filter=parts.get("FilterExpression"),
+        projection=parts.get("ProjectionExpression"),
+        update=parts.get("UpdateExpression"),
+        key_condition=parts.get("KeyConditionExpression"),
+    )
+
+
+def _bound(parsed, text: str, names: Mapping[str, str], values: Mapping[str, dict]):
+    program = compiled(parsed, text, names)
+    if parsed.parameter == "ProjectionExpression":
+        return program
+    if parsed.parameter == "KeyConditionExpression":
+        planned, checked = program
+        for check in checked.checks:
+            check(values)
+        return Tests(
+            {
+                name: KeyTest(operator, tuple([values[value] for value in operands]))
+                for name, operator, operands in planned
+            }
+        )
+    for check in program.checks:
+        check(values)
+    if parsed.parameter == "UpdateExpression":
+        return BoundUpdate(program, values)
+    return BoundCondition(parsed.parameter, program, values)
