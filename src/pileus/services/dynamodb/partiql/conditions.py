@@ -3,48 +3,50 @@
 A literal becomes a value placeholder of its own, so that what expressions/ checks of values it checks of literals too.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
-from pileus.services.dynamodb.expressions import nodes
+from pileus.services.dynamodb.expressions import BoundCondition, BoundUpdate, nodes
 from pileus.services.dynamodb.expressions.condition import compile_condition
+from pileus.services.dynamodb.expressions.update import compile_update
 from pileus.services.dynamodb.partiql import statements as ast
 from pileus.services.dynamodb.partiql.errors import not_well_formed
 
-Item = dict[str, dict[str, Any]]
 _EXPRESSION = "expression"
 """What expressions/ calls it in its errors; taken out again, as a statement has no parameters of that kind."""
+_SET_FUNCTIONS = {"set_add": "ADD", "set_delete": "DELETE"}
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A WHERE clause. attributes: the names of the attributes it looks at."""
-
-    holds: Callable[[Item | None], bool]
-    attributes: tuple[str, ...] = ()
-
-
-ANYTHING = Condition(lambda item: True)
-
-
-def condition_of(where: Any) -> Condition:
-    """The bound clause, compiled; None holds for everything.
+def condition_of(where: Any) -> BoundCondition | None:
+    """The bound clause as a condition; None where there is none.
 
     errors   ValidationException: operands of types or in places that their operator does not take
     """
     if where is None:
-        return ANYTHING
+        return None
     placing = Placing()
     node = placing.condition(where)
     with plain_errors():
         program = compile_condition(_EXPRESSION, node, placing.names)
         for check in program.checks:
             check(placing.values)
-    evaluate, values = program.evaluate, placing.values
-    return Condition(lambda item: evaluate(item or {}, values), program.attributes)
+    return BoundCondition(_EXPRESSION, program, placing.values)
+
+
+def update_of(actions: tuple[ast.Assignment | ast.Removal, ...]) -> BoundUpdate:
+    """SET and REMOVE as an update.
+
+    errors   ValidationException: paths that overlap, operands of wrong types
+    """
+    placing = Placing()
+    root = tuple(placing.action(action) for action in actions)
+    with plain_errors():
+        program = compile_update(_EXPRESSION, root, placing.names)
+        for check in program.checks:
+            check(placing.values)
+    return BoundUpdate(program, placing.values)
 
 
 @contextmanager
@@ -108,6 +110,25 @@ class Placing:
             case ast.Arithmetic():
                 raise NotImplementedByUs("dynamodb:ExecuteStatement with arithmetic within other expressions")
         raise not_well_formed("Unexpected term")
+
+    def action(self, action: ast.Assignment | ast.Removal) -> nodes.Action:
+        path = self.path(action.path)
+        if isinstance(action, ast.Removal):
+            return nodes.Action("REMOVE", path, None)
+        value = action.value
+        if isinstance(value, ast.Arithmetic):
+            operand = nodes.Arithmetic(value.operator, self.operand(value.left), self.operand(value.right))
+            return nodes.Action("SET", path, operand)
+        if isinstance(value, ast.Call) and value.function in _SET_FUNCTIONS:
+            changed, members = value.arguments
+            if changed != action.path:
+                raise NotImplementedByUs(f"dynamodb:ExecuteStatement with {value.function} of another attribute")
+            if not isinstance(members, ast.Literal) or not members.value.keys() & {"SS", "NS", "BS"}:
+                raise ValidationException(
+                    f"Incorrect operand type for operator or function; operator or function: {value.function}"
+                )
+            return nodes.Action(_SET_FUNCTIONS[value.function], path, self._value(members.value))
+        return nodes.Action("SET", path, self.operand(value))
 
     def path(self, path: ast.Path) -> nodes.Path:
         return nodes.Path(tuple(self._step(step) for step in path.steps))

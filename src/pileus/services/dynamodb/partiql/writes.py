@@ -1,0 +1,197 @@
+"""INSERT, UPDATE, DELETE and EXISTS as the writes of state/items.py."""
+
+from dataclasses import dataclass
+
+from pileus.kernel.errors import AwsError, ValidationException
+from pileus.services.dynamodb.addresses import Address
+from pileus.services.dynamodb.errors import ConditionalCheckFailedException, TransactionCanceledException
+from pileus.services.dynamodb.expressions import BoundCondition
+from pileus.services.dynamodb.partiql import statements as ast
+from pileus.services.dynamodb.partiql.access import KeySchema, primary_key
+from pileus.services.dynamodb.partiql.conditions import condition_of, update_of
+from pileus.services.dynamodb.partiql.errors import (
+    EXISTS_READS_ONE_ITEM,
+    INCOMPLETE_KEY,
+    NO_SUCH_INDEX,
+    NOT_ON_AN_INDEX,
+    DuplicateItemException,
+)
+from pileus.services.dynamodb.state import items, transactions
+from pileus.services.dynamodb.state.items import Write, Written
+from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord
+from pileus.services.dynamodb.state.rows import Item
+from pileus.services.dynamodb.state.tables import require
+from pileus.store.transaction import Transaction
+
+WriteStatement = ast.Insert | ast.Update | ast.Delete | ast.Exists
+
+
+@dataclass(frozen=True, slots=True)
+class _Absent:
+    """Of INSERT, which makes new items only."""
+
+    def holds(self, item: Item | None) -> bool:
+        return item is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Present:
+    """Of UPDATE, which makes none, and EXISTS: the item is there and meets the rest of the clause."""
+
+    rest: BoundCondition | None
+
+    def holds(self, item: Item | None) -> bool:
+        return item is not None and (self.rest is None or self.rest.holds(item))
+
+
+@dataclass(frozen=True, slots=True)
+class _PresentOrNot:
+    """Of DELETE: an item that is not there is deleted.
+
+    Source: developer guide, "PartiQL delete statements for DynamoDB".
+    """
+
+    rest: BoundCondition
+
+    def holds(self, item: Item | None) -> bool:
+        return item is None or self.rest.holds(item)
+
+
+def write_of(table: TableRecord, statement: WriteStatement, *, shows_failed: bool = False) -> Write:
+    """The write that a bound statement asks for.
+
+    shows_failed   ReturnValuesOnConditionCheckFailure is ALL_OLD
+    errors         ValidationException
+    """
+    if statement.source.index:
+        if table.index(statement.source.index) is None:
+            raise ValidationException(NO_SUCH_INDEX)
+        raise ValidationException(NOT_ON_AN_INDEX)
+    if isinstance(statement, ast.Insert):
+        item = _item_of(statement)
+        return Write("put", item, items.checked_size(item), _Absent())
+    found = primary_key(
+        statement.select.where if isinstance(statement, ast.Exists) else statement.where, keys_of(table)
+    )
+    if isinstance(statement, ast.Exists):
+        if found is None or found[1] is None:
+            raise ValidationException(EXISTS_READS_ONE_ITEM)
+        return Write("check", found[0], condition=_Present(condition_of(found[1])), shows_failed=shows_failed)
+    if found is None:
+        raise ValidationException(INCOMPLETE_KEY)
+    key, rest = found
+    condition = condition_of(rest)
+    if isinstance(statement, ast.Update):
+        update = update_of(statement.actions)
+        return Write("update", key, condition=_Present(condition), update=update, shows_failed=shows_failed)
+    check_returning(statement)
+    if condition is None:
+        return Write("delete", key)
+    return Write("delete", key, condition=_PresentOrNot(condition), shows_failed=shows_failed)
+
+
+def _item_of(statement: ast.Insert) -> Item:
+    value = statement.value.value if isinstance(statement.value, ast.Literal) else {}
+    if "M" not in value:
+        raise ValidationException("The VALUE of an INSERT must be a map of attribute names to values")
+    if "" in value["M"]:
+        raise ValidationException("One or more parameter values were invalid: Empty attribute name")
+    return value["M"]
+
+
+def keys_of(owner: TableRecord | SecondaryIndex) -> KeySchema:
+    """The key schema of a table or an index."""
+    if isinstance(owner, SecondaryIndex):
+        types = dict(zip(owner.key_names, owner.attribute_types, strict=True))
+        return KeySchema(owner.hash_names, owner.range_names, types)
+    types = {name: owner.attribute_types[name] for name in owner.key_names}
+    return KeySchema(owner.key_names[:1], owner.key_names[1:], types)
+
+
+def check_returning(statement: ast.Delete) -> None:
+    """A DELETE can return the old item and nothing else."""
+    returning = statement.returning
+    if returning is not None and (not returning.is_all or returning.is_new):
+        raise ValidationException(f"RETURNING {returning} is not supported for DELETE statements")
+
+
+def returned(statement: WriteStatement, written: Written) -> list[Item]:
+    """What RETURNING shows of a write: one item, or none where there is nothing to show."""
+    returning = getattr(statement, "returning", None)
+    if returning is None:
+        return []
+    item = written.new if returning.is_new else written.old
+    if item is not None and not returning.is_all:
+        item = written.touched.of(item)
+    return [item] if item else []
+
+
+def write(tx: Transaction, address: Address, statement: WriteStatement, *, shows_failed: bool = False) -> Written:
+    """Make the write of one bound statement.
+
+    errors   ResourceNotFoundException, ValidationException, ConditionalCheckFailedException, DuplicateItemException
+    """
+    table = require(tx, address)
+    asked = write_of(table, statement, shows_failed=shows_failed)
+    items.check(table, asked)
+    try:
+        written = items.prepare(tx, table, asked)
+    except ConditionalCheckFailedException as error:
+        if isinstance(statement, ast.Insert):
+            raise DuplicateItemException() from error
+        raise
+    items.commit(tx, written)
+    return written
+
+
+def write_each(
+    tx: Transaction, asked: list[tuple[Address, WriteStatement, bool] | AwsError]
+) -> list[tuple[WriteStatement, Written] | AwsError]:
+    """Make the writes of a batch, one after another; each that fails is its error instead, and changes nothing.
+
+    asked   (address, bound statement, shows_failed), or an error that was found before: it stays in its place
+    """
+    done: list[tuple[WriteStatement, Written] | AwsError] = []
+    for one in asked:
+        if isinstance(one, AwsError):
+            done.append(one)
+            continue
+        address, statement, shows_failed = one
+        try:
+            done.append((statement, write(tx, address, statement, shows_failed=shows_failed)))
+        except AwsError as error:
+            done.append(error)
+    return done
+
+
+def write_together(
+    tx: Transaction,
+    account: str,
+    region: str,
+    asked: list[tuple[Address, WriteStatement, bool]],
+    token: str,
+    digest: bytes,
+) -> tuple[list[Written], bool]:
+    """Make all writes of a transaction, or none; see state/transactions.py, `write`.
+
+    errors   TransactionCanceledException, with DuplicateItem as the reason of an INSERT of what is there
+    """
+    writes = []
+    for at, (address, statement, shows_failed) in enumerate(asked):
+        try:
+            writes.append((address, write_of(require(tx, address), statement, shows_failed=shows_failed)))
+        except ValidationException as error:
+            raise in_transaction(at, error) from error
+    try:
+        return transactions.write(tx, account, region, writes, token, digest)
+    except TransactionCanceledException as error:
+        reasons = error.fields["CancellationReasons"]
+        for at, (_, statement, _) in enumerate(asked):
+            if isinstance(statement, ast.Insert) and reasons[at]["Code"] == "ConditionalCheckFailed":
+                reasons[at] = {"Code": "DuplicateItem", "Message": DuplicateItemException.text}
+        raise TransactionCanceledException(reasons) from error
+
+
+def in_transaction(at: int, error: ValidationException) -> ValidationException:
+    """The error of one statement of a transaction that can't be begun."""
+    return ValidationException(f"Validation failed in TransactStatements[{at}]: {error.message}")
