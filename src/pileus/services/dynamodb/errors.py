@@ -4,8 +4,85 @@ Source: DynamoDB API reference, "Errors" of each operation; developer guide, "Er
 are those of recorded answers.
 """
 
-from pileus.kernel.errors import AwsError
+from pileus.kernel.errors import AwsError, ValidationException
+from pileus.protocol.validate import Violation, default_wording
+
+INVALID = "One or more parameter values were invalid: "
+"""What most refusals of a value begin with."""
 
 
 class ResourceNotFoundException(AwsError):
+    text = "Requested resource not found"
+
+
+class TableNotFound(ResourceNotFoundException):
+    """Of the operations on tables, which name it."""
+
+    code = "ResourceNotFoundException"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Requested resource not found: Table: {name} not found")
+
+
+class ResourceInUseException(AwsError):
     pass
+
+
+class LimitExceededException(AwsError):
+    pass
+
+
+class PolicyNotFoundException(AwsError):
+    pass
+
+
+class ConditionalCheckFailedException(AwsError):
+    """`Item`: what is there, where the request asked for it."""
+
+    text = "The conditional request failed"
+
+
+class ItemCollectionSizeLimitExceededException(AwsError):
+    text = "Collection size exceeded."
+
+
+class ProvisionedThroughputExceededException(AwsError):
+    text = (
+        "The level of configured provisioned throughput for the table was exceeded. "
+        "Consider increasing your provisioning level with the UpdateTable API."
+    )
+
+
+class IndexThroughputExceeded(AwsError):
+    """ProvisionedThroughputExceededException of a global index."""
+
+    code = "ProvisionedThroughputExceededException"
+    text = (
+        "The level of configured provisioned throughput for one or more global secondary indexes of the table was "
+        "exceeded. Consider increasing your provisioning level for the under-provisioned global secondary indexes "
+        "with the UpdateTable API"
+    )
+
+
+class IdempotentParameterMismatchException(AwsError):
+    text = "Transaction parameters do not match the ones specified in the original request with the same client token"
+
+
+class TransactionCanceledException(AwsError):
+    """reasons: CancellationReason of each action, in order; {"Code": "None"} for those that would have gone through."""
+
+    def __init__(self, reasons: list[dict]) -> None:
+        codes = ", ".join(reason["Code"] for reason in reasons)
+        super().__init__(
+            f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
+            CancellationReasons=reasons,
+        )
+
+
+def invalid(reason: str) -> ValidationException:
+    return ValidationException(INVALID + reason)
+
+
+def violation(found: list[Violation]) -> AwsError | None:
+    """What DynamoDB says of a request that breaks its model's constraints."""
+    return default_wording("json", found)

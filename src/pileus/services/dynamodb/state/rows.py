@@ -16,7 +16,12 @@ from typing import Any
 
 import msgspec
 
-from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord
+from pileus.services.dynamodb.state.records import (
+    PARTITION_KEY_BYTES_MAX,
+    SORT_KEY_BYTES_MAX,
+    SecondaryIndex,
+    TableRecord,
+)
 from pileus.services.dynamodb.values.ordered import key_bytes
 from pileus.services.dynamodb.values.sizes import item_bytes
 from pileus.store.transaction import Transaction
@@ -92,14 +97,32 @@ def scan(
 
 
 def entry_key(index: SecondaryIndex, item: Item, suffix: bytes) -> bytes | None:
-    """The key of an item's entry in an index; None for an item that is not in it, as it lacks one of its attributes."""
-    try:
-        key = index_prefix(index.id) + partition_of(*[item[name] for name in index.hash_names])
-        for name in index.range_names:
-            key += key_bytes(item[name])
-    except KeyError:
-        return None
+    """The key of an item's entry in an index.
+
+    None for an item that is not in it: it lacks one of its attributes, or was written before the index was there with
+    a value that can't be a key.
+    """
+    values = []
+    for name, kind in zip(index.key_names, index.attribute_types):
+        value = item.get(name)
+        if value is None or not value.get(kind):
+            return None
+        values.append(value)
+    hash_count = len(index.hash_names)
+    if len(suffix) > PARTITION_KEY_BYTES_MAX or max(map(_length, values)) > SORT_KEY_BYTES_MAX:
+        if max(map(_length, values[:hash_count])) > PARTITION_KEY_BYTES_MAX:
+            return None
+        if sum(map(_length, values[hash_count:])) > SORT_KEY_BYTES_MAX:
+            return None
+    key = index_prefix(index.id) + partition_of(*values[:hash_count])
+    for value in values[hash_count:]:
+        key += key_bytes(value)
     return key + suffix
+
+
+def _length(value: dict[str, Any]) -> int:
+    for kind, content in value.items():
+        return len(content.encode()) if kind == "S" else len(content)
 
 
 def entry_value(suffix: bytes) -> bytes:

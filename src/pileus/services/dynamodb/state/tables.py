@@ -1,9 +1,29 @@
-"""Tables: create, find, change, delete."""
+"""Tables: create, find, change, delete, and the statuses they pass through.
 
+A new, changed or deleted table is CREATING, UPDATING or DELETING until a timer that is due at once has run: what a
+client that waits for the table sees is what it sees of AWS, only sooner.
+"""
+
+from collections.abc import Callable
+from hashlib import blake2b
+from itertools import islice
+
+from msgspec.structs import replace
+
+from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address
-from pileus.services.dynamodb.errors import ResourceNotFoundException
-from pileus.services.dynamodb.state.records import TABLES, TableRecord
+from pileus.services.dynamodb.errors import (
+    LimitExceededException,
+    ResourceInUseException,
+    ResourceNotFoundException,
+    TableNotFound,
+)
+from pileus.services.dynamodb.state import history, indexes, replicas, rows, streams, ttl
+from pileus.services.dynamodb.state.records import TABLES, TABLES_MAX, Encryption, SecondaryIndex, TableRecord
 from pileus.store.transaction import Transaction
+
+SETTLE = "dynamodb.settle"
+"""The timer of a table that is CREATING, UPDATING or DELETING; its key is the table's id."""
 
 
 def find(tx: Transaction, address: Address) -> TableRecord | None:
@@ -14,9 +34,164 @@ def require(tx: Transaction, address: Address) -> TableRecord:
     """A table whose items can be read and written. Raises ResourceNotFoundException."""
     table = TABLES.get(tx, *address)
     if table is None or table.status in ("CREATING", "DELETING"):
-        raise ResourceNotFoundException("Requested resource not found")
+        raise ResourceNotFoundException()
+    return table
+
+
+def named(tx: Transaction, address: Address) -> TableRecord:
+    """A table in whatever status. Raises ResourceNotFoundException, which names it."""
+    table = TABLES.get(tx, *address)
+    if table is None:
+        raise TableNotFound(address.name)
     return table
 
 
 def by_id(tx: Transaction, table_id: int) -> TableRecord | None:
     return TABLES.by_id.first(tx, table_id)
+
+
+def listed(tx: Transaction, account: str, region: str, *, after: str, limit: int) -> list[TableRecord]:
+    """Tables by name."""
+    return list(islice(TABLES.scan(tx, account, region, after=after or None), limit))
+
+
+def create(
+    tx: Transaction,
+    table: TableRecord,
+    new_indexes: list[SecondaryIndex],
+    *,
+    stream: str = "",
+    encrypts: bool = False,
+) -> TableRecord:
+    """Make a table of a record without ids.
+
+    stream    the view type of its stream, "" for none
+    encrypts  with KMS's own key for DynamoDB
+    """
+    if find(tx, table.address) is not None:
+        raise ResourceInUseException(f"Table already exists: {table.name}")
+    if len(listed(tx, table.account, table.region, after="", limit=TABLES_MAX)) >= TABLES_MAX:
+        raise LimitExceededException(
+            f"Subscriber limit exceeded: There is a limit of {TABLES_MAX} tables per subscriber"
+        )
+    table = replace(
+        table,
+        id=tx.next_sequence(),
+        uuid=tx.ids.uuid(),
+        created_at_ms=tx.now_ms,
+        status="CREATING",
+        indexes=tuple(
+            replace(index, id=tx.next_sequence(), status="ACTIVE" if index.is_local else "CREATING")
+            for index in new_indexes
+        ),
+    )
+    if encrypts:
+        table = replace(table, encryption=_own_key(table))
+    if stream:
+        table = streams.open_stream(tx, table, stream)
+    TABLES.put(tx, table)
+    tx.wake_at(tx.now_ms, SETTLE, str(table.id))
+    return table
+
+
+def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
+    """Carry out the plan (changes.Plan) that `plan_of(table, now_ms)` makes of the table as it is."""
+    table = named(tx, address)
+    check_idle(table)
+    plan = plan_of(table, tx.now_ms)
+    table = replace(plan.table, status="UPDATING")
+    if plan.encrypts:
+        table = replace(table, encryption=_own_key(table))
+    if plan.stream:
+        table = streams.open_stream(tx, table, plan.stream)
+    elif plan.stream == "":
+        table = streams.close_stream(tx, table)
+    if plan.new_index is not None:
+        created = replace(plan.new_index, id=tx.next_sequence(), status="CREATING")
+        table = replace(table, indexes=(*table.indexes, created))
+    if plan.dropped:
+        table = _with_status(table, plan.dropped, "DELETING")
+    for update in plan.replicas:
+        table = replicas.change(tx, table, update)
+    TABLES.put(tx, table)
+    tx.wake_at(tx.now_ms, SETTLE, str(table.id))
+    return table
+
+
+def delete(tx: Transaction, address: Address) -> TableRecord:
+    """Begin to delete a table: no item of it can be read from now on."""
+    table = named(tx, address)
+    check_idle(table)
+    if table.is_protected:
+        raise ValidationException(
+            "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection "
+            "first."
+        )
+    table = replace(table, status="DELETING")
+    TABLES.put(tx, table)
+    tx.wake_at(tx.now_ms, SETTLE, str(table.id))
+    return table
+
+
+def check_idle(table: TableRecord) -> None:
+    """Raise ResourceInUseException while the table is being created, changed or deleted."""
+    being = {"CREATING": "created", "UPDATING": "updated", "DELETING": "deleted"}.get(table.status)
+    if being is not None:
+        raise ResourceInUseException(
+            f"Attempt to change a resource which is still in use: Table is being {being}: {table.name}"
+        )
+
+
+def settle(tx: Transaction, key: str) -> None:
+    """What a status leads to. The timer's transition."""
+    table = by_id(tx, int(key))
+    if table is None:
+        return
+    if table.status == "DELETING":
+        _remove(tx, table)
+        return
+    for index in table.global_indexes:
+        if index.status == "DELETING":
+            indexes.remove(tx, index)
+            table = without_index(table, index)
+        elif index.status == "CREATING" and table.status == "CREATING":
+            table = _with_status(table, index.name, "ACTIVE")
+        elif index.status == "CREATING" and not index.is_backfilling:
+            table = indexes.begin_backfill(tx, table, index)
+    TABLES.put(tx, replace(table, status="ACTIVE"))
+
+
+def without_index(table: TableRecord, index: SecondaryIndex) -> TableRecord:
+    """Its attributes are no longer defined, where nothing else needs them."""
+    rest = tuple(other for other in table.indexes if other.id != index.id)
+    used = {*table.key_names, *(name for other in rest for name in other.key_names)}
+    types = {name: kind for name, kind in table.attribute_types.items() if name in used}
+    return replace(table, indexes=rest, attribute_types=types)
+
+
+def _with_status(table: TableRecord, index_name: str, status: str) -> TableRecord:
+    return replace(
+        table,
+        indexes=tuple(replace(index, status=status) if index.name == index_name else index for index in table.indexes),
+    )
+
+
+def _remove(tx: Transaction, table: TableRecord) -> None:
+    """Everything of a table, in one step however much there is: ranges of keys."""
+    streams.table_deleted(tx, table)
+    history.table_deleted(tx, table)
+    replicas.table_deleted(tx, table)
+    ttl.table_deleted(tx, table)
+    for index in table.indexes:
+        indexes.remove(tx, index)
+    indexes.table_deleted(tx, table)
+    tx.delete_range(*rows.range_of(rows.table_prefix(table.id)))
+    TABLES.remove(tx, table)
+
+
+def _own_key(table: TableRecord) -> Encryption:
+    """The key that AWS manages for DynamoDB, one an account and region: its id is derived from them."""
+    digest = blake2b(f"{table.account}/{table.region}".encode(), digest_size=16).hexdigest()
+    key_id = "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:]))
+    partition = table.arn.split(":")[1]
+    return Encryption(f"arn:{partition}:kms:{table.region}:{table.account}:key/{key_id}")

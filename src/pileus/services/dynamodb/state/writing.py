@@ -18,24 +18,27 @@ def change(
     old_bytes: int | None = None,
     new_bytes: int | None = None,
 ) -> None:
-    """Make the item at `suffix`, which is `old`, `new`; None: there is none. Everything that follows from it, too.
+    """Make the item at `suffix`, which is `old`, `new`; None: there is none. And everything that follows from it.
 
     suffix                rows.suffix_of either
     old_bytes, new_bytes  their sizes, where the caller knows them
     """
-    if old is None and new is None:
-        return
     if old == new:
         return  # nothing to write, and a put that changes nothing makes no stream record
-    old_bytes = (0 if old is None else item_bytes(old)) if old_bytes is None else old_bytes
-    new_bytes = (0 if new is None else item_bytes(new)) if new_bytes is None else new_bytes
+    if old is None:
+        old_bytes = 0
+    elif old_bytes is None:
+        old_bytes = item_bytes(old)
     if new is None:
+        new_bytes = 0
         rows.delete(tx, table, suffix)
     else:
+        if new_bytes is None:
+            new_bytes = item_bytes(new)
         rows.put(tx, table, suffix, new, new_bytes)
     indexes.count(tx, table.id, (new is not None) - (old is not None), new_bytes - old_bytes)
-    for index in table.live_indexes:
-        indexes.move(tx, table, index, suffix, old, new)
+    if table.indexes:
+        _change_indexes(tx, table, suffix, old, new, old_bytes, new_bytes)
     if table.expires_by:
         ttl.move(tx, table, suffix, old, new)
     if table.stream is not None:
@@ -44,3 +47,22 @@ def change(
         history.keep(tx, table, suffix, old)
     if table.replicas:
         replicas.replicate(tx, table, suffix, old, new, cause)
+
+
+def _change_indexes(
+    tx: Transaction,
+    table: TableRecord,
+    suffix: bytes,
+    old: Item | None,
+    new: Item | None,
+    old_bytes: int,
+    new_bytes: int,
+) -> None:
+    grown_bytes = new_bytes - old_bytes
+    for index in table.live_indexes:
+        grew_bytes = indexes.move(tx, table, index, suffix, old, new, old_bytes, new_bytes)
+        if index.is_local:
+            grown_bytes += grew_bytes
+    if table.local_indexes:
+        indexes.grow_collection(tx, table, new or old, grown_bytes)
+

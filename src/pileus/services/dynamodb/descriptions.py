@@ -1,0 +1,159 @@
+"""Records as the API describes them: TableDescription and its parts."""
+
+from datetime import UTC, datetime
+
+from pileus.services.dynamodb.schemas import key_schema_out, table_key_schema
+from pileus.services.dynamodb.state import indexes
+from pileus.services.dynamodb.state.records import (
+    OnDemandLimits,
+    Projection,
+    SecondaryIndex,
+    StreamSettings,
+    TableRecord,
+    Throughput,
+    WarmThroughput,
+)
+from pileus.store.transaction import Transaction
+
+ON_DEMAND_WARM = WarmThroughput(12_000, 4_000)
+"""What a new on-demand table serves at once. Source: developer guide, "Understanding DynamoDB warm throughput"."""
+
+
+def moment(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
+def table_out(tx: Transaction, table: TableRecord) -> dict:
+    """TableDescription."""
+    out = summary_out(tx, table)
+    out["AttributeDefinitions"] = [
+        {"AttributeName": name, "AttributeType": kind} for name, kind in table.attribute_types.items()
+    ]
+    out["KeySchema"] = table_key_schema(table)
+    out["CreationDateTime"] = moment(table.created_at_ms)
+    if table.local_indexes:
+        out["LocalSecondaryIndexes"] = [_index_out(tx, table, index) for index in table.local_indexes]
+    if table.global_indexes:
+        out["GlobalSecondaryIndexes"] = [global_index_out(tx, table, index) for index in table.global_indexes]
+    if table.stream is not None:
+        out["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": table.stream.view_type}
+    latest = table.stream or table.last_stream
+    if latest is not None:
+        out["LatestStreamLabel"] = latest.label
+        out["LatestStreamArn"] = stream_arn(table, latest)
+    out["WarmThroughput"] = _warm_out(table, table.warm, table.throughput, table.status)
+    if table.restored_from is not None:
+        out["RestoreSummary"] = table.restored_from | {
+            "RestoreDateTime": moment(table.restored_from["RestoreDateTime"]),
+        }
+    if table.replicas:
+        out["GlobalTableVersion"] = "2019.11.21"
+        out["Replicas"] = [
+            {"RegionName": replica.region, "ReplicaStatus": replica.status} for replica in table.replicas
+        ]
+    return out
+
+
+def summary_out(tx: Transaction, table: TableRecord) -> dict:
+    """What DeleteTable still says of a table."""
+    items, size_bytes = indexes.numbers(tx, table.id)
+    out = {
+        "TableName": table.name,
+        "TableStatus": table.status,
+        "ProvisionedThroughput": _throughput_out(table.throughput),
+        "TableSizeBytes": size_bytes,
+        "ItemCount": items,
+        "TableArn": table.arn,
+        "TableId": table.uuid,
+        "DeletionProtectionEnabled": table.is_protected,
+    }
+    if table.billing == "PAY_PER_REQUEST" or table.billing_changed_at_ms:
+        out["BillingModeSummary"] = {"BillingMode": table.billing}
+        if table.billing_changed_at_ms:
+            out["BillingModeSummary"]["LastUpdateToPayPerRequestDateTime"] = moment(table.billing_changed_at_ms)
+    if table.on_demand is not None:
+        out["OnDemandThroughput"] = _on_demand_out(table.on_demand)
+    if table.table_class:
+        out["TableClassSummary"] = {"TableClass": table.table_class}
+        if table.table_class_changed_at_ms:
+            out["TableClassSummary"]["LastUpdateDateTime"] = moment(table.table_class_changed_at_ms)
+    if table.encryption is not None:
+        out["SSEDescription"] = {
+            "Status": "ENABLED",
+            "SSEType": "KMS",
+            "KMSMasterKeyArn": table.encryption.kms_key_arn,
+        }
+    return out
+
+
+def stream_arn(table: TableRecord, stream: StreamSettings) -> str:
+    return f"{table.arn}/stream/{stream.label}"
+
+
+def index_arn(table: TableRecord, index: SecondaryIndex) -> str:
+    return f"{table.arn}/index/{index.name}"
+
+
+def projection_out(projection: Projection) -> dict:
+    out: dict = {"ProjectionType": projection.type}
+    if projection.included:
+        out["NonKeyAttributes"] = list(projection.included)
+    return out
+
+
+def global_index_out(tx: Transaction, table: TableRecord, index: SecondaryIndex) -> dict:
+    """GlobalSecondaryIndexDescription."""
+    out = _index_out(tx, table, index)
+    out["IndexStatus"] = index.status
+    if index.is_backfilling:
+        out["Backfilling"] = True
+    out["ProvisionedThroughput"] = _throughput_out(index.throughput or Throughput(0, 0))
+    if index.on_demand is not None:
+        out["OnDemandThroughput"] = _on_demand_out(index.on_demand)
+    out["WarmThroughput"] = _warm_out(table, index.warm, index.throughput or Throughput(0, 0), index.status)
+    return out
+
+
+def _index_out(tx: Transaction, table: TableRecord, index: SecondaryIndex) -> dict:
+    items, size_bytes = indexes.numbers(tx, index.id)
+    return {
+        "IndexName": index.name,
+        "KeySchema": key_schema_out(index.hash_names, index.range_names),
+        "Projection": projection_out(index.projection),
+        "IndexSizeBytes": size_bytes,
+        "ItemCount": items,
+        "IndexArn": index_arn(table, index),
+    }
+
+
+def _throughput_out(throughput: Throughput) -> dict:
+    out = {
+        "NumberOfDecreasesToday": throughput.decreases_today,
+        "ReadCapacityUnits": throughput.read_units,
+        "WriteCapacityUnits": throughput.write_units,
+    }
+    if throughput.increased_at_ms:
+        out["LastIncreaseDateTime"] = moment(throughput.increased_at_ms)
+    if throughput.decreased_at_ms:
+        out["LastDecreaseDateTime"] = moment(throughput.decreased_at_ms)
+    return out
+
+
+def _on_demand_out(limits: OnDemandLimits) -> dict:
+    return {
+        "MaxReadRequestUnits": -1 if limits.read_units is None else limits.read_units,
+        "MaxWriteRequestUnits": -1 if limits.write_units is None else limits.write_units,
+    }
+
+
+def _warm_out(table: TableRecord, warm: WarmThroughput | None, throughput: Throughput, status: str) -> dict:
+    if table.billing == "PAY_PER_REQUEST":
+        least = ON_DEMAND_WARM
+    else:
+        least = WarmThroughput(throughput.read_units, throughput.write_units)
+    warm = warm or WarmThroughput(0, 0)
+    return {
+        "ReadUnitsPerSecond": max(warm.read_units, least.read_units),
+        "WriteUnitsPerSecond": max(warm.write_units, least.write_units),
+        "Status": status,
+    }

@@ -1,0 +1,156 @@
+"""Single items: get, put, update, delete. Conditions and updates are the expressions' objects, bound to their values."""
+
+from typing import Any, NamedTuple
+
+from pileus.kernel.errors import AwsError, ValidationException
+from pileus.services.dynamodb.addresses import Address
+from pileus.services.dynamodb.errors import ConditionalCheckFailedException
+from pileus.services.dynamodb.state import keys, rows, writing
+from pileus.services.dynamodb.state.records import ITEM_BYTES_MAX, TableRecord
+from pileus.services.dynamodb.state.rows import Item
+from pileus.services.dynamodb.state.tables import require
+from pileus.services.dynamodb.values.sizes import item_bytes
+from pileus.store.transaction import Transaction
+
+TOO_LARGE = "Item size has exceeded the maximum allowed size"
+UPDATED_TOO_LARGE = "Item size to update has exceeded the maximum allowed size"
+
+
+class Written(NamedTuple):
+    """A write that was made. touched: of an update, what shows the updated parts of an item."""
+
+    table: TableRecord
+    suffix: bytes
+    old: Item | None
+    new: Item | None
+    old_bytes: int
+    new_bytes: int
+    touched: Any = None
+
+
+class Write(NamedTuple):
+    """A write to be made.
+
+    kind          put, update, delete or check
+    item          the item of a put, the key of the others
+    item_bytes    the size of a put's
+    condition     has `holds(item or None)`; None: none
+    update        has `apply(item, key_names, is_new=…)`
+    shows_failed  ReturnValuesOnConditionCheckFailure is ALL_OLD
+    """
+
+    kind: str
+    item: Item
+    item_bytes: int = 0
+    condition: Any = None
+    update: Any = None
+    shows_failed: bool = False
+
+
+def get(tx: Transaction, address: Address, key: Item) -> tuple[TableRecord, Item | None, int]:
+    """An item and its size."""
+    table = require(tx, address)
+    keys.check_key(table, key)
+    found = rows.get(tx, table, rows.suffix_of(table, key))
+    return (table, None, 0) if found is None else (table, *found)
+
+
+def write(tx: Transaction, address: Address, asked: Write) -> Written:
+    """Make one write."""
+    table = require(tx, address)
+    check(table, asked)
+    written = prepare(tx, table, asked)
+    commit(tx, written)
+    return written
+
+
+def check(table: TableRecord, asked: Write) -> None:
+    """What can be refused without a look at the item. Raises ValidationException."""
+    if asked.kind == "put":
+        keys.check_item(table, asked.item)
+    else:
+        keys.check_key(table, asked.item)
+
+
+def prepare(tx: Transaction, table: TableRecord, asked: Write) -> Written:
+    """What the write will be; nothing is changed yet.
+
+    errors  ConditionalCheckFailedException, ValidationException
+    """
+    suffix = rows.suffix_of(table, asked.item)
+    found = rows.get(tx, table, suffix)
+    old, old_bytes = (None, 0) if found is None else found
+    if asked.condition is not None and not asked.condition.holds(old):
+        if asked.shows_failed and old is not None:
+            raise ConditionalCheckFailedException(Item=old)
+        raise ConditionalCheckFailedException()
+    if asked.kind == "put":
+        return Written(table, suffix, old, asked.item, old_bytes, asked.item_bytes)
+    if asked.kind == "delete":
+        return Written(table, suffix, old, None, old_bytes, 0)
+    if asked.kind == "check":
+        return Written(table, suffix, old, old, old_bytes, old_bytes)
+    return _updated(table, suffix, old, old_bytes, asked)
+
+
+def _updated(table: TableRecord, suffix: bytes, old: Item | None, old_bytes: int, asked: Write) -> Written:
+    if asked.update is None:
+        # Without an update the item is made, where it isn't there.
+        new, touched = (asked.item if old is None else old), None
+    else:
+        updated = asked.update.apply(old or asked.item, table.key_names, is_new=old is None)
+        new, touched = updated.item, updated.touched
+    new_bytes = item_bytes(new)
+    if new_bytes > ITEM_BYTES_MAX:
+        raise ValidationException(UPDATED_TOO_LARGE)
+    if table.indexes:
+        keys.check_index_keys(table, new)
+    return Written(table, suffix, old, new, old_bytes, new_bytes, touched)
+
+
+def commit(tx: Transaction, written: Written) -> None:
+    """Make the prepared write."""
+    writing.change(
+        tx,
+        written.table,
+        written.suffix,
+        written.old,
+        written.new,
+        old_bytes=written.old_bytes,
+        new_bytes=written.new_bytes,
+    )
+
+
+def checked_size(item: Item) -> int:
+    """The size of an item to be put. Raises ValidationException where it is too large."""
+    size_bytes = item_bytes(item)
+    if size_bytes > ITEM_BYTES_MAX:
+        raise ValidationException(TOO_LARGE)
+    return size_bytes
+
+
+def write_all(tx: Transaction, writes: list[tuple[Address, Write]]) -> list[Written]:
+    """Make many writes, each of its own item. For batches: all are checked before the first is made."""
+    checked = []
+    for address, asked in writes:
+        table = require(tx, address)
+        check(table, asked)
+        checked.append((table, asked))
+    done = []
+    for table, asked in checked:
+        written = prepare(tx, table, asked)
+        commit(tx, written)
+        done.append(written)
+    return done
+
+
+def reason_of(error: AwsError) -> dict:
+    """The CancellationReason of an action that was refused."""
+    if isinstance(error, ConditionalCheckFailedException):
+        return {"Code": "ConditionalCheckFailed", "Message": error.message} | error.fields
+    code = {
+        "ValidationException": "ValidationError",
+        "ItemCollectionSizeLimitExceededException": "ItemCollectionSizeLimitExceeded",
+        "ProvisionedThroughputExceededException": "ProvisionedThroughputExceeded",
+    }[error.code]
+    return {"Code": code, "Message": error.message}

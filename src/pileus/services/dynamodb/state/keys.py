@@ -1,0 +1,116 @@
+"""What an item's keys must be, in AWS's words.
+
+Source: developer guide, "Quotas in Amazon DynamoDB" ("Partition key length", "Sort key length"), "Supported data types
+and naming rules"; the texts are those of recorded answers.
+"""
+
+from pileus.kernel.errors import ValidationException
+from pileus.services.dynamodb.errors import INVALID, invalid
+from pileus.services.dynamodb.state.records import (
+    PARTITION_KEY_BYTES_MAX,
+    SORT_KEY_BYTES_MAX,
+    SecondaryIndex,
+    TableRecord,
+)
+from pileus.services.dynamodb.state.rows import Item
+
+MISMATCH = "The provided key element does not match the schema"
+NOT_VALID = "One or more parameter values are not valid. "
+_UNEMPTY = {"S": "string", "B": "binary"}
+
+
+def check_item(table: TableRecord, item: Item) -> None:
+    """The keys of an item that is put, and those of the indexes it will be in."""
+    for name in table.key_names:
+        value = item.get(name)
+        if value is None:
+            raise invalid(f"Missing the key {name} in the item")
+        kind = table.attribute_types[name]
+        if kind not in value:
+            raise invalid(f"Type mismatch for key {name} expected: {kind} actual: {next(iter(value))}")
+        _check_content(name, kind, value[kind])
+    _check_sizes(table, item)
+    if table.indexes:
+        check_index_keys(table, item)
+
+
+def check_key(table: TableRecord, key: Item) -> None:
+    """A key that a request names: exactly the key's attributes, of their types."""
+    if len(key) != len(table.key_names):
+        raise ValidationException(MISMATCH)
+    for name in table.key_names:
+        value = key.get(name)
+        if value is None:
+            raise ValidationException(MISMATCH)
+        kind = table.attribute_types[name]
+        if kind not in value:
+            raise ValidationException(MISMATCH)
+        _check_content(name, kind, value[kind])
+    _check_sizes(table, key)
+
+
+def check_index_keys(table: TableRecord, item: Item) -> None:
+    """What an item has of an index's key must fit to be one."""
+    for index in table.live_indexes:
+        for name, kind in zip(index.key_names, index.attribute_types):
+            value = item.get(name)
+            if value is None or name in table.key_names:
+                continue
+            if kind not in value:
+                raise invalid(
+                    f"Type mismatch for Index Key {name} Expected: {kind} Actual: {next(iter(value))} "
+                    f"IndexName: {index.name}"
+                )
+            if not value[kind]:
+                raise ValidationException(
+                    f"{NOT_VALID}A value specified for a secondary index key is not supported. The AttributeValue for "
+                    f"a key attribute cannot contain an empty {_UNEMPTY[kind]} value. "
+                    f"IndexName: {index.name}, IndexKey: {name}"
+                )
+        _check_index_sizes(index, item)
+
+
+def key_of(table: TableRecord, item: Item) -> Item:
+    """The primary key of an item."""
+    return {name: item[name] for name in table.key_names}
+
+
+def _check_content(name: str, kind: str, content: str | bytes) -> None:
+    if not content:
+        raise ValidationException(
+            f"{NOT_VALID}The AttributeValue for a key attribute cannot contain an empty {_UNEMPTY[kind]} value. "
+            f"Key: {name}"
+        )
+
+
+def _check_sizes(table: TableRecord, item: Item) -> None:
+    if _bytes_of(item[table.hash_name]) > PARTITION_KEY_BYTES_MAX:
+        raise _too_large_hash()
+    if table.range_name and _bytes_of(item[table.range_name]) > SORT_KEY_BYTES_MAX:
+        raise _too_large_range()
+
+
+def _check_index_sizes(index: SecondaryIndex, item: Item) -> None:
+    if any(name in item and _bytes_of(item[name]) > PARTITION_KEY_BYTES_MAX for name in index.hash_names):
+        raise _too_large_hash()
+    if any(name in item and _bytes_of(item[name]) > SORT_KEY_BYTES_MAX for name in index.range_names):
+        raise _too_large_range()
+
+
+def _too_large_hash() -> ValidationException:
+    # The missing space is AWS's.
+    return ValidationException(
+        f"{INVALID}Size of hashkey has exceeded the maximum size limit of{PARTITION_KEY_BYTES_MAX} bytes"
+    )
+
+
+def _too_large_range() -> ValidationException:
+    return invalid(f"Aggregated size of all range keys has exceeded the size limit of {SORT_KEY_BYTES_MAX} bytes")
+
+
+def _bytes_of(value: dict) -> int:
+    for content in value.values():
+        if content.__class__ is str and not content.isascii():
+            return len(content.encode())
+        return len(content)
+    return 0
