@@ -33,3 +33,20 @@ class DuplicateItemException(AwsError):
 
 def not_well_formed(why: str) -> ValidationException:
     return ValidationException(f"Statement wasn't well formed, can't be processed: {why}")
+
+
+_BATCH_CODES = {
+    "AccessDenied": "AccessDenied",
+    "ConditionalCheckFailedException": "ConditionalCheckFailed",
+    "DuplicateItemException": "DuplicateItem",
+    "ItemCollectionSizeLimitExceededException": "ItemCollectionSizeLimitExceeded",
+    "ProvisionedThroughputExceededException": "ProvisionedThroughputExceeded",
+    "ResourceNotFoundException": "ResourceNotFound",
+    "ValidationException": "ValidationError",
+}
+"""Source: API reference, BatchStatementError."""
+
+
+def code_of(error: AwsError) -> str | None:
+    """The code that a batch gives of a statement's error; None of one that ends the batch."""
+    return _BATCH_CODES.get(error.code)

@@ -1,6 +1,7 @@
 """INSERT, UPDATE, DELETE and EXISTS as the writes of state/items.py."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from pileus.kernel.errors import AwsError, ValidationException
 from pileus.services.dynamodb.addresses import Address
@@ -18,9 +19,10 @@ from pileus.services.dynamodb.partiql.errors import (
 )
 from pileus.services.dynamodb.state import items, transactions
 from pileus.services.dynamodb.state.items import Write, Written
-from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord
+from pileus.services.dynamodb.state.records import TRANSACTION_BYTES_MAX, SecondaryIndex, TableRecord
 from pileus.services.dynamodb.state.rows import Item
 from pileus.services.dynamodb.state.tables import require
+from pileus.services.dynamodb.values import item_bytes
 from pileus.store.transaction import Transaction
 
 WriteStatement = ast.Insert | ast.Update | ast.Delete | ast.Exists
@@ -144,52 +146,59 @@ def write(tx: Transaction, address: Address, statement: WriteStatement, *, shows
     return written
 
 
-def write_each(
-    tx: Transaction, asked: list[tuple[Address, WriteStatement, bool] | AwsError]
-) -> list[tuple[WriteStatement, Written] | AwsError]:
+class Asked(Protocol):
+    """A bound statement, and where its table is."""
+
+    address: Address
+    statement: WriteStatement
+    shows_failed: bool
+
+
+def write_each(tx: Transaction, asked: list[Asked | AwsError]) -> list[Written | AwsError]:
     """Make the writes of a batch, one after another; each that fails is its error instead, and changes nothing.
 
-    asked   (address, bound statement, shows_failed), or an error that was found before: it stays in its place
+    asked   an error that was found before stays in its place
     """
-    done: list[tuple[WriteStatement, Written] | AwsError] = []
+    done: list[Written | AwsError] = []
     for one in asked:
         if isinstance(one, AwsError):
             done.append(one)
             continue
-        address, statement, shows_failed = one
         try:
-            done.append((statement, write(tx, address, statement, shows_failed=shows_failed)))
+            done.append(write(tx, one.address, one.statement, shows_failed=one.shows_failed))
         except AwsError as error:
             done.append(error)
     return done
 
 
 def write_together(
-    tx: Transaction,
-    account: str,
-    region: str,
-    asked: list[tuple[Address, WriteStatement, bool]],
-    token: str,
-    digest: bytes,
+    tx: Transaction, account: str, region: str, asked: list[Asked], token: str, digest: bytes
 ) -> tuple[list[Written], bool]:
     """Make all writes of a transaction, or none; see state/transactions.py, `write`.
 
     errors   TransactionCanceledException, with DuplicateItem as the reason of an INSERT of what is there
     """
     writes = []
-    for at, (address, statement, shows_failed) in enumerate(asked):
+    for at, one in enumerate(asked):
         try:
-            writes.append((address, write_of(require(tx, address), statement, shows_failed=shows_failed)))
+            table = require(tx, one.address)
+            writes.append((one.address, write_of(table, one.statement, shows_failed=one.shows_failed)))
         except ValidationException as error:
             raise in_transaction(at, error) from error
+    if sum(_payload_bytes(one) for _, one in writes) > TRANSACTION_BYTES_MAX:
+        raise ValidationException("Collection of items size cannot exceed 4MB")
     try:
         return transactions.write(tx, account, region, writes, token, digest)
     except TransactionCanceledException as error:
         reasons = error.fields["CancellationReasons"]
-        for at, (_, statement, _) in enumerate(asked):
-            if isinstance(statement, ast.Insert) and reasons[at]["Code"] == "ConditionalCheckFailed":
+        for at, one in enumerate(asked):
+            if isinstance(one.statement, ast.Insert) and reasons[at]["Code"] == "ConditionalCheckFailed":
                 reasons[at] = {"Code": "DuplicateItem", "Message": DuplicateItemException.text}
         raise TransactionCanceledException(reasons) from error
+
+
+def _payload_bytes(asked: Write) -> int:
+    return item_bytes(asked.item) + item_bytes({} if asked.update is None else asked.update.values)
 
 
 def in_transaction(at: int, error: ValidationException) -> ValidationException:
