@@ -18,6 +18,7 @@ class Settings:
     auth        local: test/test and twelve-digit keys are the account's root on loopback; strict: only keys that exist
     is_loss_accepted  open a damaged log as far as it can be read
     iam         enforce, audit (log what would be denied) or off
+    is_dynamodb_throttle  provisioned capacity is enforced, not only recorded
     """
 
     port: int = 4566
@@ -32,6 +33,7 @@ class Settings:
     is_loss_accepted: bool = False
     is_known_open: bool = False
     tls_port: int | None = None
+    is_dynamodb_throttle: bool = False
 
     def __post_init__(self) -> None:
         for name, allowed in (

@@ -1,7 +1,7 @@
 """Amazon DynamoDB. Start at state/__init__.py: it opens with the essay."""
 
 from pileus.kernel.service import Service
-from pileus.services.dynamodb import authorize, background
+from pileus.services.dynamodb import authorize, background, errors
 from pileus.services.dynamodb.operations import (
     account,
     backups,
@@ -38,4 +38,5 @@ SERVICE = Service(
     authorize=authorize,
     timers=background.TIMERS,
     events=background.EVENTS,
+    violation=errors.violation,
 )

@@ -1,16 +1,20 @@
 """Names and ARNs of tables, indexes and streams.
 
 Source: Service Authorization Reference, "Resource types defined by Amazon DynamoDB"; API reference: TableName takes a
-name or an ARN in every operation.
+name or an ARN in every operation; developer guide, "Supported data types and naming rules".
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from pileus.kernel.arn import partition_of
 from pileus.kernel.call import Call
+from pileus.kernel.errors import ValidationException
 
-_TABLE_ARN = re.compile(r"arn:(aws[a-z-]*):dynamodb:([a-z0-9-]+):(\d{12}):table/([a-zA-Z0-9_.-]{3,255})(/.+)?")
+NAME_MIN, NAME_MAX = 3, 255
+_NAME = re.compile(r"[a-zA-Z0-9_.-]+")
+_TABLE_ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:([a-z0-9-]+):(\d{12}):table/([a-zA-Z0-9_.-]{3,255})(/.+)?")
 
 
 class Address(NamedTuple):
@@ -24,15 +28,47 @@ class Address(NamedTuple):
 
 
 def of_name(call: Call, name: str) -> Address:
-    """Where a TableName points: a name is the caller's own, an ARN says whose."""
+    """Where a TableName points: a name is the caller's own, an ARN says whose. Raises ValidationException."""
+    return _address(call.account, call.region, name)
+
+
+@lru_cache(maxsize=4096)
+def _address(account: str, region: str, name: str) -> Address:
     if name.startswith("arn:"):
         address = of_arn(name)
-        if address is not None:
-            return address
-    return Address(call.account, call.region, name)
+        if address is None or address.arn != name:
+            raise ValidationException(f"Invalid TableArn: Invalid ResourceArn provided as input {name}")
+        return address
+    broken = []
+    if len(name) < NAME_MIN:
+        broken.append(f"Member must have length greater than or equal to {NAME_MIN}")
+    if len(name) > NAME_MAX:
+        broken.append(f"Member must have length less than or equal to {NAME_MAX}")
+    if not _NAME.fullmatch(name):
+        broken.append(f"Member must satisfy regular expression pattern: {_NAME.pattern}")
+    if broken:
+        found = "; ".join(f"Value '{name}' at 'tableName' failed to satisfy constraint: {text}" for text in broken)
+        errors = "1 validation error" if len(broken) == 1 else f"{len(broken)} validation errors"
+        raise ValidationException(f"{errors} detected: {found}")
+    return Address(account, region, name)
 
 
 def of_arn(arn: str) -> Address | None:
     """The table of a table's, index's, stream's, backup's or export's ARN; None where it is none."""
     found = _TABLE_ARN.fullmatch(arn)
-    return None if found is None else Address(found[3], found[2], found[4])
+    return None if found is None else Address(found[2], found[1], found[3])
+
+
+def of_resource(arn: str) -> Address:
+    """The table of an operation on resources (tags, policies) that takes tables' ARNs. Raises ValidationException."""
+    if not arn.startswith("arn:"):
+        raise ValidationException(f"Invalid TableArn: ARNs must start with 'arn:': {arn}")
+    address = of_arn(arn)
+    if address is None:
+        raise ValidationException(f"Invalid TableArn: Invalid ResourceArn provided as input {arn}")
+    if "/index/" in arn:
+        raise ValidationException(
+            "One or more parameter values were invalid: Invalid resource arn provided, only table or stream is "
+            f"accepted. Provided resource arn: {arn}"
+        )
+    return address

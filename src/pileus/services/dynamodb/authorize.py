@@ -1,14 +1,154 @@
 """What each operation touches.
 
-Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon DynamoDB".
+Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon DynamoDB"; developer guide,
+"Using IAM with DynamoDB transactions": a transaction takes the permissions of its single actions.
 """
 
 from pileus.kernel.call import Call
-from pileus.services.dynamodb.addresses import of_name
+from pileus.kernel.service import Touch
+from pileus.kernel.tags import from_list
+from pileus.services.dynamodb.addresses import Address, of_arn, of_name
+from pileus.services.dynamodb.condition_keys import of_access
+from pileus.services.dynamodb.state.tables import find
+from pileus.store.transaction import Transaction
+
+_TRANSACT_ACTIONS = {
+    "ConditionCheck": "dynamodb:ConditionCheckItem",
+    "Delete": "dynamodb:DeleteItem",
+    "Put": "dynamodb:PutItem",
+    "Update": "dynamodb:UpdateItem",
+}
 
 
 def on_table(call: Call, request: dict) -> list[str]:
     return [of_name(call, request["TableName"]).arn]
 
 
-RESOURCES = {}
+def on_new_table(call: Call, request: dict) -> list[Touch]:
+    """CreateTable; with tags it takes TagResource too, with a policy PutResourcePolicy."""
+    arn = of_name(call, request["TableName"]).arn
+    tags = from_list(request.get("Tags"))
+    touches = [Touch("dynamodb:CreateTable", arn, request_tags=tags)]
+    if tags:
+        touches.append(Touch("dynamodb:TagResource", arn, request_tags=tags))
+    if request.get("ResourcePolicy"):
+        touches.append(Touch("dynamodb:PutResourcePolicy", arn))
+    return touches
+
+
+def on_item(call: Call, request: dict) -> list[Touch]:
+    address = of_name(call, request["TableName"])
+    keys = [request["Key"]] if "Key" in request else []
+    items = [request["Item"]] if "Item" in request else []
+    return [_touch(call, call.operation, address, request, keys=keys, items=items)]
+
+
+def on_read(call: Call, request: dict) -> list[Touch]:
+    """Query and Scan: the index where one is named, else the table."""
+    return [_touch(call, call.operation, of_name(call, request["TableName"]), request)]
+
+
+def on_batch_read(call: Call, request: dict) -> list[Touch]:
+    return [
+        _touch(call, "BatchGetItem", of_name(call, name), wanted, keys=wanted["Keys"])
+        for name, wanted in request["RequestItems"].items()
+    ]
+
+
+def on_batch_write(call: Call, request: dict) -> list[Touch]:
+    touches = []
+    for name, writes in request["RequestItems"].items():
+        keys = [one["DeleteRequest"]["Key"] for one in writes if one.get("DeleteRequest")]
+        items = [one["PutRequest"]["Item"] for one in writes if one.get("PutRequest")]
+        touches.append(_touch(call, "BatchWriteItem", of_name(call, name), {}, keys=keys, items=items))
+    return touches
+
+
+def on_transaction(call: Call, request: dict) -> list[Touch]:
+    touches = []
+    for one in request["TransactItems"]:
+        for kind, wanted in one.items():
+            if wanted is None:
+                continue
+            action = _TRANSACT_ACTIONS.get(kind, "dynamodb:GetItem")
+            touches.append(
+                _touch(
+                    call,
+                    action.partition(":")[2],
+                    of_name(call, wanted["TableName"]),
+                    wanted,
+                    keys=[wanted["Key"]] if "Key" in wanted else [],
+                    items=[wanted["Item"]] if "Item" in wanted else [],
+                    enclosing=call.operation,
+                )
+            )
+    return touches
+
+
+def on_resource(call: Call, request: dict) -> list[str]:
+    return [request["ResourceArn"]]
+
+
+def on_tagged(call: Call, request: dict) -> list[Touch]:
+    return [Touch("dynamodb:TagResource", request["ResourceArn"], request_tags=from_list(request["Tags"]))]
+
+
+def on_untagged(call: Call, request: dict) -> list[Touch]:
+    # The keys alone are what aws:TagKeys is about.
+    tags = dict.fromkeys(request["TagKeys"], "")
+    return [Touch("dynamodb:UntagResource", request["ResourceArn"], request_tags=tags)]
+
+
+def on_nothing(call: Call, request: dict) -> list[str]:
+    return ["*"]
+
+
+def _touch(call: Call, action: str, address: Address, wanted: dict, **named) -> Touch:
+    index = wanted.get("IndexName")
+    arn = f"{address.arn}/index/{index}" if index else address.arn
+    return Touch(f"dynamodb:{action}", arn, of_access(call, address, wanted, **named))
+
+
+RESOURCES = {
+    "BatchGetItem": on_batch_read,
+    "BatchWriteItem": on_batch_write,
+    "CreateTable": on_new_table,
+    "DeleteItem": on_item,
+    "DeleteResourcePolicy": on_resource,
+    "DeleteTable": on_table,
+    "DescribeEndpoints": on_nothing,
+    "DescribeLimits": on_nothing,
+    "DescribeTable": on_table,
+    "DescribeTimeToLive": on_table,
+    "GetItem": on_item,
+    "GetResourcePolicy": on_resource,
+    "ListTables": on_nothing,
+    "ListTagsOfResource": on_resource,
+    "PutItem": on_item,
+    "PutResourcePolicy": on_resource,
+    "Query": on_read,
+    "Scan": on_read,
+    "TagResource": on_tagged,
+    "TransactGetItems": on_transaction,
+    "TransactWriteItems": on_transaction,
+    "UntagResource": on_untagged,
+    "UpdateItem": on_item,
+    "UpdateTable": on_table,
+    "UpdateTimeToLive": on_table,
+}
+
+
+def resource_policy(tx: Transaction, call: Call, arn: str) -> str | None:
+    """The table's policy, which is its indexes' too, or the stream's."""
+    address = of_arn(arn)
+    table = None if address is None else find(tx, address)
+    if table is None:
+        return None
+    policy = table.stream_policies.get(arn) if "/stream/" in arn else table.policy
+    return None if policy is None else policy.document
+
+
+def resource_tags(tx: Transaction, call: Call, arn: str) -> dict[str, str] | None:
+    address = of_arn(arn)
+    table = None if address is None else find(tx, address)
+    return None if table is None else table.tags

@@ -52,15 +52,17 @@ def keys_of(schema: list[dict], types: dict[str, str], *, most: int = 1) -> Keys
         raise invalid("Two or more elements in the KeySchema have the same name")
     if most == 1:
         if len(schema) > 2:
-            shown = ", ".join(f"KeySchemaElement(attributeName={n}, keyType={k})" for n, k in zip(names, kinds))
+            shown = ", ".join(
+                f"KeySchemaElement(attributeName={n}, keyType={k})" for n, k in zip(names, kinds, strict=True)
+            )
             raise ValidationException(
                 f"1 validation error detected: Value '[{shown}]' at 'keySchema' failed to satisfy constraint: "
                 "Member must have length less than or equal to 2"
             )
         if len(schema) == 2 and kinds[1] != RANGE:
             raise ValidationException("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
-    hash_names = tuple(name for name, kind in zip(names, kinds) if kind == HASH)
-    range_names = tuple(name for name, kind in zip(names, kinds) if kind == RANGE)
+    hash_names = tuple(name for name, kind in zip(names, kinds, strict=True) if kind == HASH)
+    range_names = tuple(name for name, kind in zip(names, kinds, strict=True) if kind == RANGE)
     if kinds != [HASH] * len(hash_names) + [RANGE] * len(range_names):
         raise ValidationException("Invalid KeySchema: All HASH key elements must precede all RANGE key elements")
     for kind, members in ((HASH, hash_names), (RANGE, range_names)):
@@ -220,7 +222,7 @@ def on_demand_of(asked: dict, billing: str) -> OnDemandLimits | None:
     limits = given.get("MaxReadRequestUnits"), given.get("MaxWriteRequestUnits")
     if limits == (None, None):
         raise invalid("At least one of MaxReadRequestUnits or MaxWriteRequestUnits must be specified")
-    for name, limit in zip(("MaxReadRequestUnits", "MaxWriteRequestUnits"), limits):
+    for name, limit in zip(("MaxReadRequestUnits", "MaxWriteRequestUnits"), limits, strict=True):
         if limit is not None and (limit == 0 or limit < -1):
             raise invalid(f"{name} must be a positive number or -1")
     return OnDemandLimits(*limits)

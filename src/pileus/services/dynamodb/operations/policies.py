@@ -1,1 +1,104 @@
-"""Tags and resource policies."""
+"""Tags and resource policies, of tables and streams."""
+
+from pileus.kernel.call import Call
+from pileus.kernel.errors import ValidationException
+from pileus.kernel.page import InvalidToken, token_in, token_out
+from pileus.kernel.tags import from_list, to_list
+from pileus.services.dynamodb import tagging
+from pileus.services.dynamodb.addresses import of_resource
+from pileus.services.dynamodb.errors import PolicyNotFoundException
+from pileus.services.dynamodb.resource_policies import check_keeps_access, new_policy
+from pileus.services.dynamodb.state import attachments
+
+TAGS_LISTED = 10
+"""Of a page; AWS says no figure."""
+
+
+async def delete_resource_policy(call: Call, request: dict) -> dict:
+    """Take away a table's or stream's policy; where there is none, nothing is said.
+
+    errors   PolicyNotFoundException (another revision), ResourceNotFoundException
+    source   DynamoDB API reference, DeleteResourcePolicy
+    """
+    arn = request["ResourceArn"]
+    of_resource(arn)
+    revision_id = await call.write(attachments.delete_policy, arn, request.get("ExpectedRevisionId") or "")
+    return {"RevisionId": revision_id} if revision_id else {}
+
+
+async def get_resource_policy(call: Call, request: dict) -> dict:
+    """A table's or stream's policy.
+
+    errors   PolicyNotFoundException, ResourceNotFoundException
+    source   DynamoDB API reference, GetResourcePolicy
+    """
+    arn = request["ResourceArn"]
+    of_resource(arn)
+    policy = await call.read(attachments.policy_of, arn)
+    if policy is None:
+        raise PolicyNotFoundException(f"Resource-based policy not found for the provided ResourceArn: {arn}")
+    return {"Policy": policy.document, "RevisionId": policy.revision_id}
+
+
+async def list_tags_of_resource(call: Call, request: dict) -> dict:
+    """A table's tags, page by page.
+
+    errors   ResourceNotFoundException, ValidationException
+    source   DynamoDB API reference, ListTagsOfResource
+    """
+    arn = request["ResourceArn"]
+    tags = sorted((await call.read(attachments.tagged, of_resource(arn))).items())
+    start = 0
+    if request.get("NextToken"):
+        try:
+            start = token_in("ListTagsOfResource", request["NextToken"])
+        except InvalidToken as error:
+            raise ValidationException("Invalid NextToken") from error
+    answer: dict = {"Tags": to_list(dict(tags[start : start + TAGS_LISTED]))}
+    if len(tags) > start + TAGS_LISTED:
+        answer["NextToken"] = token_out("ListTagsOfResource", start + TAGS_LISTED)
+    return answer
+
+
+async def put_resource_policy(call: Call, request: dict) -> dict:
+    """Give a table or stream a policy; the same one again keeps its revision.
+
+    errors   PolicyNotFoundException (another revision), ResourceNotFoundException, ValidationException
+    source   DynamoDB API reference, PutResourcePolicy
+    """
+    arn = request["ResourceArn"]
+    address = of_resource(arn)
+    policy = new_policy(call, request["Policy"])
+    if not request.get("ConfirmRemoveSelfResourceAccess"):
+        check_keeps_access(call, arn, policy.document, address.account)
+    return {
+        "RevisionId": await call.write(attachments.put_policy, arn, policy, request.get("ExpectedRevisionId") or "")
+    }
+
+
+async def tag_resource(call: Call, request: dict) -> dict:
+    """Set tags of a table; one of the same key is replaced.
+
+    errors   ResourceInUseException, ResourceNotFoundException, ValidationException
+    source   DynamoDB API reference, TagResource
+    """
+    arn = request["ResourceArn"]
+    address = of_resource(arn)
+    if not request["Tags"]:
+        raise ValidationException("Atleast one Tag needs to be provided as Input.")
+    await call.write(attachments.change_tags, address, from_list(request["Tags"]), [], tagging.check)
+    return {}
+
+
+async def untag_resource(call: Call, request: dict) -> dict:
+    """Remove tags of a table; keys that no tag has are no error.
+
+    errors   ResourceInUseException, ResourceNotFoundException, ValidationException
+    source   DynamoDB API reference, UntagResource
+    """
+    arn = request["ResourceArn"]
+    address = of_resource(arn)
+    if not request["TagKeys"]:
+        raise ValidationException("Atleast one Tag Key needs to be provided as Input.")
+    await call.write(attachments.change_tags, address, {}, request["TagKeys"], tagging.check)
+    return {}

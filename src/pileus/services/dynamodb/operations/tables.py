@@ -1,1 +1,116 @@
-"""Tables: create, describe, update, delete, list; their tags and resource policies."""
+"""Tables: create, describe, update, delete, list."""
+
+from functools import partial
+
+from pileus.kernel.call import Call
+from pileus.kernel.errors import NotImplementedByUs, ValidationException
+from pileus.kernel.tags import from_list
+from pileus.services.dynamodb import changes, descriptions, schemas, tagging
+from pileus.services.dynamodb.addresses import Address, of_name
+from pileus.services.dynamodb.resource_policies import new_policy
+from pileus.services.dynamodb.state import tables
+from pileus.services.dynamodb.state.records import TableRecord
+
+LISTED_MAX = 100
+
+
+async def create_table(call: Call, request: dict) -> dict:
+    """Make a table; it is CREATING, and ACTIVE soon after.
+
+    request  CreateTableInput
+    errors   LimitExceededException, ResourceInUseException, ValidationException
+    source   DynamoDB API reference, CreateTable
+    """
+    for name in ("VectorIndexes", "GlobalTableSourceArn", "GlobalTableSettingsReplicationMode"):
+        if request.get(name):
+            raise NotImplementedByUs(f"CreateTable's {name}")
+    address = of_name(call, request["TableName"])
+    billing = request.get("BillingMode") or schemas.PROVISIONED
+    for member in ("AttributeDefinitions", "KeySchema"):
+        if request.get(member) is None:
+            path = member[0].lower() + member[1:]
+            raise ValidationException(
+                f"1 validation error detected: Value null at '{path}' failed to satisfy constraint: "
+                "Member must not be null"
+            )
+    throughput = schemas.throughput_of(request, billing)
+    on_demand = schemas.on_demand_of(request, billing)
+    types = schemas.attribute_types(request["AttributeDefinitions"])
+    keys = schemas.keys_of(request["KeySchema"], types)
+    indexes = schemas.new_indexes(request, types, keys, billing)
+    schemas.check_all_used(types, keys, indexes)
+    encryption, encrypts = changes.encryption_of(request.get("SSESpecification") or {})
+    tags = from_list(request.get("Tags"))
+    tagging.check(tags)
+    wanted = TableRecord(
+        *address,
+        id=0,
+        uuid="",
+        created_at_ms=0,
+        status="CREATING",
+        hash_name=keys[0][0],
+        range_name=keys[1][0] if keys[1] else "",
+        attribute_types=types,
+        billing=billing,
+        throughput=throughput,
+        on_demand=on_demand,
+        warm=schemas.warm_of(request),
+        table_class=request.get("TableClass") or "",
+        is_protected=bool(request.get("DeletionProtectionEnabled")),
+        encryption=encryption,
+        tags=tags,
+        policy=new_policy(call, request["ResourcePolicy"]) if request.get("ResourcePolicy") else None,
+    )
+    stream = changes.stream_view(request["StreamSpecification"]) if request.get("StreamSpecification") else ""
+    table = await call.write(tables.create, wanted, indexes, stream=stream, encrypts=encrypts)
+    return {"TableDescription": await call.read(descriptions.table_out, table)}
+
+
+async def delete_table(call: Call, request: dict) -> dict:
+    """Delete a table with everything in it; it is DELETING, and gone soon after.
+
+    errors   ResourceInUseException, ResourceNotFoundException, ValidationException (deletion protection)
+    source   DynamoDB API reference, DeleteTable
+    """
+    table = await call.write(tables.delete, _address(call, request))
+    return {"TableDescription": await call.read(descriptions.summary_out, table)}
+
+
+async def describe_table(call: Call, request: dict) -> dict:
+    """All there is to know of a table. ItemCount and TableSizeBytes are of now, where AWS's are of hours ago.
+
+    errors   ResourceNotFoundException
+    source   DynamoDB API reference, DescribeTable
+    """
+    table = await call.read(tables.named, _address(call, request))
+    return {"Table": await call.read(descriptions.table_out, table)}
+
+
+async def list_tables(call: Call, request: dict) -> dict:
+    """The names of the account's tables in this region, 100 a page.
+
+    source   DynamoDB API reference, ListTables
+    """
+    limit = request.get("Limit") or LISTED_MAX
+    after = request.get("ExclusiveStartTableName") or ""
+    found = await call.read(tables.listed, call.account, call.region, after=after, limit=limit + 1)
+    names = [table.name for table in found[:limit]]
+    answer: dict = {"TableNames": names}
+    if len(found) > limit:
+        answer["LastEvaluatedTableName"] = names[-1]
+    return answer
+
+
+async def update_table(call: Call, request: dict) -> dict:
+    """Change a table; it is UPDATING, and ACTIVE soon after. A new global index is entered while the table lives on.
+
+    request  UpdateTableInput
+    errors   LimitExceededException, ResourceInUseException, ResourceNotFoundException, ValidationException
+    source   DynamoDB API reference, UpdateTable
+    """
+    table = await call.write(tables.change, _address(call, request), partial(changes.plan, request))
+    return {"TableDescription": await call.read(descriptions.table_out, table)}
+
+
+def _address(call: Call, request: dict) -> Address:
+    return of_name(call, request["TableName"])

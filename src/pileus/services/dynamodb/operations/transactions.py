@@ -1,1 +1,144 @@
 """TransactGetItems and TransactWriteItems."""
+
+from hashlib import blake2b
+
+import msgspec
+
+from pileus.kernel.call import Call
+from pileus.kernel.errors import ValidationException
+from pileus.services.dynamodb import throttle
+from pileus.services.dynamodb.addresses import Address, of_name
+from pileus.services.dynamodb.errors import TransactionCanceledException
+from pileus.services.dynamodb.expressions import bind
+from pileus.services.dynamodb.parameters import (
+    collection_metrics,
+    consumed_by,
+    detail_of,
+    shows_failed,
+    wants_metrics,
+)
+from pileus.services.dynamodb.state import capacity, items, transactions
+from pileus.services.dynamodb.state.capacity import Consumed
+from pileus.services.dynamodb.state.items import Write, Written
+from pileus.services.dynamodb.state.records import TRANSACTION_BYTES_MAX
+from pileus.services.dynamodb.values import item_bytes, read_item
+
+ACTIONS = ("ConditionCheck", "Put", "Delete", "Update")
+_KINDS = {"ConditionCheck": "check", "Put": "put", "Delete": "delete", "Update": "update"}
+_SHOWN_IN_ANSWERS = ("ReturnConsumedCapacity", "ReturnItemCollectionMetrics")
+_canonical = msgspec.msgpack.Encoder(order="deterministic").encode
+
+
+async def transact_get_items(call: Call, request: dict) -> dict:
+    """Up to 100 items as they all are at one moment.
+
+    request  TransactGetItemsInput
+    errors   ResourceNotFoundException, TransactionCanceledException, ValidationException
+    source   DynamoDB API reference, TransactGetItems
+    """
+    gets, projections, named = [], [], []
+    for asked in request["TransactItems"]:
+        wanted = asked["Get"]
+        projections.append(bind(wanted, "ProjectionExpression").projection)
+        gets.append((of_name(call, wanted["TableName"]), read_item(wanted["Key"])))
+        named.append(wanted["TableName"])
+    await _admit(call, [address for address, _ in gets], throttle.READ)
+    found = await call.read(transactions.read, gets)
+    if sum(size_bytes for _, _, size_bytes in found) > TRANSACTION_BYTES_MAX:
+        raise TransactionCanceledException(
+            [{"Code": "ValidationError", "Message": "Collection of items size cannot exceed 4MB"} for _ in found]
+        )
+    responses = []
+    by_table: dict[str, tuple] = {}
+    for name, (table, item, size_bytes), projection in zip(named, found, projections, strict=True):
+        shown = item if item is None or projection is None else projection.of(item)
+        responses.append({} if shown is None else {"Item": shown})
+        consumed = by_table.setdefault(name, (table, Consumed()))[1]
+        consumed.table += capacity.read_units(size_bytes, True, in_transaction=True)
+    return {"Responses": responses} | _capacities(call, request, by_table, throttle.READ, "Read")
+
+
+async def transact_write_items(call: Call, request: dict) -> dict:
+    """Put, update, delete and check up to 100 items, all or none.
+
+    request  TransactWriteItemsInput. With a ClientRequestToken the same transaction is made once in ten minutes
+    errors   IdempotentParameterMismatchException, ResourceNotFoundException, TransactionCanceledException,
+             ValidationException
+    source   DynamoDB API reference, TransactWriteItems
+    """
+    writes, named = [], []
+    for asked in request["TransactItems"]:
+        action, wanted = _action_of(asked)
+        writes.append((of_name(call, wanted["TableName"]), _write_of(action, wanted)))
+        named.append(wanted["TableName"])
+    if sum(_payload_bytes(one) for _, one in writes) > TRANSACTION_BYTES_MAX:
+        raise ValidationException("Collection of items size cannot exceed 4MB")
+    await _admit(call, [address for address, _ in writes], throttle.WRITE)
+    token = request.get("ClientRequestToken") or ""
+    digest = _digest(request) if token else b""
+    written, is_made = await call.write(transactions.write, call.account, call.region, writes, token, digest)
+    by_table: dict[str, tuple] = {}
+    for name, one in zip(named, written, strict=True):
+        by_table.setdefault(name, (one.table, Consumed()))[1].add(_consumed(one, is_made))
+    answer = _capacities(
+        call, request, by_table, throttle.WRITE if is_made else throttle.READ, "Write" if is_made else "Read"
+    )
+    if wants_metrics(request):
+        metrics: dict[str, list[dict]] = {}
+        for name, one, (_, asked) in zip(named, written, writes, strict=True):
+            if one.table.local_indexes:
+                metrics.setdefault(name, []).append(await call.read(collection_metrics, one.table, asked.item))
+        if metrics:
+            answer["ItemCollectionMetrics"] = metrics
+    return answer
+
+
+def _action_of(asked: dict) -> tuple[str, dict]:
+    given = [action for action in ACTIONS if asked.get(action) is not None]
+    if len(given) != 1:
+        raise ValidationException(
+            "TransactItems can only contain one of Check, Put, Update or Delete"
+            if given
+            else "Invalid Request: TransactWriteRequest should contain Delete or Put or Update request"
+        )
+    return given[0], asked[given[0]]
+
+
+def _write_of(action: str, wanted: dict) -> Write:
+    bound = bind(wanted, "UpdateExpression", "ConditionExpression")
+    item = read_item(wanted["Item"] if action == "Put" else wanted["Key"])
+    size_bytes = items.checked_size(item) if action == "Put" else 0
+    return Write(_KINDS[action], item, size_bytes, bound.condition, bound.update, shows_failed(wanted))
+
+
+def _payload_bytes(asked: Write) -> int:
+    """What a write brings with it: the limit is on the request and not on the items that are there."""
+    values = {} if asked.update is None else asked.update.values
+    return item_bytes(asked.item) + item_bytes(values)
+
+
+def _digest(request: dict) -> bytes:
+    asked = {name: value for name, value in request.items() if name not in _SHOWN_IN_ANSWERS}
+    return blake2b(_canonical(asked), digest_size=16).digest()
+
+
+def _consumed(written: Written, is_made: bool) -> Consumed:
+    if is_made:
+        return consumed_by(written, in_transaction=True)
+    return Consumed(capacity.read_units(written.old_bytes, True, in_transaction=True))
+
+
+async def _admit(call: Call, addresses: list[Address], kind: str) -> None:
+    if call.cloud.settings.is_dynamodb_throttle:
+        for address in dict.fromkeys(addresses):
+            await throttle.admit(call, address, kind)
+
+
+def _capacities(call: Call, request: dict, by_table: dict[str, tuple], bucket: str, kind: str) -> dict:
+    detail = detail_of(request)
+    answers = []
+    for name, (table, consumed) in by_table.items():
+        throttle.spend(call, table, bucket, consumed)
+        if detail:
+            answers.append(capacity.out(table, name, consumed, detail, kind=kind))
+    return {"ConsumedCapacity": answers} if answers else {}

@@ -1,1 +1,27 @@
 """Time to live."""
+
+from pileus.kernel.call import Call
+from pileus.services.dynamodb.addresses import of_name
+from pileus.services.dynamodb.state import tables, ttl
+
+
+async def describe_time_to_live(call: Call, request: dict) -> dict:
+    """Whether items of a table expire, and by which attribute.
+
+    source   DynamoDB API reference, DescribeTimeToLive
+    """
+    table = await call.read(tables.named, of_name(call, request["TableName"]))
+    if table.ttl is None or not table.ttl.is_enabled:
+        return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+    return {"TimeToLiveDescription": {"TimeToLiveStatus": table.ttl.status, "AttributeName": table.ttl.attribute}}
+
+
+async def update_time_to_live(call: Call, request: dict) -> dict:
+    """Let items expire by an attribute, or no longer. At once, where AWS takes up to an hour; not twice in one.
+
+    errors   ResourceInUseException, ResourceNotFoundException, ValidationException
+    source   DynamoDB API reference, UpdateTimeToLive
+    """
+    asked = request["TimeToLiveSpecification"]
+    await call.write(ttl.set_ttl, of_name(call, request["TableName"]), asked["AttributeName"], asked["Enabled"])
+    return {"TimeToLiveSpecification": {"Enabled": asked["Enabled"], "AttributeName": asked["AttributeName"]}}

@@ -52,7 +52,7 @@ def check_key(table: TableRecord, key: Item) -> None:
 def check_index_keys(table: TableRecord, item: Item) -> None:
     """What an item has of an index's key must fit to be one."""
     for index in table.live_indexes:
-        for name, kind in zip(index.key_names, index.attribute_types):
+        for name, kind in zip(index.key_names, index.attribute_types, strict=True):
             value = item.get(name)
             if value is None or name in table.key_names:
                 continue

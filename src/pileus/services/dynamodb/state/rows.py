@@ -103,7 +103,7 @@ def entry_key(index: SecondaryIndex, item: Item, suffix: bytes) -> bytes | None:
     a value that can't be a key.
     """
     values = []
-    for name, kind in zip(index.key_names, index.attribute_types):
+    for name, kind in zip(index.key_names, index.attribute_types, strict=True):
         value = item.get(name)
         if value is None or not value.get(kind):
             return None

@@ -59,18 +59,18 @@ def write(
             return [_as_it_is(tx, address, asked) for address, asked in writes], False
     tables = [require(tx, address) for address, _ in writes]
     reasons = [{"Code": "None"} for _ in writes]
-    for at, (table, (_, asked)) in enumerate(zip(tables, writes)):
+    for at, (table, (_, asked)) in enumerate(zip(tables, writes, strict=True)):
         try:
             items.check(table, asked)
         except AwsError as error:
             # The first action that can't be ends the look: whether the others' conditions hold nobody asks.
             reasons[at] = items.reason_of(error)
             raise TransactionCanceledException(reasons) from error
-    targets = {(table.id, rows.suffix_of(table, asked.item)) for table, (_, asked) in zip(tables, writes)}
+    targets = {(table.id, rows.suffix_of(table, asked.item)) for table, (_, asked) in zip(tables, writes, strict=True)}
     if len(targets) < len(writes):
         raise ValidationException("Transaction request cannot include multiple operations on one item")
     prepared: list[Written] = []
-    for at, (table, (_, asked)) in enumerate(zip(tables, writes)):
+    for at, (table, (_, asked)) in enumerate(zip(tables, writes, strict=True)):
         try:
             prepared.append(items.prepare(tx, table, asked))
         except AwsError as error:
@@ -101,16 +101,18 @@ def read(tx: Transaction, gets: list[tuple[Address, Item]]) -> list[tuple[TableR
     """Items with their sizes, all as they are at one moment."""
     tables = [require(tx, address) for address, _ in gets]
     reasons = [{"Code": "None"} for _ in gets]
-    for at, (table, (_, key)) in enumerate(zip(tables, gets)):
+    for at, (table, (_, key)) in enumerate(zip(tables, gets, strict=True)):
         try:
             keys.check_key(table, key)
         except AwsError as error:
             reasons[at] = items.reason_of(error)
             raise TransactionCanceledException(reasons) from error
-    suffixes = [rows.suffix_of(table, key) for table, (_, key) in zip(tables, gets)]
-    if len({(table.id, suffix) for table, suffix in zip(tables, suffixes)}) < len(gets):
+    suffixes = [rows.suffix_of(table, key) for table, (_, key) in zip(tables, gets, strict=True)]
+    if len({(table.id, suffix) for table, suffix in zip(tables, suffixes, strict=True)}) < len(gets):
         raise ValidationException("Transaction request cannot include multiple operations on one item")
-    return [(table, *(rows.get(tx, table, suffix) or (None, 0))) for table, suffix in zip(tables, suffixes)]
+    return [
+        (table, *(rows.get(tx, table, suffix) or (None, 0))) for table, suffix in zip(tables, suffixes, strict=True)
+    ]
 
 
 def forget(tx: Transaction, key: str) -> None:

@@ -61,11 +61,15 @@ def set_ttl(tx: Transaction, address: Address, attribute: str, enable: bool) -> 
     if enable and is_on:
         if now.attribute == attribute:
             raise ValidationException("TimeToLive is already enabled")
-        raise ValidationException(f"TimeToLive is active on a different AttributeName: current AttributeName is {now.attribute}")
+        raise ValidationException(
+            f"TimeToLive is active on a different AttributeName: current AttributeName is {now.attribute}"
+        )
     if not enable and not is_on:
         raise ValidationException("TimeToLive is already disabled")
     if not enable and now.attribute != attribute:
-        raise ValidationException(f"TimeToLive is active on a different AttributeName: current AttributeName is {now.attribute}")
+        raise ValidationException(
+            f"TimeToLive is active on a different AttributeName: current AttributeName is {now.attribute}"
+        )
     if now is not None and tx.now_ms - now.changed_at_ms < CHANGED_EVERY_MS:
         raise ValidationException("Time to live has been modified multiple times within a fixed interval")
     table = replace(table, ttl=TimeToLive(attribute, "ENABLED" if enable else "DISABLED", tx.now_ms))

@@ -65,4 +65,3 @@ def _change_indexes(
             grown_bytes += grew_bytes
     if table.local_indexes:
         indexes.grow_collection(tx, table, new or old, grown_bytes)
-

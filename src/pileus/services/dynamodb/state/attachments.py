@@ -1,0 +1,97 @@
+"""What is attached to tables and streams: tags and resource policies."""
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from pileus.services.dynamodb.addresses import Address, of_arn
+from pileus.services.dynamodb.errors import PolicyNotFoundException, ResourceInUseException, ResourceNotFoundException
+from pileus.services.dynamodb.state.records import TABLES, Policy, TableRecord
+from pileus.store.transaction import Transaction
+
+NO_POLICY = "NO_POLICY"
+"""As expected revision: there is none. Source: API reference, PutResourcePolicy."""
+
+
+def _owner(tx: Transaction, arn: str) -> TableRecord:
+    """The table that the ARN is of, or whose stream it is of."""
+    address = of_arn(arn)
+    table = None if address is None else TABLES.get(tx, *address)
+    if table is None:
+        raise ResourceNotFoundException(f"Requested resource not found: ResourceArn: {arn} not found")
+    if arn != table.arn:
+        latest = table.stream or table.last_stream
+        if latest is None or arn != f"{table.arn}/stream/{latest.label}":
+            raise ResourceNotFoundException(f"Requested resource not found: ResourceArn: {arn} not found")
+    return table
+
+
+def tagged(tx: Transaction, address: Address) -> dict[str, str]:
+    return _owner(tx, address.arn).tags
+
+
+def change_tags(
+    tx: Transaction,
+    address: Address,
+    added: dict[str, str],
+    removed: list[str],
+    check: Callable[[dict[str, str]], None],
+) -> None:
+    """Set and remove tags; `check` refuses what they would be."""
+    table = _owner(tx, address.arn)
+    if table.status != "ACTIVE":
+        raise ResourceInUseException(f"Attempt to change a resource which is still in use: Table: {table.name}")
+    tags = {key: value for key, value in (table.tags | added).items() if key not in removed}
+    check(tags)
+    if tags != table.tags:
+        TABLES.put(tx, replace(table, tags=tags))
+
+
+def policy_of(tx: Transaction, arn: str) -> Policy | None:
+    table = _owner(tx, arn)
+    return table.policy if arn == table.arn else table.stream_policies.get(arn)
+
+
+def put_policy(tx: Transaction, arn: str, policy: Policy, expected: str) -> str:
+    """Attach a policy; return its revision, which stays where the document does. Raises PolicyNotFoundException."""
+    table = _owner(tx, arn)
+    had = _expected(tx, arn, expected)
+    if had is not None and had.document == policy.document:
+        return had.revision_id
+    if had is not None and had.revision_id >= policy.revision_id:
+        # Two in one millisecond are two revisions.
+        policy = replace(policy, revision_id=str(int(had.revision_id) + 1))
+    _put(tx, table, arn, policy)
+    return policy.revision_id
+
+
+def delete_policy(tx: Transaction, arn: str, expected: str) -> str:
+    """Take the policy away; return the revision it had, "" where there was none."""
+    table = _owner(tx, arn)
+    had = _expected(tx, arn, expected)
+    if had is None:
+        return ""
+    _put(tx, table, arn, None)
+    return had.revision_id
+
+
+def _expected(tx: Transaction, arn: str, expected: str) -> Policy | None:
+    """The policy that is there, if the caller expects it."""
+    had = policy_of(tx, arn)
+    if expected:
+        is_expected = had is None if expected == NO_POLICY else had is not None and had.revision_id == expected
+        if not is_expected:
+            raise PolicyNotFoundException(
+                f"Resource-based policy with the expected revision {expected} not found for the ResourceArn: {arn}"
+            )
+    return had
+
+
+def _put(tx: Transaction, table: TableRecord, arn: str, policy: Policy | None) -> None:
+    if arn == table.arn:
+        TABLES.put(tx, replace(table, policy=policy))
+        return
+    policies = {key: value for key, value in table.stream_policies.items() if key != arn}
+    if policy is not None:
+        policies[arn] = policy
+    TABLES.put(tx, replace(table, stream_policies=policies))

@@ -1,0 +1,170 @@
+"""Pages of a query or scan: read by key range, up to 1 MB or a number of items, filtered and projected."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pileus.kernel.errors import ValidationException
+from pileus.services.dynamodb.addresses import Address
+from pileus.services.dynamodb.errors import invalid
+from pileus.services.dynamodb.expressions import Tests
+from pileus.services.dynamodb.state import indexes, ranges, rows
+from pileus.services.dynamodb.state.keys import key_of
+from pileus.services.dynamodb.state.ranges import Range
+from pileus.services.dynamodb.state.records import PAGE_BYTES_MAX, SecondaryIndex, TableRecord
+from pileus.services.dynamodb.state.rows import Item
+from pileus.services.dynamodb.state.tables import require
+from pileus.services.dynamodb.values.sizes import item_bytes
+from pileus.store.transaction import Transaction
+
+
+class Reading(NamedTuple):
+    """What a query or scan asks for.
+
+    index        its name, "" for the table itself
+    tests        of a query: its key condition; None: a scan
+    start        ExclusiveStartKey
+    limit        items to look at; 0: as many as fit
+    filter       has `holds(item)`, `refuse_keys(names)`; projection has `of(item)`, `attributes`; None: none
+    select       Select, or "" where it isn't given
+    """
+
+    index: str = ""
+    tests: Tests | None = None
+    start: Item | None = None
+    limit: int = 0
+    filter: Any = None
+    projection: Any = None
+    select: str = ""
+    is_consistent: bool = False
+    is_backward: bool = False
+    segment: int = 0
+    segments: int = 1
+
+
+@dataclass(slots=True)
+class Page:
+    """
+    count, scanned   items that passed the filter, and that were looked at
+    last_key         where the next page begins; None: this was the last
+    size_bytes       of what was looked at, of the index where one was read
+    fetched          sizes of the items that a local index had to fetch from the table
+    """
+
+    table: TableRecord
+    index: SecondaryIndex | None
+    items: list[Item] = field(default_factory=list)
+    count: int = 0
+    scanned: int = 0
+    last_key: Item | None = None
+    size_bytes: int = 0
+    fetched: list[int] = field(default_factory=list)
+
+
+def page(tx: Transaction, address: Address, asked: Reading) -> Page:
+    """Read one page.
+
+    errors  ResourceNotFoundException (no such table), ValidationException
+    """
+    table = require(tx, address)
+    index = _index(table, asked)
+    names = table.key_names if index is None else index.key_names
+    if asked.tests is None:
+        within = ranges.of_scan(table, index, asked.segment, asked.segments)
+    else:
+        within = ranges.of_query(table, index, asked.tests)
+        if asked.filter is not None:
+            asked.filter.refuse_keys(names)
+    fetches = _fetches(table, index, asked)
+    low, high = within.low, within.high
+    if asked.start is not None:
+        low, high = _after_start(table, index, asked, within)
+    found = Page(table, index)
+    if low < high:
+        _read(tx, found, asked, low, high, fetches)
+    return found
+
+
+def _index(table: TableRecord, asked: Reading) -> SecondaryIndex | None:
+    if not asked.index:
+        if asked.select == "ALL_PROJECTED_ATTRIBUTES":
+            raise invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+        return None
+    index = table.index(asked.index)
+    if index is None:
+        raise ValidationException(f"The table does not have the specified index: {asked.index}")
+    if not index.is_readable:
+        raise ValidationException(f"Cannot read from backfilling global secondary index: {asked.index}")
+    if asked.is_consistent and not index.is_local:
+        raise ValidationException("Consistent reads are not supported on global secondary indexes")
+    return index
+
+
+def _fetches(table: TableRecord, index: SecondaryIndex | None, asked: Reading) -> bool:
+    """Whether more is asked for than the index has: of a local index DynamoDB then reads the table too."""
+    if index is None or index.projection.type == "ALL":
+        return False
+    if asked.select == "ALL_ATTRIBUTES":
+        if not index.is_local:
+            raise invalid(
+                f"Select type ALL_ATTRIBUTES is not supported for global secondary index {index.name} because its "
+                "projection type is not ALL"
+            )
+        return True
+    if asked.projection is None:
+        return False
+    projected = indexes.projected_names(table, index)
+    beyond = [name for name in asked.projection.attributes if name not in projected]
+    if beyond and not index.is_local:
+        raise invalid(f"Global secondary index {index.name} does not project [{', '.join(beyond)}]")
+    return bool(beyond)
+
+
+def _after_start(
+    table: TableRecord, index: SecondaryIndex | None, asked: Reading, within: Range
+) -> tuple[bytes, bytes]:
+    start = ranges.start_of(table, index, asked.start, within, in_query=asked.tests is not None)
+    if asked.tests is None:
+        ranges.check_segment(start, within, asked.segment, asked.segments)
+    return (within.low, start) if asked.is_backward else (start + b"\0", within.high)
+
+
+def _read(tx: Transaction, found: Page, asked: Reading, low: bytes, high: bytes, fetches: bool) -> None:
+    table, index = found.table, found.index
+    keep, project = asked.filter, asked.projection
+    counts_only = asked.select == "COUNT"
+    is_whole = index is None or index.projection.type == "ALL"
+    prefix = rows.table_prefix(table.id)
+    item: Item = {}
+    for key, raw in tx.scan(low, high, asked.is_backward):
+        if found.size_bytes >= PAGE_BYTES_MAX or found.scanned == asked.limit > 0:
+            found.last_key = last_key(table, index, item)
+            return
+        if index is not None:
+            raw = tx.get(prefix + rows.entry_suffix(key, raw))
+        item, size_bytes = rows.decode(raw)
+        shown = item
+        if not is_whole:
+            shown = indexes.projected(table, index, item)
+            found.size_bytes += item_bytes(shown)
+            if fetches:
+                found.fetched.append(size_bytes)
+                shown = item
+        else:
+            found.size_bytes += size_bytes
+        found.scanned += 1
+        if keep is not None and not keep.holds(shown):
+            continue
+        found.count += 1
+        if not counts_only:
+            found.items.append(shown if project is None else project.of(shown))
+    if found.scanned == asked.limit > 0:
+        # AWS says where it stopped, whether or not there is more.
+        found.last_key = last_key(table, index, item)
+
+
+def last_key(table: TableRecord, index: SecondaryIndex | None, item: Item) -> Item:
+    """LastEvaluatedKey: the item's key, and the index's."""
+    key = key_of(table, item)
+    if index is not None:
+        key |= {name: item[name] for name in index.key_names}
+    return key
