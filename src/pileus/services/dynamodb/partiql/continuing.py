@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from pileus.kernel.errors import ValidationException
+from pileus.kernel.errors import AwsError, ValidationException
 from pileus.services.dynamodb.partiql.errors import TOKEN_DIFFERS
+from pileus.services.dynamodb.values import read_item
 
 Item = dict[str, dict[str, Any]]
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -34,11 +35,12 @@ def last_key_of(asked: tuple, token: str) -> Item:
     """The last key of the page before. Raises ValidationException: no token, or one of another statement."""
     try:
         found = _decode(base64.b64decode(token, validate=True))
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        last_key = read_item(found.last_key)  # it comes from outside: nobody says that it is as it was given out
+    except (binascii.Error, ValueError, msgspec.MsgspecError, AwsError) as error:
         raise ValidationException("Invalid NextToken") from error
     if found.digest != _digest(asked):
         raise ValidationException(TOKEN_DIFFERS)
-    return found.last_key
+    return last_key
 
 
 def _digest(asked: tuple) -> bytes:

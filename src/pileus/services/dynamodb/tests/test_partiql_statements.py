@@ -117,7 +117,7 @@ async def test_an_insert_of_what_is_there_is_a_duplicate_and_changes_nothing(mus
         (
             "{'Artist': 'a', 'Year': 1, 'Plays': 'many'}",
             "One or more parameter values were invalid: Type mismatch for Index Key Plays Expected: N Actual: S "
-            "IndexName: by-genre",
+            "IndexName: own-plays",
         ),
         ("[1]", "The VALUE of an INSERT must be a map of attribute names to values"),
     ],
@@ -180,7 +180,7 @@ async def test_a_select_without_the_partition_key_scans(songs, where):
 
 async def test_columns_are_named_by_the_end_of_their_paths(music):
     await music("INSERT INTO Music VALUE {'Artist': 'a', 'Year': 1, 'd': {'e': ['x', {'f': 1}]}}")
-    columns = "Artist, d.e, d.e[0], d.e[1].f, d.no, no"
+    columns = "Artist, d.e, d.e[0], d.e[1].f, d.gone, gone"
     answer = await music(f"""SELECT {columns} FROM Music WHERE Artist = 'a' AND "Year" = 1""")
     assert answer["Items"] == [
         {
@@ -318,7 +318,9 @@ async def test_a_page_ends_after_a_megabyte(music):
 
 
 async def test_an_update_sets_adds_appends_and_removes(music):
-    await music("INSERT INTO Music VALUE {'Artist': 'a', 'Year': 1, 'n': 1, 'l': [1], 's': <<1, 2>>, 't': <<'x'>>, 'm': {'k': 1}}")
+    await music(
+        "INSERT INTO Music VALUE {'Artist': 'a', 'Year': 1, 'n': 1, 'l': [1], 's': <<1, 2>>, 't': <<'x'>>, 'm': {'k': 1}}"
+    )
     answer = await music(
         """
         UPDATE Music
@@ -350,7 +352,10 @@ async def test_an_update_sets_adds_appends_and_removes(music):
     ("returning", "expected"),
     [
         ("", []),
-        ("RETURNING ALL OLD *", [{"Artist": {"S": "a"}, "Year": {"N": "1"}, "m": {"M": {"k": {"N": "1"}, "j": {"N": "1"}}}}]),
+        (
+            "RETURNING ALL OLD *",
+            [{"Artist": {"S": "a"}, "Year": {"N": "1"}, "m": {"M": {"k": {"N": "1"}, "j": {"N": "1"}}}}],
+        ),
         ("RETURNING MODIFIED OLD *", [{"m": {"M": {"k": {"N": "1"}}}}]),
         ("RETURNING MODIFIED NEW *", [{"m": {"M": {"k": {"N": "2"}}}}]),
     ],
@@ -403,8 +408,8 @@ async def test_a_write_needs_the_whole_key(music, action, where):
             "One or more parameter values were invalid: Cannot update attribute Artist. This attribute is part of the key",
         ),
         ("SET n = s + 1", "An operand in the update expression has an incorrect data type"),
-        ("SET n = no + 1", "The provided expression refers to an attribute that does not exist in the item"),
-        ("SET no.x = 1", "The document path provided in the update expression is invalid for update"),
+        ("SET n = gone + 1", "The provided expression refers to an attribute that does not exist in the item"),
+        ("SET gone.x = 1", "The document path provided in the update expression is invalid for update"),
         (
             "SET s = 1 SET s = 2",
             "Two document paths overlap with each other; must remove or rewrite one of these paths; "
