@@ -8,6 +8,8 @@
     bound.key_condition.on(KeyAttribute("p", "S"), KeyAttribute("c", "N") or None) -> KeyCondition
                                                                        # .partition value; .sort: None or KeyTest
 
+bound.update.creates_item tells whether it makes an item where none is (a mere REMOVE doesn't); an empty
+AttributeUpdates is no update (None), and UpdateItem without any makes the item of its key.
 A table with no item for the key: pass apply() the key alone as `item` with is_new=True (REMOVE and DELETE of nested
 paths are then idle, as on AWS); holds() takes None.
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from pileus.kernel.errors import ValidationException
-from pileus.services.dynamodb.expressions import condition, placeholders, update
+from pileus.services.dynamodb.expressions import condition, legacy, placeholders, update
 from pileus.services.dynamodb.expressions.compiling import compiled, parsed_expression
 from pileus.services.dynamodb.expressions.key_condition import KeyTest, Tests
 from pileus.services.dynamodb.expressions.projection import Projection
@@ -62,6 +62,11 @@ class BoundUpdate:
         return self.program.apply(item, self.values, key_names, is_new=is_new)
 
     @property
+    def creates_item(self) -> bool:
+        """Whether it makes an item where none is: not if it only takes away."""
+        return not all(change.takes_away for change in self.program.changes)
+
+    @property
     def attributes(self) -> tuple[str, ...]:
         """The top-level attributes it changes."""
         return self.program.touched.attributes
@@ -85,22 +90,24 @@ _EMPTY = Bound()
 def bind(request: Mapping, *expressions: str) -> Bound:
     """Read, check and compile the expressions of a request (or of a part of one: a batch's table, a transaction's item).
 
-    expressions   those that the operation takes, in AWS's order; needed for one error's text alone
+    expressions   those that the operation takes; needed for one error's text alone
     errors        ValidationException: mixed with legacy parameters, unused or undefined placeholders, all that is wrong
                   with the expressions
     """
     given = [name for name in EXPRESSIONS if request.get(name) is not None]
-    legacy = [name for name in LEGACY if request.get(name) is not None]
+    older = [name for name in LEGACY if request.get(name) is not None]
+    # KeyConditions alone goes with a FilterExpression or ProjectionExpression.
     if request.get("KeyConditions") is not None and ("KeyConditionExpression" in given or not given):
-        legacy.append("KeyConditions")
-    if given and legacy:
+        older.append("KeyConditions")
+    if given and older:
         raise ValidationException(
             "Can not use both expression and non-expression parameters in the same request: "
-            f"Non-expression parameters: {{{', '.join(legacy)}}} Expression parameters: {{{', '.join(given)}}}"
+            f"Non-expression parameters: {{{', '.join(older)}}} Expression parameters: {{{', '.join(given)}}}"
         )
     if not given:
-        placeholders.require_expressions(request, expressions or EXPRESSIONS, given)
-        return _EMPTY
+        takers = [name for name in EXPRESSIONS if name in expressions and name != "ProjectionExpression"]
+        placeholders.refuse_without_expressions(request, takers)
+        return _legacy(request) if older else _EMPTY
     names = placeholders.read_names(request.get(placeholders.NAMES))
     values = placeholders.read_values(request.get(placeholders.VALUES))
     parts = {}
@@ -116,8 +123,35 @@ def bind(request: Mapping, *expressions: str) -> Bound:
         filter=parts.get("FilterExpression"),
         projection=parts.get("ProjectionExpression"),
         update=parts.get("UpdateExpression"),
-        key_condition=parts.get("KeyConditionExpression"),
+        key_condition=parts.get("KeyConditionExpression") or _key_conditions(request),
     )
+
+
+def _legacy(request: Mapping) -> Bound:
+    legacy.refuse_lone_operator(request)
+    operator = request.get("ConditionalOperator")
+    parts = {}
+    for name, read in (
+        ("Expected", legacy.expected_of),
+        ("QueryFilter", legacy.filter_of),
+        ("ScanFilter", legacy.filter_of),
+    ):
+        if request.get(name):
+            parts[name] = BoundCondition(name, *read(request[name], operator))
+    updates = legacy.update_of(request.get("AttributeUpdates"))
+    attributes = request.get("AttributesToGet")
+    return Bound(
+        condition=parts.get("Expected"),
+        filter=parts.get("QueryFilter") or parts.get("ScanFilter"),
+        projection=None if attributes is None else legacy.projection_of(attributes),
+        update=None if updates is None else BoundUpdate(updates, _NOTHING),
+        key_condition=_key_conditions(request),
+    )
+
+
+def _key_conditions(request: Mapping) -> Tests | None:
+    conditions = request.get("KeyConditions")
+    return None if conditions is None else legacy.key_condition_of(conditions)
 
 
 def _bound(parsed, text: str, names: Mapping[str, str], values: Mapping[str, dict]):

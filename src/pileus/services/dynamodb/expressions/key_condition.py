@@ -69,7 +69,7 @@ class Tests:
                  partition key, an empty text
         """
         tests = self.by_attribute
-        if len(tests) > 2:
+        if not 1 <= len(tests) <= 2:
             raise ValidationException(TOO_MANY)
         if partition.name not in tests:
             raise ValidationException(f"Query condition missed key schema element: {partition.name}")

@@ -5,7 +5,7 @@ in Amazon DynamoDB"; the errors' texts are those of recorded answers.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.values.read import EMPTY_NAME, INVALID, LONG_NAME, MAX_NAME_BYTES, read_value
@@ -19,14 +19,11 @@ _is_name_placeholder = re.compile(r"#[A-Za-z0-9_]+").fullmatch
 _is_value_placeholder = re.compile(r":[A-Za-z0-9_]+").fullmatch
 
 
-def require_expressions(request: dict, possible: Collection[str], given: Collection[str]) -> None:
-    """Refuse placeholders in a request without expressions. `possible` are the expressions of the operation."""
-    if given:
-        return
+def refuse_without_expressions(request: Mapping, takers: Sequence[str]) -> None:
+    """Refuse placeholders in a request without expressions. `takers` are those of the operation that take values."""
     if request.get(NAMES) is not None:
         raise ValidationException(f"{NAMES} can only be specified when using expressions")
     if request.get(VALUES) is not None:
-        takers = [name for name in possible if name != "ProjectionExpression"]
         verb = "is" if len(takers) == 1 else "are"
         raise ValidationException(
             f"{VALUES} can only be specified when using expressions: {' and '.join(takers)} {verb} null"
@@ -46,7 +43,7 @@ def read_names(names: dict[str, str] | None) -> dict[str, str]:
         if not name:
             raise ValidationException(f"{NAMES} contains invalid value: {EMPTY_NAME} for key {placeholder}")
         if len(name) > MAX_NAME_BYTES // 4 and len(name.encode()) > MAX_NAME_BYTES:
-            raise ValidationException(f"{NAMES} contains invalid value: {LONG_NAME} for key {placeholder}")
+            raise ValidationException(LONG_NAME)
     return names
 
 

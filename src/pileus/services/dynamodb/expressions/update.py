@@ -100,7 +100,7 @@ class Program:
             if is_new and change.takes_away:
                 continue
             value = change.evaluate(item, values)
-            if value is not None and len(change.parts) + _depth(value) - 1 > MAX_NESTING:
+            if value is not None and len(change.parts) - 1 + _levels(value) > MAX_NESTING:
                 raise ValidationException(NESTED_TOO_DEEP)
             node = tree
             for part in change.parts[:-1]:
@@ -311,11 +311,11 @@ def _changed_list(elements: list, tree: _Below) -> list:
     return changed
 
 
-def _depth(value: dict) -> int:
-    """How many lists and maps are around the innermost value."""
+def _levels(value: dict) -> int:
+    """How deep a value is: 1 for a scalar or an empty list or map."""
     (kind,) = value
     if kind == "L":
-        return 1 + max(map(_depth, value["L"]), default=0)
+        return 1 + max(map(_levels, value["L"]), default=0)
     if kind == "M":
-        return 1 + max(map(_depth, value["M"].values()), default=0)
-    return 0
+        return 1 + max(map(_levels, value["M"].values()), default=0)
+    return 1

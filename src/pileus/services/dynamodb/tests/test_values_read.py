@@ -92,17 +92,32 @@ def test_a_wrong_json_type_is_a_serialization_exception(sent, message):
 
 
 @pytest.mark.parametrize("kind", ["L", "M"])
-def test_values_nest_32_levels_deep_and_no_deeper(kind):
-    assert read_value(nested(32, kind)) == nested(32, kind)
+def test_a_value_is_at_most_32_levels_deep(kind):
+    assert read_value(nested(31, kind)) == nested(31, kind)
+    empty = nested(31, kind)
+    innermost = empty
+    for _ in range(31):
+        innermost = innermost["L"][0] if kind == "L" else innermost["M"]["a"]
+    del innermost["S"]
+    innermost[kind] = [] if kind == "L" else {}
+    assert read_value(empty) == empty
     with pytest.raises(ValidationException) as refused:
-        read_value(nested(33, kind))
-    assert refused.value.message == read.NESTED_TOO_DEEP
+        read_value(nested(32, kind))
+    assert refused.value.message == (
+        "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"
+    )
 
 
-def test_names_have_1_to_65535_bytes():
-    assert read_item({"x" * 65_535: {"S": ""}})
-    with pytest.raises(ValidationException, match="must be less than 65536 bytes"):
-        read_item({"é" * 32_768: {"S": ""}})
+@pytest.mark.parametrize("wrapped", [lambda item: item, lambda item: {"a": {"L": [{"M": item}]}}])
+def test_names_have_at_most_65535_bytes_at_every_depth(wrapped):
+    assert read_item(wrapped({"x" * 65_535: {"S": ""}}))
+    for name in ("x" * 65_536, "é" * 32_768):
+        with pytest.raises(ValidationException) as refused:
+            read_item(wrapped({name: {"S": ""}}))
+        assert refused.value.message == "Attribute name is too large, must be less than 65536 bytes"
+
+
+def test_no_attribute_has_an_empty_name():
     with pytest.raises(ValidationException, match="Empty attribute name"):
         read_item({"": {"S": ""}})
 

@@ -15,7 +15,7 @@ from pileus.kernel.errors import AwsError, ValidationException
 from pileus.services.dynamodb.values.numbers import normalise
 
 MAX_NESTING = 32
-"""Developer guide, "Quotas in Amazon DynamoDB", Nested attribute depth."""
+"""Developer guide, "Quotas in Amazon DynamoDB", Nested attribute depth: a scalar in 31 maps is the deepest."""
 MAX_NAME_BYTES = 65_535
 """Developer guide, "Quotas in Amazon DynamoDB", Attribute name: less than 64 KB."""
 
@@ -24,7 +24,9 @@ MORE_THAN_ONE = (
     "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
 )
 INVALID = "One or more parameter values were invalid: "
-NESTED_TOO_DEEP = "Nesting Levels have exceeded supported limits"
+NESTED_TOO_DEEP = (
+    "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"
+)
 EMPTY_NAME = "Empty attribute name"
 LONG_NAME = "Attribute name is too large, must be less than 65536 bytes"
 
@@ -89,13 +91,13 @@ def read_value(wire: dict, depth: int = 0) -> dict:
     if kind == "M":
         if content.__class__ is not dict:
             raise _not_a_map(content)
-        if depth >= MAX_NESTING:
-            raise ValidationException(NESTED_TOO_DEEP)
+        if content:
+            _check_members(content, depth)
         return {"M": {name: read_value(value, depth + 1) for name, value in content.items()}}
     if kind == "L":
         if content.__class__ is not list:
             raise _not_a_list(content)
-        if depth >= MAX_NESTING:
+        if content and depth >= MAX_NESTING - 1:
             raise ValidationException(NESTED_TOO_DEEP)
         return {"L": [read_value(value, depth + 1) for value in content]}
     if kind == "BOOL":
@@ -124,7 +126,7 @@ def check_name(name: str) -> None:
     if not name:
         raise ValidationException(INVALID + EMPTY_NAME)
     if len(name.encode()) > MAX_NAME_BYTES:
-        raise ValidationException(INVALID + LONG_NAME)
+        raise ValidationException(LONG_NAME)
 
 
 def number_order(text: str) -> Decimal:
@@ -133,6 +135,14 @@ def number_order(text: str) -> Decimal:
 
 
 _TYPES = ("S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL")
+
+
+def _check_members(members: dict, depth: int) -> None:
+    if depth >= MAX_NESTING - 1:
+        raise ValidationException(NESTED_TOO_DEEP)
+    for name in members:
+        if len(name) > MAX_NAME_BYTES // 4:
+            check_name(name)
 
 
 def _binary(content) -> bytes:
