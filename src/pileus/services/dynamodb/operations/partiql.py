@@ -181,7 +181,7 @@ async def _permitted(call: Call, one: Asked | AwsError) -> Asked | AwsError:
     if isinstance(one, AwsError):
         return one
     try:
-        await call.authorize([permissions.touch_of(call, one.address, one.statement)])
+        await call.authorize([permissions.touch_of(call, one.address, one.statement, [])])
         if call.cloud.settings.is_dynamodb_throttle:
             await throttle.admit(call, one.address, throttle.READ if one.is_read else throttle.WRITE)
     except AwsError as error:

@@ -21,20 +21,22 @@ def bind(statement: ast.Statement, parameters: list[dict[str, Any]]) -> ast.Stat
         raise ValidationException(PARAMETERS_DIFFER)
     values = [read_value(parameter) for parameter in parameters]
     if isinstance(statement, ast.Exists):
-        return ast.Exists(replace(statement.select, where=_bound(statement.select.where, values)))
+        return ast.Exists(replace(statement.select, where=_bound(statement.select.where, values), parameters=0))
     if isinstance(statement, ast.Insert):
-        return replace(statement, value=_bound(statement.value, values))
+        return replace(statement, value=_bound(statement.value, values), parameters=0)
     if isinstance(statement, ast.Update):
         actions = tuple(
-            replace(action, value=_bound(action.value, values)) if isinstance(action, ast.Assignment) else action
+            ast.Assignment(action.path, _bound(action.value, values)) if isinstance(action, ast.Assignment) else action
             for action in statement.actions
         )
-        return replace(statement, actions=actions, where=_bound(statement.where, values))
-    return replace(statement, where=_bound(statement.where, values))
+        return replace(statement, actions=actions, where=_bound(statement.where, values), parameters=0)
+    return replace(statement, where=_bound(statement.where, values), parameters=0)
 
 
 def _bound(node: Any, values: list[dict]) -> Any:
     match node:
+        case ast.Path() | ast.Literal() | None:
+            return node
         case ast.Parameter():
             return ast.Literal(values[node.at])
         case ast.ListOf() | ast.MapOf() | ast.SetOf():
@@ -43,7 +45,7 @@ def _bound(node: Any, values: list[dict]) -> Any:
         case ast.Call():
             return ast.Call(node.function, _all_bound(node.arguments, values))
         case ast.Arithmetic() | ast.Comparison():
-            return replace(node, left=_bound(node.left, values), right=_bound(node.right, values))
+            return type(node)(node.operator, _bound(node.left, values), _bound(node.right, values))
         case ast.Between():
             return ast.Between(*(_bound(part, values) for part in (node.operand, node.low, node.high)))
         case ast.In():

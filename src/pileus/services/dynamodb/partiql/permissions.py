@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pileus.kernel.call import Call
-from pileus.kernel.errors import ValidationException
+from pileus.kernel.errors import AwsError, ValidationException
 from pileus.kernel.service import Touch
 from pileus.services.dynamodb.addresses import Address, of_name
 from pileus.services.dynamodb.partiql import statements as ast
@@ -50,22 +50,22 @@ def on_batch(call: Call, request: dict) -> list[Touch]:
 
 
 def _read_touch(call: Call, entry: dict) -> Touch:
-    statement = bind(parse(entry["Statement"]), entry.get("Parameters") or [])
-    return touch_of(call, of_name(call, statement.source.table), statement)
+    statement = parse(entry["Statement"])
+    return touch_of(call, of_name(call, statement.source.table), statement, entry.get("Parameters") or [])
 
 
-def touch_of(call: Call, address: Address, statement: ast.Statement) -> Touch:
-    """The touch of a bound statement; condition keys that take a look are functions, called where a policy asks."""
+def touch_of(call: Call, address: Address, statement: ast.Statement, parameters: list[dict[str, Any]]) -> Touch:
+    """The touch of a statement; condition keys that take a look are functions, called where a policy asks."""
     arn = address.arn + (f"/index/{statement.source.index}" if statement.source.index else "")
     inner = statement.select if isinstance(statement, ast.Exists) else statement
     context: dict[str, Any] = {
         "dynamodb:EnclosingOperation": call.operation,
-        "dynamodb:Attributes": lambda: list(dict.fromkeys(_attributes(inner))) or None,
-        "dynamodb:LeadingKeys": lambda: _leading(call, address, inner),
+        "dynamodb:Attributes": lambda: _names(_bound(statement, parameters)),
+        "dynamodb:LeadingKeys": lambda: _leading(call, address, _bound(statement, parameters)),
     }
     if isinstance(inner, ast.Select):
         context["dynamodb:Select"] = "ALL_ATTRIBUTES" if inner.columns is None else "SPECIFIC_ATTRIBUTES"
-        context["dynamodb:FullTableScan"] = lambda: _is_scan(call, address, inner)
+        context["dynamodb:FullTableScan"] = lambda: _is_scan(call, address, _bound(statement, parameters))
     elif isinstance(inner, ast.Update | ast.Delete):
         returning = inner.returning
         context["dynamodb:ReturnValues"] = (
@@ -74,19 +74,32 @@ def touch_of(call: Call, address: Address, statement: ast.Statement) -> Touch:
     return Touch(f"dynamodb:{_ACTIONS[type(statement)]}", arn, context)
 
 
+def _bound(statement: ast.Statement, parameters: list[dict[str, Any]]) -> ast.Statement | None:
+    """The statement to look at, with its parameters; None where they are not its."""
+    try:
+        bound = bind(statement, parameters)
+    except AwsError:
+        return None  # it will be refused
+    return bound.select if isinstance(bound, ast.Exists) else bound
+
+
+def _names(statement: ast.Statement | None) -> list[str] | None:
+    return list(dict.fromkeys(_attributes(statement))) or None
+
+
 def _schema(call: Call, address: Address, statement: ast.Statement) -> KeySchema | None:
     table, call.seen = call.cloud.store.look(find, address)
     return None if table is None else keys_of(table.index(statement.source.index) or table)
 
 
-def _is_scan(call: Call, address: Address, statement: ast.Select) -> bool | None:
-    schema = _schema(call, address, statement)
+def _is_scan(call: Call, address: Address, statement: ast.Select | None) -> bool | None:
+    schema = None if statement is None else _schema(call, address, statement)
     return None if schema is None else _partitions(statement.where, schema) is None
 
 
-def _leading(call: Call, address: Address, statement: ast.Statement) -> list[str] | None:
+def _leading(call: Call, address: Address, statement: ast.Statement | None) -> list[str] | None:
     """The values of partition keys that the statement is about, as texts."""
-    schema = _schema(call, address, statement)
+    schema = None if statement is None else _schema(call, address, statement)
     if schema is None:
         return None
     if isinstance(statement, ast.Insert):

@@ -128,7 +128,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """columns: None for *"""
+    """
+    columns      None for *
+    parameters   how many question marks it has, here and in the others; none once it is bound
+    """
 
     source: Source
     columns: tuple[Path, ...] | None
