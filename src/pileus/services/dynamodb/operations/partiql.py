@@ -14,7 +14,13 @@ from pileus.services.dynamodb.partiql import permissions, reads, writes
 from pileus.services.dynamodb.partiql import statements as ast
 from pileus.services.dynamodb.partiql.binding import bind
 from pileus.services.dynamodb.partiql.continuing import last_key_of, token_of
-from pileus.services.dynamodb.partiql.errors import code_of
+from pileus.services.dynamodb.partiql.errors import (
+    EXISTS_IS_FOR_TRANSACTIONS,
+    NO_RETURNING_IN_TRANSACTIONS,
+    code_of,
+    for_select_only,
+    mixed,
+)
 from pileus.services.dynamodb.partiql.grammar import parse
 from pileus.services.dynamodb.state import capacity
 from pileus.services.dynamodb.state.capacity import Consumed
@@ -90,7 +96,7 @@ async def execute_statement(call: Call, request: dict) -> dict:
         return await _select(call, request, asked)
     for name in ("Limit", "NextToken"):
         if request.get(name) is not None:
-            raise ValidationException(f"{name} is supported for SELECT statements only")
+            raise for_select_only(name)
     if call.cloud.settings.is_dynamodb_throttle:
         await throttle.admit(call, asked.address, throttle.WRITE)
     written: Written = await call.write(writes.write, asked.address, asked.statement, shows_failed=asked.shows_failed)
@@ -112,7 +118,7 @@ async def execute_transaction(call: Call, request: dict) -> dict:
     asked = [_asked(call, entry) for entry in entries]
     for one in asked:
         if getattr(one.statement, "returning", None) is not None:
-            raise ValidationException("RETURNING is not supported in ExecuteTransaction")
+            raise ValidationException(NO_RETURNING_IN_TRANSACTIONS)
     is_read = _all_read("ExecuteTransaction", asked)
     kind, bucket = ("Read", throttle.READ) if is_read else ("Write", throttle.WRITE)
     if call.cloud.settings.is_dynamodb_throttle:
@@ -142,7 +148,7 @@ async def execute_transaction(call: Call, request: dict) -> dict:
 def _asked(call: Call, entry: dict, *, outside_transactions: bool = False) -> Asked:
     statement = bind(parse(entry["Statement"]), entry.get("Parameters") or [])
     if outside_transactions and isinstance(statement, ast.Exists):
-        raise ValidationException("EXISTS is supported in ExecuteTransaction only")
+        raise ValidationException(EXISTS_IS_FOR_TRANSACTIONS)
     address = of_name(call, statement.source.table)
     return Asked(address, statement, shows_failed(entry), bool(entry.get("ConsistentRead")))
 
@@ -151,7 +157,7 @@ def _all_read(operation: str, asked: list[Asked]) -> bool:
     """Whether the statements read; False: they write. Raises ValidationException where some do and others don't."""
     reading = {one.is_read for one in asked}
     if len(reading) > 1:
-        raise ValidationException(f"{operation} must consist of either read statements or write statements")
+        raise mixed(operation)
     return reading == {True}
 
 

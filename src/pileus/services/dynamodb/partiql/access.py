@@ -15,6 +15,7 @@ from typing import Any
 
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.partiql import statements as ast
+from pileus.services.dynamodb.partiql.errors import too_many_partitions
 from pileus.services.dynamodb.values import key_bytes, prefix_bytes
 
 MAX_ALTERNATIVES = 300
@@ -107,9 +108,7 @@ def partitions(where: Any, schema: KeySchema) -> list[Partition] | None:
             span = span.around(other.span)
         there[:] = [Partition(hash_values, span)]
     if len(found) > HASH_VALUES_MAX:
-        raise ValidationException(
-            f"The WHERE clause names {len(found)} partition key values; it can name up to {HASH_VALUES_MAX}"
-        )
+        raise too_many_partitions(len(found), HASH_VALUES_MAX)
     return [one for there in found.values() for one in there]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.partiql import statements as ast
-from pileus.services.dynamodb.partiql.errors import PARAMETERS_DIFFER
+from pileus.services.dynamodb.partiql.errors import NOT_A_VALUE, NOT_ONE_TYPE, PARAMETERS_DIFFER
 from pileus.services.dynamodb.values import read_value
 
 _SETS = {"S": "SS", "N": "NS", "B": "BS"}
@@ -75,7 +75,7 @@ def _wire(node: Any, values: list[dict]) -> dict[str, Any]:
             return {"M": {name: _wire(part, values) for name, part in node.parts}}
         case ast.SetOf():
             return _wire_set([_wire(part, values) for part in node.parts])
-    raise ValidationException("Only literals and parameters can be members of a list, map or set")
+    raise ValidationException(NOT_A_VALUE)
 
 
 def _wire_set(members: list[dict[str, Any]]) -> dict[str, Any]:
@@ -83,5 +83,5 @@ def _wire_set(members: list[dict[str, Any]]) -> dict[str, Any]:
         raise ValidationException("One or more parameter values were invalid: An string set  may not be empty")
     (kind,) = members[0]
     if kind not in _SETS or any(kind not in member for member in members):
-        raise ValidationException("The members of a set must be all strings, all numbers or all binaries")
+        raise ValidationException(NOT_ONE_TYPE)
     return {_SETS[kind]: [member[kind] for member in members]}

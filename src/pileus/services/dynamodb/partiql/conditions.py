@@ -12,7 +12,7 @@ from pileus.services.dynamodb.expressions import BoundCondition, BoundUpdate, no
 from pileus.services.dynamodb.expressions.condition import compile_condition
 from pileus.services.dynamodb.expressions.update import compile_update
 from pileus.services.dynamodb.partiql import statements as ast
-from pileus.services.dynamodb.partiql.errors import not_well_formed
+from pileus.services.dynamodb.partiql.errors import MISSING_HAS_NO_ORDER, not_well_formed
 
 _EXPRESSION = "expression"
 """What expressions/ calls it in its errors; taken out again, as a statement has no parameters of that kind."""
@@ -94,7 +94,7 @@ class Placing:
         if isinstance(right, ast.Missing):
             # Source: developer guide, "Using the MISSING function with PartiQL for DynamoDB".
             if node.operator not in ("=", "<>"):
-                raise ValidationException("Only equality and inequality operators can be used with MISSING")
+                raise ValidationException(MISSING_HAS_NO_ORDER)
             function = "attribute_not_exists" if node.operator == "=" else "attribute_exists"
             return nodes.Function(function, (self._place_of(left),))
         return nodes.Comparison(node.operator, self.operand(left), self.operand(right))

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pileus.kernel.errors import AwsError, ValidationException
-from pileus.services.dynamodb.partiql.errors import TOKEN_DIFFERS
+from pileus.services.dynamodb.partiql.errors import INVALID_TOKEN, TOKEN_DIFFERS
 from pileus.services.dynamodb.values import read_item
 
 Item = dict[str, dict[str, Any]]
@@ -37,7 +37,7 @@ def last_key_of(asked: tuple, token: str) -> Item:
         found = _decode(base64.b64decode(token, validate=True))
         last_key = read_item(found.last_key)  # it comes from outside: nobody says that it is as it was given out
     except (binascii.Error, ValueError, msgspec.MsgspecError, AwsError) as error:
-        raise ValidationException("Invalid NextToken") from error
+        raise ValidationException(INVALID_TOKEN) from error
     if found.digest != _digest(asked):
         raise ValidationException(TOKEN_DIFFERS)
     return last_key

@@ -1,9 +1,8 @@
-"""What PartiQL for DynamoDB answers when it refuses.
-
-Source: recorded answers, as users of AWS report them; those that nobody recorded follow their pattern, and say so.
-"""
+"""What PartiQL for DynamoDB answers when it refuses."""
 
 from pileus.kernel.errors import AwsError, ValidationException
+
+# AWS's words, as its users report them.
 
 INCOMPLETE_KEY = "Where clause does not contain a mandatory equality on all key attributes"
 PARAMETERS_DIFFER = "Number of parameters in request and statement don't match."
@@ -25,6 +24,34 @@ TRANSACTION_READS_ONE_ITEM = (
 NO_INDEX_IN_TRANSACTIONS = "Reads on indices are not supported within transactions."
 EXISTS_READS_ONE_ITEM = "EXISTS() must contain a single item read with additional conditions."
 TOKEN_DIFFERS = "NextToken does not match request"
+TOO_LONG_A_SOURCE = "A path may contain at most 2 components in the FROM clause"
+UNEXPECTED_STEP = "Unexpected path component"
+
+# Our own words, where nobody has reported AWS's: the code is AWS's, the text may differ.
+
+NOT_A_MAP = "The VALUE of an INSERT must be a map of attribute names to values"
+NOT_ONE_TYPE = "The members of a set must be all strings, all numbers or all binaries"
+NOT_A_VALUE = "Only literals and parameters can be members of a list, map or set"
+MISSING_HAS_NO_ORDER = "Only equality and inequality operators can be used with MISSING"
+NO_RETURNING_IN_TRANSACTIONS = "RETURNING is not supported in ExecuteTransaction"
+EXISTS_IS_FOR_TRANSACTIONS = "EXISTS is supported in ExecuteTransaction only"
+INVALID_TOKEN = "Invalid NextToken"
+
+
+def too_many_partitions(count: int, most: int) -> ValidationException:
+    return ValidationException(f"The WHERE clause names {count} partition key values; it can name up to {most}")
+
+
+def not_for_delete(returning: object) -> ValidationException:
+    return ValidationException(f"RETURNING {returning} is not supported for DELETE statements")
+
+
+def for_select_only(parameter: str) -> ValidationException:
+    return ValidationException(f"{parameter} is supported for SELECT statements only")
+
+
+def mixed(operation: str) -> ValidationException:
+    return ValidationException(f"{operation} must consist of either read statements or write statements")
 
 
 class DuplicateItemException(AwsError):
@@ -32,6 +59,9 @@ class DuplicateItemException(AwsError):
 
 
 def not_well_formed(why: str) -> ValidationException:
+    """Of the reasons, AWS's users report "Expected data manipulation", "Unexpected keyword" and "Unexpected token after
+    expression"; the others are in their manner.
+    """
     return ValidationException(f"Statement wasn't well formed, can't be processed: {why}")
 
 

@@ -14,11 +14,17 @@ from functools import lru_cache
 
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
 from pileus.services.dynamodb.partiql import statements as ast
-from pileus.services.dynamodb.partiql.errors import NO_ALIASES, OTHERS_BESIDE_STAR, not_well_formed
+from pileus.services.dynamodb.partiql.errors import (
+    NO_ALIASES,
+    OTHERS_BESIDE_STAR,
+    TOO_LONG_A_SOURCE,
+    UNEXPECTED_STEP,
+    not_well_formed,
+)
 from pileus.services.dynamodb.partiql.tokens import END, Kind, Token, tokens_of
 from pileus.services.dynamodb.values.numbers import normalise
 
-NESTING_MAX = 40
+NESTING_MAX = 80
 """Brackets, braces, parentheses and NOTs inside each other: values nest 32 levels, and the parser is recursive."""
 FUNCTIONS = {"attribute_type": 2, "begins_with": 2, "contains": 2, "size": 1}
 """Of conditions, with how many arguments they take."""
@@ -154,7 +160,7 @@ class _Parser:
         table = self._name()
         index = self._name() if self._sign(".") else ""
         if self._next == Token(Kind.SIGN, "."):
-            raise ValidationException("A path may contain at most 2 components in the FROM clause")
+            raise ValidationException(TOO_LONG_A_SOURCE)
         if self._keyword("AS") or (self._next.kind is Kind.NAME and self._next.text.upper() != "RETURNING"):
             raise ValidationException(NO_ALIASES)
         return ast.Source(table, index)
@@ -332,7 +338,7 @@ class _Parser:
                 elif token.kind is Kind.NUMBER and token.text.isdigit():
                     steps.append(int(token.text))
                 else:
-                    raise ValidationException("Unexpected path component")
+                    raise ValidationException(UNEXPECTED_STEP)
                 self._expect_sign("]")
             else:
                 return ast.Path(tuple(steps))

@@ -14,8 +14,10 @@ from pileus.services.dynamodb.partiql.errors import (
     EXISTS_READS_ONE_ITEM,
     INCOMPLETE_KEY,
     NO_SUCH_INDEX,
+    NOT_A_MAP,
     NOT_ON_AN_INDEX,
     DuplicateItemException,
+    not_for_delete,
 )
 from pileus.services.dynamodb.state import items, transactions
 from pileus.services.dynamodb.state.items import Write, Written
@@ -95,7 +97,7 @@ def write_of(table: TableRecord, statement: WriteStatement, *, shows_failed: boo
 def _item_of(statement: ast.Insert) -> Item:
     value = statement.value.value if isinstance(statement.value, ast.Literal) else {}
     if "M" not in value:
-        raise ValidationException("The VALUE of an INSERT must be a map of attribute names to values")
+        raise ValidationException(NOT_A_MAP)
     if "" in value["M"]:
         raise ValidationException("One or more parameter values were invalid: Empty attribute name")
     return value["M"]
@@ -114,7 +116,7 @@ def check_returning(statement: ast.Delete) -> None:
     """A DELETE can return the old item and nothing else."""
     returning = statement.returning
     if returning is not None and (not returning.is_all or returning.is_new):
-        raise ValidationException(f"RETURNING {returning} is not supported for DELETE statements")
+        raise not_for_delete(returning)
 
 
 def returned(statement: WriteStatement, written: Written) -> list[Item]:

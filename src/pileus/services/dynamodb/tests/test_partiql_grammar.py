@@ -187,3 +187,9 @@ def test_nothing_has_an_alias(statement):
 def test_columns_that_are_no_paths_are_refused_by_name():
     with pytest.raises(NotImplementedByUs, match="columns"):
         parse("SELECT size(a) FROM t")
+
+
+def test_a_statement_nests_eighty_deep():
+    assert where("(" * 80 + "a = 1" + ")" * 80) == where("a = 1")
+    with pytest.raises(ValidationException, match="nested too deeply"):
+        where("(" * 81 + "a = 1" + ")" * 81)
