@@ -68,7 +68,7 @@ async def batch_execute_statement(call: Call, request: dict) -> dict:
     if is_read:
         results: list[Any] = await call.read(reads.read_each, asked)
     else:
-        results = await call.write(writes.write_each, asked)
+        results = await _write_each(call, asked)
     responses = []
     by_table: dict[str, tuple[TableRecord, Consumed]] = {}
     for one, result in zip(asked, results, strict=True):
@@ -182,6 +182,15 @@ async def _select(call: Call, request: dict, asked: Asked) -> dict:
     return answer | _capacity(call, request, asked, selected.table, selected.consumed, throttle.READ)
 
 
+async def _write_each(call: Call, asked: list[Asked | AwsError]) -> list[Written | AwsError]:
+    """Make a batch's writes in one commit."""
+    while True:  # at most once for each statement
+        try:
+            return await call.write(writes.write_each, asked)
+        except writes.RefusedHalfway as refused:
+            asked[refused.at] = refused.error
+
+
 async def _permitted(call: Call, one: Asked | AwsError) -> Asked | AwsError:
     """A statement of a batch, or why it may not run."""
     if isinstance(one, AwsError):
@@ -203,7 +212,7 @@ def _failure(one: Asked | AwsError, error: AwsError) -> dict:
     if code is None:
         raise error
     said = {"Code": code, "Message": error.message} | error.fields
-    # A statement that can't be run at all has no table yet.
+    # AWS names no table where a statement can't be run at all.
     return {"Error": said} | ({"TableName": one.named} if isinstance(one, Asked) and code != "ValidationError" else {})
 
 

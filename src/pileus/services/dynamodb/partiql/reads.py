@@ -91,16 +91,14 @@ def select(
     columns = _columns_of(statement)
     if index is None and needed is not None and len(needed) == 1 and needed[0].key is not None:
         return _one(tx, table, needed[0].key, condition, columns, is_consistent)
-    if needed is not None and len(needed) > 1:
-        limit = min(limit or SEVERAL_PAGE_ITEMS_MAX, SEVERAL_PAGE_ITEMS_MAX)
+    several = needed is not None and len(needed) > 1
     asked = Reading(
-        limit=limit,
+        limit=min(limit or SEVERAL_PAGE_ITEMS_MAX, SEVERAL_PAGE_ITEMS_MAX) if several else limit,
         filter=condition,
         projection=columns,
-        select="ALL_ATTRIBUTES" if index is not None and index.is_local and columns is None else "",
+        select="ALL_ATTRIBUTES" if _needs_whole_items(table, index, condition, columns) else "",
         is_consistent=is_consistent,
     )
-    _check_projected(table, index, condition)
     page = Page(table, index)
     fetches = reading.fetches_items(table, index, asked)
     sizes: list[int] = []
@@ -110,7 +108,10 @@ def select(
         entries = tx.scan(within.low if after is None else after + b"\0", within.high)
     else:
         entries = _entries(tx, page, [_range_of(table, index, one) for one in needed], order, after, sizes)
-    reading.read_entries(tx, page, asked, entries, fetches)
+    noted = _Noted(entries)
+    reading.read_entries(tx, page, asked, noted, fetches)
+    if noted.is_exhausted and page.scanned != limit:
+        page.last_key = None  # nobody but the caller's own limit ends a page with nothing behind it
     return Selected(table, page.items, page.last_key, _consumed(page, sizes, is_consistent))
 
 
@@ -173,17 +174,20 @@ def index_of(table: TableRecord, statement: ast.Select, *, is_consistent: bool) 
     return index
 
 
-def _check_projected(table: TableRecord, index: SecondaryIndex | None, condition: Any) -> None:
-    """A clause can look at what a global index has of an item, and at nothing else."""
-    if index is None or index.is_local or index.projection.type == "ALL" or condition is None:
-        return
+def _needs_whole_items(
+    table: TableRecord, index: SecondaryIndex | None, condition: Any, columns: Columns | None
+) -> bool:
+    """Whether a local index has too little: its items are then fetched. Of a global index that is refused."""
+    if index is None or index.projection.type == "ALL":
+        return False
     projected = indexes.projected_names(table, index)
-    beyond = [name for name in condition.attributes if name not in projected]
-    if beyond:
+    beyond = [name for name in (() if condition is None else condition.attributes) if name not in projected]
+    if beyond and not index.is_local:
         raise ValidationException(
             f"One or more parameter values were invalid: Secondary index {index.name} does not project one or more "
             f"filter attributes: [{', '.join(beyond)}]"
         )
+    return index.is_local and (columns is None or bool(beyond))
 
 
 def key_read(table: TableRecord, statement: ast.Select, refusal: str) -> tuple[Item, Any]:
@@ -247,6 +251,18 @@ def _order_of(statement: ast.Select, schema: KeySchema, needed: list[Partition] 
 
 
 # Entries
+
+
+class _Noted:
+    """Rows, and whether they were read to their end."""
+
+    def __init__(self, entries: Iterator[tuple[bytes, bytes]]) -> None:
+        self._entries = entries
+        self.is_exhausted = False
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        yield from self._entries
+        self.is_exhausted = True
 
 
 class _Stretch(NamedTuple):

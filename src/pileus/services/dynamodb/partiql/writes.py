@@ -133,19 +133,24 @@ def returned(statement: WriteStatement, written: Written) -> list[Item]:
 def write(tx: Transaction, address: Address, statement: WriteStatement, *, shows_failed: bool = False) -> Written:
     """Make the write of one bound statement.
 
-    errors   ResourceNotFoundException, ValidationException, ConditionalCheckFailedException, DuplicateItemException
+    errors   ResourceNotFoundException, ValidationException, ConditionalCheckFailedException, DuplicateItemException,
+             ItemCollectionSizeLimitExceededException
     """
+    written = _prepared(tx, address, statement, shows_failed=shows_failed)
+    items.commit(tx, written)
+    return written
+
+
+def _prepared(tx: Transaction, address: Address, statement: WriteStatement, *, shows_failed: bool) -> Written:
     table = require(tx, address)
     asked = write_of(table, statement, shows_failed=shows_failed)
     items.check(table, asked)
     try:
-        written = items.prepare(tx, table, asked)
+        return items.prepare(tx, table, asked)
     except ConditionalCheckFailedException as error:
         if isinstance(statement, ast.Insert):
             raise DuplicateItemException() from error
         raise
-    items.commit(tx, written)
-    return written
 
 
 class Asked(Protocol):
@@ -156,20 +161,36 @@ class Asked(Protocol):
     shows_failed: bool
 
 
+class RefusedHalfway(Exception):
+    """A statement of a batch failed when it had begun to change rows: without it the others can be made."""
+
+    def __init__(self, at: int, error: AwsError) -> None:
+        self.at = at
+        self.error = error
+        super().__init__(f"statement {at}: {error}")
+
+
 def write_each(tx: Transaction, asked: list[Asked | AwsError]) -> list[Written | AwsError]:
     """Make the writes of a batch, one after another; each that fails is its error instead, and changes nothing.
 
-    asked   an error that was found before stays in its place
+    asked    an error that was found before stays in its place
+    errors   RefusedHalfway: nothing was made; try again with that error in the place of the statement
     """
     done: list[Written | AwsError] = []
-    for one in asked:
+    for at, one in enumerate(asked):
         if isinstance(one, AwsError):
             done.append(one)
             continue
         try:
-            done.append(write(tx, one.address, one.statement, shows_failed=one.shows_failed))
+            written = _prepared(tx, one.address, one.statement, shows_failed=one.shows_failed)
         except AwsError as error:
             done.append(error)
+            continue
+        try:
+            items.commit(tx, written)
+        except AwsError as error:
+            raise RefusedHalfway(at, error) from error
+        done.append(written)
     return done
 
 

@@ -130,6 +130,33 @@ async def test_writes_that_fail_leave_the_others_done(cloud, batch):
     assert await everything(cloud) == [{"id": {"S": "a"}}, {"id": {"S": "b"}}]
 
 
+async def test_a_collection_that_grows_too_large_fails_one_statement_and_leaves_nothing_of_it(
+    cloud, batch, monkeypatch
+):
+    monkeypatch.setattr("pileus.services.dynamodb.state.indexes.COLLECTION_BYTES_MAX", 100)
+    await cloud.dynamodb.CreateTable(
+        TableName="Threads",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("id", "at", "by")],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}],
+        LocalSecondaryIndexes=[
+            {
+                "IndexName": "by-by",
+                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "by", "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    )
+    await cloud.settle()
+    small = ("INSERT INTO Threads VALUE {'id': ?, 'at': '1'}", {"S": "a"})
+    large = ("INSERT INTO Threads VALUE {'id': 'b', 'at': '1', 'by': 'c', 'x': ?}", {"S": "x" * 100})
+    responses = await batch(small, large, "INSERT INTO Threads VALUE {'id': 'b', 'at': '1'}")
+    assert [one.get("Error", {}).get("Code") for one in responses] == [None, "ItemCollectionSizeLimitExceeded", None]
+    found = (await cloud.dynamodb.Scan(TableName="Threads"))["Items"]
+    assert sorted(item["id"]["S"] for item in found) == ["a", "b"]
+    assert (await cloud.dynamodb.Scan(TableName="Threads", IndexName="by-by"))["Count"] == 0
+
+
 async def test_a_batch_reads_or_writes(cloud, batch):
     with pytest.raises(AwsError) as caught:
         await batch("SELECT * FROM Orders WHERE id = 'a'", "DELETE FROM Orders WHERE id = 'a'")

@@ -227,6 +227,9 @@ async def test_a_local_index_fetches_the_items(songs):
     assert answer["Items"] == [
         {"Artist": {"S": "b"}, "Year": {"N": "2003"}, "Genre": {"S": "pop"}, "Plays": {"N": "3"}}
     ]
+    for genre, expected in (("pop", [{"Plays": {"N": "3"}}]), ("rock", [])):
+        beyond = f"""SELECT Plays FROM "Music"."own-plays" WHERE Artist = 'b' AND Plays = 3 AND Genre = '{genre}'"""
+        assert (await songs(beyond))["Items"] == expected
 
 
 async def test_consistent_reads_and_unknown_indexes_are_refused_in_partiqls_words(songs):
@@ -294,6 +297,9 @@ async def test_several_partition_keys_are_answered_ten_items_at_a_time(songs):
     assert len(page["Items"]) == 10
     rest = await songs("SELECT * FROM Music WHERE Artist IN ['c', 'd']", NextToken=page["NextToken"])
     assert len(rest["Items"]) == 2 and "NextToken" not in rest
+    years = ", ".join(map(str, range(10)))
+    whole = await songs(f"""SELECT * FROM Music WHERE Artist = 'd' AND "Year" IN [{years}]""")
+    assert len(whole["Items"]) == 10 and "NextToken" not in whole
 
 
 async def test_a_token_goes_on_with_its_own_statement_only(songs):
