@@ -26,16 +26,24 @@ from pileus.services.dynamodb.values.numbers import normalise
 
 NESTING_MAX = 80
 """Brackets, braces, parentheses and NOTs inside each other: values nest 32 levels, and the parser is recursive."""
+KEPT_LENGTH_MAX = 1024
+"""Of the statements that are kept parsed: longer ones hold their values, and seldom come twice."""
 FUNCTIONS = {"attribute_type": 2, "begins_with": 2, "contains": 2, "size": 1}
 """Of conditions, with how many arguments they take."""
 UPDATE_FUNCTIONS = {"list_append": 2, "set_add": 2, "set_delete": 2}
 _COMPARISONS = ("=", "<>", "!=", "<", "<=", ">", ">=")
 
 
-@lru_cache(maxsize=2048)
 def parse(statement: str) -> ast.Statement:
     """The statement. Raises ValidationException, or NotImplementedByUs for what AWS has and Pileus has not."""
+    return _kept(statement) if len(statement) <= KEPT_LENGTH_MAX else _parsed(statement)
+
+
+def _parsed(statement: str) -> ast.Statement:
     return _Parser(tokens_of(statement)).statement()
+
+
+_kept = lru_cache(maxsize=1024)(_parsed)
 
 
 class _Parser:
