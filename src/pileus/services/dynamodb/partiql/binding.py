@@ -23,7 +23,11 @@ def bind(statement: ast.Statement, parameters: list[dict[str, Any]]) -> ast.Stat
     if isinstance(statement, ast.Exists):
         return ast.Exists(replace(statement.select, where=_bound(statement.select.where, values), parameters=0))
     if isinstance(statement, ast.Insert):
-        return replace(statement, value=_bound(statement.value, values), parameters=0)
+        value = statement.value
+        if isinstance(value, ast.MapOf):
+            # An item is no value: whoever puts it checks it, and the depth of its values.
+            return replace(statement, value=ast.Literal(_wire(value, values)), parameters=0)
+        return replace(statement, value=_bound(value, values), parameters=0)
     if isinstance(statement, ast.Update):
         actions = tuple(
             ast.Assignment(action.path, _bound(action.value, values)) if isinstance(action, ast.Assignment) else action

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from pileus.kernel.errors import AwsError, ValidationException
 from pileus.services.dynamodb.addresses import Address
-from pileus.services.dynamodb.errors import ResourceNotFoundException
 from pileus.services.dynamodb.partiql import statements as ast
 from pileus.services.dynamodb.partiql.access import KeySchema, Partition, partitions, primary_key
 from pileus.services.dynamodb.partiql.conditions import condition_of
@@ -103,15 +102,18 @@ def select(
     fetches = reading.fetches_items(table, index, asked)
     sizes: list[int] = []
     after = None if start is None else _place_of(table, index, start)
+    within = ranges.of_scan(table, index, 0, 1)
+    low = within.low if after is None else after + b"\0"
     if needed is None:
-        within = ranges.of_scan(table, index, 0, 1)
-        entries = tx.scan(within.low if after is None else after + b"\0", within.high)
+        entries = tx.scan(low, within.high)
     else:
         entries = _entries(tx, page, [_range_of(table, index, one) for one in needed], order, after, sizes)
     noted = _Noted(entries)
     reading.read_entries(tx, page, asked, noted, fetches)
     if noted.is_exhausted and page.scanned != limit:
         page.last_key = None  # nobody but the caller's own limit ends a page with nothing behind it
+    if needed is None:
+        page.partitions = reading.partitions_scanned(page, within, low, within.high)
     return Selected(table, page.items, page.last_key, _consumed(page, sizes, is_consistent))
 
 
@@ -168,7 +170,7 @@ def index_of(table: TableRecord, statement: ast.Select, *, is_consistent: bool) 
     if index is None:
         raise ValidationException(NO_SUCH_INDEX)
     if not index.is_readable:
-        raise ResourceNotFoundException(f"Cannot read from backfilling global secondary index: {index.name}")
+        raise ValidationException(f"Cannot read from backfilling global secondary index: {index.name}")
     if is_consistent and not index.is_local:
         raise ValidationException(GLOBAL_INDEX_IS_EVENTUAL)
     return index
@@ -385,9 +387,13 @@ def _place_of(table: TableRecord, index: SecondaryIndex | None, start: Item) -> 
 
 
 def _consumed(page: Page, sizes: list[int], is_consistent: bool) -> Consumed:
-    ends = [*sizes[1:], page.size_bytes] if sizes else [page.size_bytes]
-    starts = sizes or [0]
-    units = sum(capacity.read_units(end - start, is_consistent) for start, end in zip(starts, ends, strict=True))
+    if len(sizes) > 1:
+        ends = [*sizes[1:], page.size_bytes]
+        units = sum(capacity.read_units(end - start, is_consistent) for start, end in zip(sizes, ends, strict=True))
+    else:
+        # A scan reads a unit of each partition at least.
+        size_bytes = max(page.size_bytes, page.partitions * capacity.READ_UNIT_BYTES)
+        units = capacity.read_units(size_bytes, is_consistent)
     if page.index is None:
         return Consumed(units)
     fetched = sum(capacity.read_units(size_bytes, is_consistent) for size_bytes in page.fetched)

@@ -72,8 +72,7 @@ def write_of(table: TableRecord, statement: WriteStatement, *, shows_failed: boo
             raise ValidationException(NO_SUCH_INDEX)
         raise ValidationException(NOT_ON_AN_INDEX)
     if isinstance(statement, ast.Insert):
-        item = _item_of(statement)
-        return Write("put", item, items.checked_size(item), _Absent())
+        return items.put_of(_item_of(statement), _Absent())
     found = primary_key(
         statement.select.where if isinstance(statement, ast.Exists) else statement.where, keys_of(table)
     )
@@ -98,8 +97,6 @@ def _item_of(statement: ast.Insert) -> Item:
     value = statement.value.value if isinstance(statement.value, ast.Literal) else {}
     if "M" not in value:
         raise ValidationException(NOT_A_MAP)
-    if "" in value["M"]:
-        raise ValidationException("One or more parameter values were invalid: Empty attribute name")
     return value["M"]
 
 

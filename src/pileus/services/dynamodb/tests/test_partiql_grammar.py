@@ -19,7 +19,7 @@ def number(text: str) -> ast.Literal:
 
 
 def value(text: str, *parameters: dict) -> dict:
-    return bind(parse(f"INSERT INTO t VALUE {{'v': {text}}}"), list(parameters)).value.value["M"]["v"]
+    return bind(parse(f"UPDATE t SET v = {text}"), list(parameters)).actions[0].value.value
 
 
 def refusal(statement: str) -> str:

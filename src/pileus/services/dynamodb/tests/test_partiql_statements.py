@@ -126,6 +126,13 @@ async def test_an_insert_of_what_can_be_no_item_is_refused(music, value, why):
     assert await refusal(music(f"INSERT INTO Music VALUE {value}")) == f"ValidationException: {why}"
 
 
+async def test_the_values_of_an_item_nest_32_deep(music):
+    insert = "INSERT INTO Music VALUE {'Artist': 'a', 'Year': 1, 'deep': %s}"
+    why = await refusal(music(insert % ("[" * 33 + "]" * 33)))
+    assert why.startswith("ValidationException: Nesting Levels have exceeded supported limits")
+    await music(insert % ("[" * 32 + "]" * 32))
+
+
 async def test_an_insert_into_an_index_is_refused(music):
     why = await refusal(music("""INSERT INTO "Music"."by-genre" VALUE {'Artist': 'a', 'Year': 1}"""))
     assert why == "ValidationException: This operation is not supported on an index"
@@ -477,3 +484,19 @@ async def test_writes_consume_what_the_same_writes_of_other_operations_do(music)
     )
     assert insert["ConsumedCapacity"]["CapacityUnits"] == 4.0
     assert insert["ConsumedCapacity"]["Table"] == {"CapacityUnits": 1.0}
+
+
+async def test_reads_consume_what_the_same_reads_of_other_operations_do(cloud, songs):
+    scanned = await cloud.dynamodb.Scan(TableName="Music", ReturnConsumedCapacity="INDEXES")
+    found = await songs("SELECT * FROM Music", ReturnConsumedCapacity="INDEXES")
+    assert found["ConsumedCapacity"] == scanned["ConsumedCapacity"]
+    queried = await cloud.dynamodb.Query(
+        TableName="Music",
+        IndexName="own-plays",
+        Select="ALL_ATTRIBUTES",
+        KeyConditionExpression="Artist = :a",
+        ExpressionAttributeValues={":a": {"S": "a"}},
+        ReturnConsumedCapacity="INDEXES",
+    )
+    found = await songs("""SELECT * FROM "Music"."own-plays" WHERE Artist = 'a'""", ReturnConsumedCapacity="INDEXES")
+    assert found["ConsumedCapacity"] == queried["ConsumedCapacity"]
