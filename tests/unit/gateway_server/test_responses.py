@@ -357,9 +357,16 @@ async def test_the_handler_sees_scheme_and_client_certificate(serving, tls):
         assert (await client.response())[2] == b"https None"
 
 
-async def test_files_and_uploads_go_over_tls(serving, tls, file):
+@pytest.mark.parametrize("into_memory", [False, True])
+async def test_files_and_uploads_go_over_tls(serving, tls, file, into_memory):
     async def handle(request):
-        total = sum([len(chunk) async for chunk in request.body])
+        total = 0
+        if into_memory:
+            room = memoryview(bytearray(500_000))
+            while count := await request.body.readinto(room):
+                total += count
+        else:
+            total = sum([len(chunk) async for chunk in request.body])
         return HttpResponse(200, [("x-total", str(total))], FilePart(str(file), 7, 3_000_000))
 
     async with serving(handle, tls=tls[0]) as (_, connect):
