@@ -62,6 +62,7 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport = None  # set in connection_made, before anything can use it
         self.parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self.is_tls = False
+        self.is_local = False
         self.client_host = ""
         self.client_certificate_pem: str | None = None
         # What is being received
@@ -98,6 +99,7 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=self.limits.write_held_bytes)
         peer = transport.get_extra_info("peername")
         self.client_host = peer[0] if peer else ""
+        self.is_local = self.client_host in ("127.0.0.1", "::1")
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
             self.is_tls = True
