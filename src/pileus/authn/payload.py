@@ -44,6 +44,10 @@ class HashedBody(Body):
     async def readinto(self, room: memoryview) -> int:
         return await self._source.readinto(room)
 
+    @property
+    def is_at_end(self) -> bool:
+        return self._source.is_at_end
+
     def check(self, digests: Mapping[str, bytes]) -> None:
         self._check(digests["sha256"].hex())
 

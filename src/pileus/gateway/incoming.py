@@ -116,6 +116,10 @@ class SocketBody(Body):
         self._connection.adjust_reading()
         return count
 
+    @property
+    def is_at_end(self) -> bool:
+        return self.is_complete and not self._chunks
+
     async def _received(self, room: memoryview) -> int:
         intake = self._intake
         before = self.received_bytes

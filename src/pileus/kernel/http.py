@@ -47,6 +47,11 @@ class Body:
         self._left = self._left[count:]
         return count
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether it is sure that `readinto` would return 0. A body may learn of its end only by looking."""
+        return False
+
     def check(self, digests: Mapping[str, bytes]) -> None:
         """Raise what iterating would have raised at the end, if the bytes that `readinto` gave have other digests."""
 

@@ -90,6 +90,8 @@ class BlobWriter:
 
         Returns when the disk has kept up. Raises ServiceUnavailable, and what the body raises.
         """
+        if self._is_full() and body.is_at_end:
+            return 0  # so that `finish` has the buffer
         count = await body.readinto(await self._room())
         self._filled += count
         self.size_bytes += count
@@ -123,22 +125,29 @@ class BlobWriter:
 
     async def _room(self) -> memoryview:
         """Where the next bytes go; never empty."""
-        if self._buffer is not None and self._filled == len(self._buffer):
+        if self._is_full():
             await self._hand_over(is_last=False)
         if self._buffer is None:
             self._buffer, self._filled = self._blobs.buffers.take(), 0
         return memoryview(self._buffer)[self._filled :]
 
+    def _is_full(self) -> bool:
+        return self._buffer is not None and self._filled == len(self._buffer)
+
     async def _hand_over(self, is_last: bool) -> None:
-        """Give the buffer to the threads, to each once it is done with the one before."""
+        """Give the buffer to the threads, to each once it is done with the one before.
+
+        While the last of the file goes to the disk, which takes longest, the other thread computes all the digests.
+        """
         assert self._buffer is not None
         filled = memoryview(self._buffer)[: self._filled]
         self._has_file = True
         await self._settle(self._writing)
-        self._writing = self._in_thread(self._write, filled, is_last)
+        hashed_apart = [name for name in self._digests if is_last or name == "md5"]
+        hashed_here = [name for name in self._digests if name not in hashed_apart]
+        self._writing = self._in_thread(self._write, filled, is_last, hashed_here)
         await self._settle(self._hashing)
-        if "md5" in self._digests:
-            self._hashing = self._in_thread(self._digests["md5"].update, filled)
+        self._hashing = self._in_thread(self._hash, filled, hashed_apart) if hashed_apart else None
         if self._given is not None:
             self._blobs.buffers.give_back(self._given)
         self._given, self._buffer = self._buffer, None
@@ -163,17 +172,19 @@ class BlobWriter:
 
     # In a thread
 
-    def _write(self, data: memoryview, is_last: bool) -> None:
+    def _hash(self, data: memoryview, names: list[str]) -> None:
+        for name in names:
+            self._digests[name].update(data)
+
+    def _write(self, data: memoryview, is_last: bool, hashed_here: list[str]) -> None:
         if self._file is None:
             self._create()
         assert self._file is not None
         _write_all(self._file, data)
-        if is_last and self._blobs.is_durable:
-            os.fdatasync(self._file)
-        for name, digest in self._digests.items():
-            if name != "md5":
-                digest.update(data)
+        self._hash(data, hashed_here)
         if is_last:
+            if self._blobs.is_durable:
+                os.fdatasync(self._file)
             os.close(self._file)
             self._file = None
             if self._blobs.is_durable:

@@ -16,6 +16,7 @@ async def read_all(body, room_bytes: int = ROOM) -> bytes:
     pieces = []
     while count := await body.readinto(room):
         pieces.append(bytes(room[:count]))
+    assert body.is_at_end
     return b"".join(pieces)
 
 
