@@ -156,6 +156,10 @@ class Pileus:
     async def invoke(self, call: Call, request: dict) -> dict:
         return await self.gateway.invoke(call, request)
 
+    async def authorize(self, call: Call, request: dict) -> None:
+        """Whether `invoke` would be allowed; raises AccessDenied."""
+        await self.gateway.authorize(call, request)
+
     @property
     def session_key(self) -> bytes:
         """What seals the tokens of temporary credentials: whoever issues them and whoever reads them share it."""

@@ -103,6 +103,13 @@ class Gateway:
             await stage(self, exchange)
         return exchange.result
 
+    async def authorize(self, call: Call, request: dict) -> None:
+        """Raise AccessDenied where `invoke` would, and do nothing else."""
+        service = await self.cloud.service(call.service)
+        if service is None:
+            raise NotImplementedByUs(f"the service {call.service}")
+        await self.authorizer.check(service, call, request)
+
     async def answer_beyond_model(self, exchange: Exchange, error: UnknownOperation) -> HttpResponse:
         """What the service answers where its model has no operation for the request. Raises `error` if nothing."""
         service = None if error.service is None else await self.cloud.service(error.service)

@@ -33,6 +33,10 @@ class Cloud(Protocol):
         """Validate, authorize and run `call.operation`, as the gateway does with one that came over HTTP."""
         ...
 
+    async def authorize(self, call: "Call", request: dict) -> None:
+        """Raise AccessDenied where `invoke` would, and do nothing else."""
+        ...
+
 
 @dataclass(slots=True)
 class Call:

@@ -70,6 +70,8 @@ class Service:
                     holds; must cost next to nothing: only the service that keeps access keys
     policies        fn(tx, principal) -> authz Policies without the resource's: only the service that keeps policies
     takes_signature_v2  besides Signature Version 4, which all take
+    event_source    dotted module with EVENT_SOURCE, where functions and pipes can be fed from this service's queues or
+                    streams: see delivery/sources.py
     """
 
     name: str
@@ -90,6 +92,7 @@ class Service:
     key_used: Callable | None = None
     policies: Callable | None = None
     takes_signature_v2: bool = False
+    event_source: str | None = None
 
     def operation(self, name: str) -> Operation | None:
         """The function of the model's operation `name`, or None while nobody wrote it."""
@@ -102,6 +105,10 @@ class Service:
     def resource_types(self) -> list:
         """Its CloudFormation types; the module is imported now, as most processes never deploy a stack."""
         return [] if self.resources is None else importlib.import_module(self.resources).RESOURCE_TYPES
+
+    def source(self) -> Any:
+        """Its EVENT_SOURCE (delivery/sources.py), or None where nothing can be fed from it."""
+        return None if self.event_source is None else importlib.import_module(self.event_source).EVENT_SOURCE
 
     def __post_init__(self) -> None:
         modules = self.operations if isinstance(self.operations, tuple) else (self.operations,)
