@@ -10,12 +10,13 @@ from pileus.authn.sealing import session_key
 from pileus.config import Settings
 from pileus.delivery.dispatcher import Dispatcher
 from pileus.gateway.pipeline import Gateway
-from pileus.kernel.call import Call
+from pileus.kernel.call import Call, Worker
 from pileus.kernel.clock import Clock
 from pileus.kernel.ids import Ids
 from pileus.kernel.principal import Principal
 from pileus.kernel.service import Registry, Service
 from pileus.kernel.tasks import Tasks
+from pileus.store import residents
 from pileus.store.blobs import Blobs
 from pileus.store.events import Event
 from pileus.store.store import Store
@@ -80,6 +81,7 @@ class Pileus:
         self.gateway = Gateway(self, registry, identity=IDENTITY)
         self.wheel = Wheel(store, clock, self.tasks, registry.timer)
         self.dispatcher = Dispatcher(self, store, clock, self.tasks, self._event_handler)
+        self.workers: list[Worker] = [self.dispatcher]
         self._event_handlers: dict[str, Callable] = {}
         self._ready: dict[str, Service] = {}
         self._starting: dict[str, asyncio.Task] = {}
@@ -94,6 +96,8 @@ class Pileus:
         self.tasks.start("blobs.sweep", self.blobs.sweep())
         self.wheel.start()
         self.dispatcher.start()
+        for name in self.store.look(residents.every)[0] & set(self.registry.names):
+            self.tasks.start(f"{name}.resident", self.service(name))
 
     async def stop(self) -> None:
         for service in reversed(list(self._ready.values())):
@@ -187,13 +191,14 @@ class Pileus:
         await self.store.write(_keep_clock, self.clock.offset_ms, self.clock.frozen_at_ms)
 
     async def settle(self) -> None:
-        """Run what is due; return when no timer and no event is due and no delivery runs."""
+        """Run what is due; return when no timer is due and all workers are idle."""
         while True:
             if await self.wheel.fire_due():
                 continue
-            if not self.dispatcher.is_idle:
+            busy = next((worker for worker in self.workers if not worker.is_idle), None)
+            if busy is not None:
                 await asyncio.sleep(0)
-                await self.dispatcher.wait_idle()
+                await busy.wait_idle()
                 continue
             return
 
@@ -201,7 +206,7 @@ class Pileus:
         """Move the whole cloud forward: stop at every moment at which a timer is due, let everything happen, go on."""
         target_ms = self.clock.now_ms() + ms
         await self.settle()  # what is under way now ends now, and what it leads to is due from now
-        while (due_ms := min(self.wheel.next_at_ms(), self.dispatcher.next_due_ms())) < target_ms:
+        while (due_ms := min(self.wheel.next_at_ms(), *(each.next_due_ms() for each in self.workers))) < target_ms:
             await self._move_to(due_ms)
         await self._move_to(target_ms)
 

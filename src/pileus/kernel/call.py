@@ -13,6 +13,20 @@ from pileus.kernel.principal import Principal
 from pileus.kernel.tasks import Tasks
 
 
+class Worker(Protocol):
+    """What works by itself beside the calls. The cloud is quiet when all workers are idle, and whoever moves the clock
+    stops wherever one of them is due."""
+
+    @property
+    def is_idle(self) -> bool:
+        """It does nothing now, and has nothing to do before `next_due_ms` or somebody's commit."""
+        ...
+
+    async def wait_idle(self) -> None: ...
+
+    def next_due_ms(self) -> int: ...
+
+
 class Cloud(Protocol):
     """What every service may reach. The composition root (`app.py`) is the one that there is."""
 
@@ -22,6 +36,8 @@ class Cloud(Protocol):
     settings: Any
     store: Any
     blobs: Any
+    workers: list[Worker]
+    """Who works beside the calls; a service adds its own when it starts."""
     session_key: bytes
     """Seals the tokens of temporary credentials (authn/sessions.py)."""
 

@@ -187,8 +187,8 @@ class Store:
             self._loop.call_soon(self._begin_sync)
         await done
 
-    def watch(self, topic: str, gone: asyncio.Event | None = None) -> Watch:
-        return self._watchers.watch(topic, gone)
+    def watch(self, topic: str, gone: asyncio.Event | None = None, arrived: asyncio.Event | None = None) -> Watch:
+        return self._watchers.watch(topic, gone, arrived)
 
     def listen(self, topic: str, listener: Callable[[Any], None]) -> None:
         """Call `listener(what)` for every `tx.tell(topic, what)` after its commit."""

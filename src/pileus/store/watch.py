@@ -17,9 +17,10 @@ class Watchers:
         self._clock = clock
         self._by_topic: dict[str, set[Watch]] = {}
 
-    def watch(self, topic: str, gone: asyncio.Event | None = None) -> "Watch":
-        """`gone` is set when nobody wants the answer any more: waiting raises WatcherGone then."""
-        return Watch(self, topic, gone)
+    def watch(self, topic: str, gone: asyncio.Event | None = None, arrived: asyncio.Event | None = None) -> "Watch":
+        """`gone` is set when nobody wants the answer any more: waiting raises WatcherGone then. `arrived`: set at a
+        notice, for who waits for several things at once; its own where none is given."""
+        return Watch(self, topic, gone, arrived)
 
     def notify(self, topic: str) -> None:
         for watch in self._by_topic.get(topic, ()):
@@ -29,11 +30,13 @@ class Watchers:
 class Watch:
     """A subscription: `async with watchers.watch(topic) as arrivals: … await arrivals.wait_next(until_ms=…)`."""
 
-    def __init__(self, watchers: Watchers, topic: str, gone: asyncio.Event | None) -> None:
+    def __init__(
+        self, watchers: Watchers, topic: str, gone: asyncio.Event | None, arrived: asyncio.Event | None = None
+    ) -> None:
         self._watchers = watchers
         self._topic = topic
         self._gone = gone
-        self.arrived = asyncio.Event()
+        self.arrived = arrived or asyncio.Event()
 
     async def __aenter__(self) -> "Watch":
         self._watchers._by_topic.setdefault(self._topic, set()).add(self)
