@@ -26,7 +26,7 @@ class StreamPoller:
         self._readers: dict[str, ShardReader] = {}
         self._is_stopping = False
         self.begun = asyncio.Event()
-        """Set once its starting positions are kept: what arrives from then on is not missed."""
+        """Set once its starting positions are kept, and what arrives from then on is not missed; or it could not."""
 
     def start(self) -> None:
         self._task = self._pollers.start(f"poller.{self._plan.id}", self._run())
@@ -57,6 +57,7 @@ class StreamPoller:
                     log.debug("poller failed", exc_info=error)
                     until_ms = self._pollers.cloud.clock.now_ms() + AFTER_PROBLEM_MS
                     await self._say(problem_of(error))
+                self.begun.set()
                 await self._pollers.rest(self._bell, until_ms)
             for reader in self._readers.values():
                 reader.stop()
@@ -81,7 +82,6 @@ class StreamPoller:
         if {shard.id for shard in shards} != known.keys() - {""}:
             await self._store.write(checkpoints.follow, plan.id, shards)
             known, _ = self._store.look(checkpoints.every, plan.id)
-        self.begun.set()
         for shard_id in [shard_id for shard_id, reader in self._readers.items() if reader.has_ended]:
             del self._readers[shard_id]
         there = {shard.id for shard in shards}
