@@ -1,5 +1,6 @@
 """What pollers are tested with: a stream and a target in memory."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,7 +39,7 @@ class FakeStream:
         self.number = 0
 
     def limits(self, arn) -> Limits:
-        return Limits(batch_size=100, batch_size_max=10_000)
+        return Limits(100, 10_000, starting_positions=frozenset({"TRIM_HORIZON", "LATEST"}))
 
     async def check(self, reader: Reader, *, timeout_s: int) -> None:
         pass
@@ -170,8 +171,6 @@ class Polling:
         tasks = [task for task in self.cloud.pileus.tasks._running if task.get_name().startswith("poller.")]
         for task in tasks:
             task.cancel()
-        import asyncio
-
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def checkpoint(self, shard: str = "s1"):

@@ -202,8 +202,8 @@ def report(tx: Transaction, mapping: EventSourceMapping, batch_info: str, what: 
             "shardId": what.shard_id,
             "startSequenceNumber": what.first_sequence_number,
             "endSequenceNumber": what.last_sequence_number,
-            "approximateArrivalOfFirstRecord": iso8601(what.first_arrived_at_ms),
-            "approximateArrivalOfLastRecord": iso8601(what.last_arrived_at_ms),
+            "approximateArrivalOfFirstRecord": _second(what.first_arrived_at_ms),
+            "approximateArrivalOfLastRecord": _second(what.last_arrived_at_ms),
             "batchSize": what.count,
             "streamArn": mapping.source_arn,
         },
@@ -223,3 +223,8 @@ def report(tx: Transaction, mapping: EventSourceMapping, batch_info: str, what: 
         place = f"aws/lambda/{mapping.id}/{what.shard_id}/{day.replace('-', '/')}"
         sending["key"] = f"{place}/{moment}-{tx.ids.uuid()}"
     tx.emit(DELIVER, {**sending, "body": json.dumps(record)})
+
+
+def _second(at_ms: int) -> str:
+    """2026-01-01T00:00:00Z"""
+    return iso8601(at_ms)[:19] + "Z"
