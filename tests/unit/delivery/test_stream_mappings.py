@@ -1,6 +1,7 @@
 """Event source mappings of a stream: the stream is in memory where DynamoDB's would be, the function is played."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -239,3 +240,60 @@ async def test_one_mapping_a_stream_and_function(cloud, stream, map_):
         f'The event source arn (" {ARN} ") and function (" f ") provided mapping already exists. '
         f"Please update or delete the existing mapping with UUID {uuid}"
     )
+
+
+async def test_sams_dynamodb_event_brings_the_mapping_and_the_permission(cloud, stream, function):
+    body = json.dumps(
+        {
+            "Transform": "AWS::Serverless-2016-10-31",
+            "Resources": {
+                "G": {
+                    "Type": "AWS::Serverless::Function",
+                    "Properties": {
+                        "InlineCode": "def handler(event, context):\n    return None\n",
+                        "Handler": "index.handler",
+                        "Runtime": "python3.11",
+                        "Events": {
+                            "Changes": {
+                                "Type": "DynamoDB",
+                                "Properties": {
+                                    "Stream": ARN,
+                                    "StartingPosition": "TRIM_HORIZON",
+                                    "BatchSize": 7,
+                                    "MaximumRetryAttempts": 3,
+                                    "BisectBatchOnFunctionError": True,
+                                    "ParallelizationFactor": 2,
+                                    "DestinationConfig": {"OnFailure": {"Type": "SQS", "Destination": RECORDS_ARN}},
+                                },
+                            }
+                        },
+                    },
+                },
+            },
+        }
+    )
+    await cloud.cloudformation.CreateStack(
+        StackName="app", TemplateBody=body, Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    )
+    await cloud.settle()
+    await cloud.advance(60_000)
+    stack = (await cloud.cloudformation.DescribeStacks(StackName="app"))["Stacks"][0]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    (mapping,) = (await cloud.lambda_.ListEventSourceMappings())["EventSourceMappings"]
+    assert (mapping["State"], mapping["BatchSize"], mapping["MaximumRetryAttempts"]) == ("Enabled", 7, 3)
+    assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": RECORDS_ARN}}
+    await put(cloud, stream, 1)
+    assert seen(function) == [1]
+
+
+async def test_a_batch_that_fails_for_ever_is_given_up_when_its_records_expire(cloud, stream, function, map_):
+    limits = stream.limits(None)
+    stream.limits = lambda arn: replace(limits, retention_ms=86_400_000)
+    function.answers = lambda event: ValueError() if event["Records"][0]["n"] == 1 else None
+    await map_(BatchSize=1)
+    await put(cloud, stream, 1)
+    await cloud.advance(86_300_000)
+    await put(cloud, stream, 2)
+    assert 2 not in seen(function)
+    await cloud.advance(300_000)
+    assert 2 in seen(function)

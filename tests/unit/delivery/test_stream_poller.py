@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 
 import pytest
 
@@ -303,6 +304,19 @@ async def test_a_crash_repeats_no_more_than_the_batch(cloud, stream, target, pol
     assert target.batches == [[0, 1], [2, 3], [4, 5], [4, 5]]
 
 
+async def test_a_refused_record_behind_a_failing_one_does_not_hide_it(cloud, stream, target, polling):
+    """The lane has done with the first and the third, and not with the second."""
+    target.answers = failing(7)
+    await polling.begin(filters=Filters(['{"n": [{"numeric": [">", 5]}]}'], None), batch_size=1)
+    await stream.put(6, 7, 1)
+    await cloud.settle()
+    await polling.crash()
+    target.answers = lambda event: None
+    await polling.begin()
+    assert target.batches == [[6], [7], [7]]
+    assert polling.checkpoint().position == "3"
+
+
 async def test_a_source_that_fails_is_read_again(cloud, stream, target, polling):
     stream.failures.append(AwsError("down", code="InternalFailure", status=500))
     await stream.put(1)
@@ -473,3 +487,63 @@ async def test_a_thousand_moments_of_rest_cost_no_look(cloud, stream, target, po
     await cloud.advance(86_400_000)
     await asyncio.sleep(0)
     assert reads == 0
+
+
+# Everything at once
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_happens_nothing_is_lost_and_each_keys_order_holds(cloud, stream, target, polling, seed):
+    """Records of a few keys, failing ones among them, splits of shards, crashes, stops, other numbers of lanes."""
+    chance = random.Random(seed)
+    put: dict[str, list[int]] = {}
+    bad: set[int] = set()
+    shard, number = "s1", 0
+    target.answers = lambda event: ValueError() if {record["n"] for record in event["Records"]} & bad else None
+    repeats = 0
+
+    def plan():
+        return {
+            "parallelization": chance.choice([1, 1, 2, 3, 5]),
+            "batch_size": chance.choice([1, 3, 10]),
+            "window_ms": chance.choice([0, 0, 2000]),
+            "bisects": chance.random() < 0.3,
+        }
+
+    await polling.begin(**plan())
+    for _ in range(40):
+        action = chance.random()
+        if action < 0.5:
+            for _ in range(chance.randrange(1, 8)):
+                key = f"k{chance.randrange(6)}"
+                await stream.put(number, key=key, shard=shard)
+                put.setdefault(key, []).append(number)
+                if chance.random() < 0.05:
+                    bad.add(number)
+                number += 1
+            await cloud.settle()
+        elif action < 0.6:
+            bad.clear()
+            await cloud.advance(chance.randrange(5000))
+        elif action < 0.7:
+            await stream.close(shard)
+            await stream.add_shard(child := f"s{len(stream.parents) + 1}", shard)
+            shard = child
+        elif action < 0.85:
+            await polling.crash()
+            repeats += 1
+            await polling.begin(**plan())
+        elif action < 0.95:
+            await polling.end()
+            await polling.begin(**plan())
+        else:
+            await cloud.advance(chance.randrange(3000))
+    bad.clear()
+    await cloud.advance(600_000)
+    seen = target.seen
+    assert set(seen) == set(range(number))
+    for numbers in put.values():
+        own = [n for n in seen if n in set(numbers)]
+        assert list(dict.fromkeys(own)) == numbers
+    assert polling.checkpoint(shard).done == {}
+    assert len(stream.records[shard]) == 0 or polling.checkpoint(shard).position == str(number)

@@ -183,7 +183,7 @@ class Lane:
         expired = [entry for entry in part.entries if entry.arrived_at_ms < oldest_ms]
         if expired:
             await self._give_up(Part(expired, part.runs, part.answer), AGE_EXCEEDED)
-        return part.entries[len(expired) :]
+        return [entry for entry in part.entries if entry.arrived_at_ms >= oldest_ms]
 
     async def _invoke(self, entries: list[Entry]) -> Answer:
         payload = self._plan.wrap([entry.encoded for entry in entries], self._more())

@@ -57,6 +57,7 @@ class QueuePoller:
         self._waiting = 0
         self._allowed = BATCHES_AT_FIRST
         self._is_stopping = False
+        self._trouble_told = ""
         self._pauses: set[asyncio.Event] = set()
         self.begun = asyncio.Event()
         """Set once it polls."""
@@ -93,9 +94,11 @@ class QueuePoller:
 
     async def _trouble(self, error: Exception) -> int:
         """Tell of it; return when to go on."""
-        log.warning("the poller %s of %s can't go on: %s", self._plan.id, self._plan.reader.arn, error)
-        if not isinstance(error, AwsError):
-            log.debug("poller failed", exc_info=error)
+        # Each arrival makes it try again: the same trouble is logged once.
+        level = logging.DEBUG if str(error) == self._trouble_told else logging.WARNING
+        self._trouble_told = str(error)
+        log.log(level, "the poller %s of %s can't go on: %s", self._plan.id, self._plan.reader.arn, error)
+        log.debug("poller failed", exc_info=error)
         await self._say(problem_of(error))
         return self._clock.now_ms() + AFTER_PROBLEM_MS
 

@@ -22,7 +22,7 @@ from pileus.services.lambda_.log_shipping import LogShipping
 from pileus.services.lambda_.names import FunctionRef
 from pileus.services.lambda_.roles import Roles
 from pileus.services.lambda_.running import Running
-from pileus.services.lambda_.state import ACCOUNT_CONCURRENCY, EventSourceMapping, Version
+from pileus.services.lambda_.state import ACCOUNT_CONCURRENCY, VERSIONS, EventSourceMapping, Version
 from pileus.services.lambda_.transitions import mappings
 from pileus.services.lambda_.transitions.events import DELIVER
 from pileus.services.lambda_.transitions.functions import prepared_topic, require_version
@@ -139,6 +139,9 @@ class MappingPolling:
         if source is None:
             return None
         polling = mapping.polling
+        retention_ms = source.limits(arn).retention_ms
+        ages = [polling.age_limit_s * 1000] if polling.age_limit_s >= 0 else []
+        ages += [] if retention_ms is None else [retention_ms]
         key = (mapping.account, mapping.region, mapping.id)
 
         async def said(result: str) -> None:
@@ -147,7 +150,7 @@ class MappingPolling:
                 self._said[mapping.id] = result
 
         def discarded(tx: Transaction, what: Discarded) -> None:
-            if polling.on_failure_arn:
+            if polling.on_failure_arn and VERSIONS.has(tx, *mapping.ref.key, 0):  # else there is no role to send as
                 report(tx, mapping, source.batch_info, what)
 
         return Plan(
@@ -166,7 +169,7 @@ class MappingPolling:
             parallelization=polling.parallelization,
             bisects=polling.bisects,
             retries=None if polling.retries < 0 else polling.retries,
-            age_limit_ms=None if polling.age_limit_s < 0 else polling.age_limit_s * 1000,
+            age_limit_ms=min(ages) if ages else None,
             tumbling_ms=polling.tumbling_s * 1000,
             discarded=discarded,
         )
@@ -213,7 +216,7 @@ def report(tx: Transaction, mapping: EventSourceMapping, batch_info: str, what: 
         "region": mapping.region,
         "function": mapping.name,
         "function_arn": mapping.ref.arn,
-        "role": require_version(tx, mapping.ref).configuration.role,
+        "role": require_version(tx, mapping.ref._replace(qualifier=None)).configuration.role,
         "target": mapping.polling.on_failure_arn,
         "result": "Failure",
     }

@@ -78,13 +78,19 @@ class QueueEvents:
             "MessageSystemAttributeNames": ["All"],
             "WaitTimeSeconds": 0,
         }
-        try:
-            answer = await reader.invoke("sqs", "ReceiveMessage", request)
-        except QueueDoesNotExist as error:
-            raise SourceGone(error.message) from error
-        except OverLimit:
-            return []  # too much is in flight: what is deleted or comes back wakes whoever waits
-        return [_message(reader, each) for each in answer.get("Messages", [])]
+        while True:
+            before = reader.cloud.store.look(_visible, _address(reader))[0]
+            try:
+                answer = await reader.invoke("sqs", "ReceiveMessage", request)
+            except QueueDoesNotExist as error:
+                raise SourceGone(error.message) from error
+            except OverLimit:
+                return []  # too much is in flight: what is deleted or comes back wakes whoever waits
+            if answer.get("Messages"):
+                return [_message(reader, each) for each in answer["Messages"]]
+            # One that gave nothing may have expired or moved away as many as it looks at in one go: there may be more.
+            if reader.cloud.store.look(_visible, _address(reader))[0] >= before:
+                return []
 
     async def delete(self, reader: Reader, receipts: list[str]) -> None:
         for start in range(0, len(receipts), BATCH_MAX):
@@ -126,6 +132,11 @@ def _next_at_ms(tx: Transaction, address: Address) -> int:
         return FOREVER_MS
     backlog = opened(tx, queue)
     return backlog.hidden_from_ms if backlog.delayed + backlog.in_flight else FOREVER_MS
+
+
+def _visible(tx: Transaction, address: Address) -> int:
+    queue = queues.find(tx, address)
+    return 0 if queue is None else opened(tx, queue).visible
 
 
 def _message(reader: Reader, received: dict[str, Any]) -> Message:
