@@ -307,7 +307,7 @@ async def test_a_crash_repeats_no_more_than_the_batch(cloud, stream, target, pol
 async def test_a_refused_record_behind_a_failing_one_does_not_hide_it(cloud, stream, target, polling):
     """The lane has done with the first and the third, and not with the second."""
     target.answers = failing(7)
-    await polling.begin(filters=Filters(['{"n": [{"numeric": [">", 5]}]}'], None), batch_size=1)
+    await polling.begin(filters=Filters(['{"n": [{"numeric": [">", 5]}]}'], None), batch_size=1, parallelization=2)
     await stream.put(6, 7, 1)
     await cloud.settle()
     await polling.crash()
