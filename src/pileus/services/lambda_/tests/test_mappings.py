@@ -208,6 +208,22 @@ async def test_a_message_that_fails_too_often_goes_to_the_dead_letters(cloud, pl
     assert await left(cloud, dead) == (1, 0)
 
 
+async def test_a_message_behind_many_spent_ones_is_found(cloud, played, map_, url):
+    """One receive moves five hundred to the dead letters, and answers with nothing."""
+    await cloud.sqs.CreateQueue(QueueName="dead")
+    for _ in range(60):
+        entries = [{"Id": str(n), "MessageBody": "spent"} for n in range(10)]
+        await cloud.sqs.SendMessageBatch(QueueUrl=url, Entries=entries)
+    for _ in range(60):
+        await cloud.sqs.ReceiveMessage(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=1)
+    await cloud.advance(1000)
+    redrive = {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:dead", "maxReceiveCount": 1}
+    await cloud.sqs.SetQueueAttributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(redrive)})
+    await send(cloud, url, "good")
+    await map_()
+    assert played.batches == [["good"]]
+
+
 async def test_a_reported_message_alone_comes_back(cloud, played, map_, url):
     await send(cloud, url, "good", "bad")
 
