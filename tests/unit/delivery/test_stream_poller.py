@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import zlib
 
 import pytest
 
@@ -381,6 +382,32 @@ async def test_a_crash_repeats_one_batch_a_lane(cloud, stream, target, polling, 
     for key in keys:
         own = [n for n in seen if n.startswith(f"{key}:")]
         assert list(dict.fromkeys(own)) == [f"{key}:{n}" for n in range(10)]
+
+
+@pytest.mark.parametrize("changes", [{"parallelization": 2}, {"parallelization": 1, "tumbling_ms": 60_000}])
+async def test_other_lanes_and_other_filters_begin_where_the_old_ones_were(cloud, stream, target, polling, changes):
+    # One key a lane, the first of which is held up by itself alone.
+    keys = list({zlib.crc32(f"k{n}".encode()) % 4: f"k{n}" for n in range(40)}.values())
+    bad = keys[0]
+    for n in range(5):
+        for key in keys:
+            await stream.put(f"{key}:{n}", key=key)
+    target.answers = lambda event: (
+        ValueError() if any(r["n"] == f"{bad}:0" for r in event["Records"]) else {"state": {}}
+    )
+    await polling.begin(parallelization=4)
+    done = {n for batch in target.batches if f"{bad}:0" not in batch for n in batch}
+    assert done
+    await polling.end()
+    target.events.clear()
+    target.answers = lambda event: {"state": {}}
+    # Now nobody wants the record that held its lane up.
+    pattern = json.dumps({"n": [{"anything-but": {"prefix": f"{bad}:"}}]})
+    await polling.begin(filters=Filters([pattern], None), **changes)
+    await stream.put("new", key=keys[1])
+    await cloud.settle()
+    assert len(done) == 15
+    assert target.seen == ["new"]
 
 
 # Tumbling windows

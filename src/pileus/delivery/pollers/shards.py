@@ -47,6 +47,7 @@ class ShardReader:
         self._lanes: list[Lane] = []
         self._order: deque[Entry] = deque()
         self._checkpoint = Checkpoint(plan.id, shard_id, "")
+        self._lanes_then = 1
 
     def start(self) -> None:
         self.pollers.start(f"poller.{self.plan.id}.{self.shard_id}", self._run())
@@ -101,8 +102,10 @@ class ShardReader:
         self.failure = None
         self.has_caught_up = False
         # What the lanes had done beyond the position is passed over once more; until then there are as many as then.
+        # A window's state is of the whole shard, so there is one lane at once.
         position, passed = kept.position, dict(kept.done)
-        self._begin_lanes(kept.lanes if passed else plan.parallelization)
+        self._lanes_then = kept.lanes
+        self._begin_lanes(kept.lanes if passed and not plan.tumbling_ms else plan.parallelization)
         while True:
             await self._wait_for_room()
             page = await plan.source.read(plan.reader, self.shard_id, position, READ_AT_ONCE)
@@ -120,6 +123,7 @@ class ShardReader:
                 if not page.records:
                     await self._wait()
                 continue
+            await self._keep_what_was_passed_over()
             await self._drain()
             await self._end_lanes()
             self._begin_lanes(plan.parallelization)
@@ -180,10 +184,13 @@ class ShardReader:
     # Records on their way
 
     def _deal(self, record: StreamRecord, passed: dict[str, str]) -> None:
-        number = zlib.crc32(record.key.encode()) % len(self._lanes) if len(self._lanes) > 1 else 0
+        number = _lane_of(record.key, len(self._lanes))
         entry = Entry(record.sequence_number, record.arrived_at_ms, number)
         self._order.append(entry)
-        is_done = str(number) in passed and int(passed[str(number)]) >= int(record.sequence_number)
+        is_done = False
+        if passed:
+            then = str(_lane_of(record.key, self._lanes_then))
+            is_done = then in passed and int(passed[then]) >= int(record.sequence_number)
         seen = record.event if record.filtered is None else record.filtered
         if is_done or not self.plan.filters.want(seen):
             entry.is_done = True
@@ -238,3 +245,7 @@ class ShardReader:
             await self.plan.said(result)
         except AwsError as error:
             log.warning("the result of %s is not kept: %s", self.plan.id, error)
+
+
+def _lane_of(key: str, lanes: int) -> int:
+    return zlib.crc32(key.encode()) % lanes if lanes > 1 else 0

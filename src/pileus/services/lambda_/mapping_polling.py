@@ -179,7 +179,8 @@ class MappingPolling:
         self._is_stopping = True
         pollers, self._by_id = list(self._by_id.values()), {}
         await asyncio.gather(*(poller.stop() for poller in pollers))
-        self._cloud.workers.remove(self._pollers)
+        if self._pollers in self._cloud.workers:
+            self._cloud.workers.remove(self._pollers)
 
 
 def report(tx: Transaction, mapping: EventSourceMapping, batch_info: str, what: Discarded) -> None:

@@ -40,6 +40,8 @@ class QueueEvents:
         return _FIFO if arn.resource.endswith(".fifo") else _STANDARD
 
     async def check(self, reader: Reader, *, timeout_s: int) -> None:
+        if addresses.of_arn(reader.arn) is None:
+            raise SourceRefused(f"Invalid event source ARN: {reader.arn}")
         request = {"QueueUrl": _url(reader)}
         for operation, more in (
             ("ReceiveMessage", {}),

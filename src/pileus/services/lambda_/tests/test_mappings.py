@@ -609,6 +609,11 @@ async def test_one_mapping_a_queue_and_function(cloud, played, map_, url):
     [
         ({"FunctionName": "nobody"}, "ResourceNotFoundException", "Function not found"),
         ({"EventSourceArn": QUEUE_ARN + "2"}, "InvalidParameterValueException", "AWS.SimpleQueueService.NonExistent"),
+        (
+            {"EventSourceArn": "arn:aws:sqs:us-east-1::jobs"},
+            "InvalidParameterValueException",
+            "Invalid event source ARN",
+        ),
         ({"EventSourceArn": "arn:aws:s3:::bucket"}, "InvalidParameterValueException", "Unrecognized event source"),
         (
             {"EventSourceArn": "arn:aws:kafka:us-east-1:000000000000:cluster/c/1"},
