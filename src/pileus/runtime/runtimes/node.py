@@ -1,6 +1,7 @@
 """Node functions: node with our bootstrap, and the AWS SDK that AWS preinstalls."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -218,7 +219,8 @@ def _mentions_sdk(folders: list[str]) -> bool:
 async def _find_all() -> dict[int, Interpreter]:
     candidates = {shutil.which("node"), shutil.which("nodejs")} - {None}
     versions = pathlib.Path.home() / ".nvm" / "versions" / "node"
-    candidates |= {str(path) for path in versions.glob("*/bin/node")}
+    with contextlib.suppress(PermissionError):  # HOME may be another user's, after sudo
+        candidates |= {str(path) for path in versions.glob("*/bin/node")}
     found: dict[int, Interpreter] = {}
     for interpreter in await asyncio.gather(*map(_ask, sorted(candidates))):
         if interpreter is not None:
