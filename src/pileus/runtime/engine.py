@@ -5,12 +5,14 @@ import contextlib
 import logging
 import pathlib
 import shutil
+import sys
 
 from pileus.kernel.clock import Clock, iso8601
 from pileus.kernel.ids import Ids
 from pileus.kernel.tasks import Tasks
 from pileus.runtime import sandbox
 from pileus.runtime.api import Event
+from pileus.runtime.callers import Address, Callers
 from pileus.runtime.cgroups import Cgroups, Group
 from pileus.runtime.environment import INIT_LIMIT_S, Environment, OnLog
 from pileus.runtime.names import Names
@@ -56,6 +58,7 @@ class Engine:
         self.packages = Packages(self.folder / "packages")
         self.pool = Pool(clock, limit=environments_limit, idle_s=idle_s, on_close=self._closed)
         self.names = Names(self.folder / "authority", tasks)
+        self.callers = Callers()
         self.languages: dict[str, Language] = {
             "python": Python(),
             "nodejs": Node(self.folder / "sdk", tasks),
@@ -106,6 +109,10 @@ class Engine:
         """A function's code or configuration changed: no more events for the environments of this revision."""
         self.pool.forget(key)
 
+    async def is_function(self, remote: Address, local: Address) -> bool:
+        """Whether a connection from this machine (`remote`) to our `local` address is a function's."""
+        return await self.callers.is_function(remote, local)
+
     async def stop(self) -> None:
         self.pool.close()
         self.names.close()
@@ -126,6 +133,7 @@ class Engine:
             await asyncio.sleep(0.02)  # the kernel still ends processes; nothing tells when it is done
         if self._cgroups is not None:
             self._cgroups.close()
+        self.callers.close()
 
     def isolation(self) -> dict[str, str]:
         """What keeps functions from the host and from each other here; for `pileus status`."""
@@ -142,8 +150,18 @@ class Engine:
             "cpu": f"cgroup v{groups.version}" if "cpu" in groups.parents else f"NOT limited: {groups.reason}",
             "processes_count": f"cgroup v{groups.version}" if "pids" in groups.parents else "NOT limited",
             "network": "NOT isolated: shared with the host, loopback included",
+            "keys": self._keys(refusal),
             "system_calls": "NOT filtered",
         }
+
+    def _keys(self, refusal: str | None) -> str:
+        if sys.platform != "linux":
+            return (
+                f"NOT isolated: {sys.platform} does not say who calls, so the well-known key is root for functions too"
+            )
+        if refusal is not None:
+            return "the well-known key is refused to functions, as long as they don't leave their process tree"
+        return "their role's; the well-known key is refused to functions"
 
     # Starting
 
@@ -249,6 +267,11 @@ class Engine:
         bundle = await self.names.ca_bundle()
         zygote = Zygote(key, language.zygote_settings(interpreter, bundle), self.tasks, self._new_group)
         await zygote.start()
+        try:
+            self.callers.add(zygote.pid, zygote.settings)
+        except OSError as error:
+            zygote.close()
+            raise SandboxFailed(f"The sandboxes' namespace can't be told from others: {error}") from error
         return zygote
 
     def _language(self, runtime: str) -> Language:

@@ -63,6 +63,11 @@ class Zygote:
         # It says nothing more on this socket: to be readable means to be closed.
         asyncio.get_running_loop().add_reader(ours.fileno(), self._ended)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def fork(self) -> Fork:
         """A new environment's first process. It says "hello" and waits to be told what to run."""
         fork, self._spare = self._spare or self._request(), None
