@@ -11,9 +11,48 @@ import util from "node:util";
 
 const API = "/2018-06-01/runtime/";
 const FRAME = Buffer.from([0xa5, 0x5a, 0x00, 0x03]); // as in python_logging.py
+const GATE = 3; // environment_init.py, start_ahead
+
+// Started ahead of need (no function given), it loads what most functions need and waits for one at the gate. Its
+// variables are the function's from then on; those that node itself reads at its start were the same for both.
+function waitForFunction() {
+  const require = createRequire(import.meta.url);
+  for (const name of USUAL) require("node:" + name);
+  for (const name of SDK) {
+    try {
+      require(name);
+    } catch {
+      break; // npm has not fetched it: whoever needs it will hear of that
+    }
+  }
+  const text = fs.readFileSync(GATE, "utf8");
+  if (text === "") process.exit(0); // no function came
+  fs.closeSync(GATE);
+  const given = JSON.parse(text);
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  Object.assign(process.env, given.variables);
+  process.chdir(given.task_root);
+  require("./node_names.js").install(given.names);
+  return given;
+}
+
+// What the AWS SDK and most functions load.
+const USUAL = ["assert", "async_hooks", "buffer", "child_process", "crypto", "dns", "events", "fs/promises", "http2", "https"];
+USUAL.push("net", "os", "perf_hooks", "querystring", "stream/promises", "string_decoder", "timers/promises", "tls", "url", "zlib");
+
+// With these come the parts that all clients of version 3 share. They read the environment when a client is made, not
+// when they are loaded (version 2 does, so it can't be loaded ahead).
+const SDK = ["client-sts", "client-s3", "client-dynamodb", "lib-dynamodb", "client-sqs"].map((name) => "@aws-sdk/" + name);
+
+globalThis.awslambda = {
+  streamifyResponse() {
+    throw new Error("Pileus does not implement awslambda.streamifyResponse yet.");
+  },
+};
+
+const { secret } = process.argv[2] === undefined ? waitForFunction() : JSON.parse(process.argv[2]);
 const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(":");
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-const { secret } = JSON.parse(process.argv[2]);
 let requestId;
 let current = null; // the invocation that has not been answered yet
 
@@ -231,12 +270,6 @@ process.on("unhandledRejection", (reason) => {
   error.reason = reason;
   die(error, 128);
 });
-
-globalThis.awslambda = {
-  streamifyResponse() {
-    throw new Error("Pileus does not implement awslambda.streamifyResponse yet.");
-  },
-};
 
 let handler;
 try {
