@@ -120,7 +120,8 @@ class Zygote:
         """
         self._latest.append(ahead)
         # Not at once: it would compete with the environment that somebody waits for.
-        self._later("prepare", PREPARE_AFTER_S, self._prepare)
+        if "prepare" not in self._timers:
+            self._later("prepare", PREPARE_AFTER_S, self._prepare)
         self._later("idle", self.idle_s, self._end_waiting)
         fitting = [spare for spare in self._spares if spare.ahead == ahead]
         for spare in fitting:
@@ -132,6 +133,7 @@ class Zygote:
 
     def _prepare(self) -> None:
         """Fork ahead what the latest environments were: the next cold start does not wait for it."""
+        self._stop_timer("prepare")
         if not self.alive:
             return
         missing = list(self._latest) if any(self._latest) else [None]

@@ -9,8 +9,9 @@ The order in `build` is what keeps the host hidden: mounts from /.host, then /.h
 runtime starts. A failure anywhere ends the environment; there is no way on with less isolation than was asked for.
 
 A runtime that starts slowly (Node) may be started ahead too, with the first message: as the function's user already,
-but with nothing of a function, it runs our own bootstrap up to where that waits at its gate, a pipe. What the second
-message says goes through the gate once all of `build` is done: foreign code still runs last.
+but with nothing of a function, it runs our own bootstrap, which loads what the runtime brings (the SDK) and waits at
+its gate, a pipe. What the second message says goes through the gate once all of `build` is done: foreign code still
+runs last.
 """
 
 import json
