@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from botocore.exceptions import ClientError
 from pileus.runtime import sandbox
 
 ROOT = Path(__file__).parents[3]
-READY = re.compile(r"ready at (http://[\d.]+:(\d+))")
+READY = re.compile(r"ready at http://\S+:(\d+) ")
 ONE_TRY = Config(retries={"total_max_attempts": 1})
 NOBODY = 65534
 
@@ -256,19 +257,24 @@ def server(request, tmp_path_factory) -> Iterator[tuple[str, int]]:
     if request.param is not without_namespaces and (refusal := sandbox.refusal()) is not None:
         warnings.warn(f"callers from sandboxes are not tested here: {refusal}", stacklevel=1)
         pytest.skip(refusal)
-    executable = how.pop("executable", sys.executable)
-    command = [executable, "-m", "pileus", "start", "--port", "0", "--ephemeral"]
-    log_path = tmp_path_factory.mktemp("server") / "log"
+    with started(tmp_path_factory.mktemp("server") / "log", **how) as (url, port):
+        yield url, port
+
+
+@contextlib.contextmanager
+def started(log_path: Path, *, executable: str = sys.executable, host: str = "127.0.0.1", **how):
+    """A server with a role for functions, in a process of its own: (url, port)."""
+    command = [executable, "-m", "pileus", "start", "--host", host, "--port", "0", "--ephemeral"]
     with open(log_path, "wb") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, **options(**how))
     try:
         found = READY.search(process.stdout.readline())
         assert found, log_path.read_text()
-        iam = connect("iam", found[1])
+        url = f"http://[{host}]:{found[1]}" if ":" in host else f"http://{host}:{found[1]}"
         trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
         document = {"Version": "2012-10-17", "Statement": [trust]}
-        iam.create_role(RoleName="runs", AssumeRolePolicyDocument=json.dumps(document))
-        yield found[1], int(found[2])
+        connect("iam", url).create_role(RoleName="runs", AssumeRolePolicyDocument=json.dumps(document))
+        yield url, int(found[1])
         assert "Traceback" not in log_path.read_text(), log_path.read_text()
     finally:
         process.send_signal(signal.SIGTERM)
@@ -364,6 +370,22 @@ def test_programs_of_other_users_stay_root_too(server):
     )
     for user in (NOBODY, sandbox.USER_ID):
         assert run(code, user=user, executable=python_of(user)) == "in"
+
+
+def test_over_ipv6_it_is_the_same(tmp_path):
+    if sys.platform != "linux":
+        pytest.skip("only Linux says who calls")
+    with started(tmp_path / "log", host="::1") as (url, _):
+        source = PYTHON + f"\ndef over_ipv6(event, context): return tried(client('sqs', {url!r}).list_queues)\n"
+        refused = function(url, "ipv6", "python3.11", source, "index.py", handler="index.over_ipv6")()
+        assert refused == connect_refusal("sqs", url, "list_queues")
+        assert connect("sts", url).get_caller_identity()["Arn"].endswith(":root")
+
+
+def test_the_status_says_whose_the_well_known_key_is(server):
+    url, _ = server
+    with urllib.request.urlopen(url + "/_pileus/status") as answer:
+        assert "the well-known key is refused to functions" in json.load(answer)["isolation"]["keys"]
 
 
 def test_functions_cant_move_the_clock(server):
