@@ -47,16 +47,17 @@ def test_an_end_that_was_closed_is_nobodys(ends):
     assert other_end(remote, local) is None
 
 
-def test_a_listener_with_the_ports_of_one_that_has_gone_is_another(ends):
-    client, served = ends
-    remote, local = served.getpeername()[:2], served.getsockname()[:2]
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # gone at once, by a reset
-    client.close()
-    with socket.socket(client.family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("", remote[1]))
-        listener.listen()
-        assert other_end(remote, local) is None
+def test_a_listener_with_the_address_of_one_that_has_gone_is_another():
+    address = "127.99.88.77"  # on loopback, and nobody else's
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname(), source_address=(address, 0))
+        served, remote = listener.accept()
+    with served:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # gone at once, by a reset
+        local = client.getpeername()
+        client.close()
+        with socket.create_server(remote):
+            assert other_end(remote, local) is None
 
 
 async def test_before_any_function_ran_nobody_is_asked_about():

@@ -1,6 +1,7 @@
 """Node runtimes that were started before their function was known: as any other to the function, only sooner there."""
 
 import asyncio
+import base64
 import json
 import os
 import shutil
@@ -151,6 +152,14 @@ async def test_variables_that_node_reads_at_its_start_work(bench, ahead):
     with open(os.path.join(spec.code, "first.js"), "w") as file:
         file.write("globalThis.required = process.env.AWS_LAMBDA_FUNCTION_NAME")
     assert json.loads((await bench.call(spec)).payload) == ["sample", 3]
+
+
+async def test_source_maps_alone_are_no_reason_to_start_afresh(ahead):
+    mapped = {"version": 3, "sources": ["first.ts"], "names": [], "mappings": "AAAA"}
+    encoded = base64.b64encode(json.dumps(mapped).encode()).decode()
+    source = f"exports.handler = async () => new Error('x').stack\n//# sourceMappingURL=data:application/json;base64,{encoded}"
+    assert "/var/task/first.ts:1:" in await ahead.call(source, environment={"NODE_OPTIONS": "--enable-source-maps"})
+    assert "/var/task/first.ts" not in await ahead.call(source)
 
 
 async def test_a_time_zone_is_known_when_the_function_loads(ahead):

@@ -32,6 +32,7 @@ function waitForFunction() {
   const given = JSON.parse(text);
   for (const name of Object.keys(process.env)) delete process.env[name];
   Object.assign(process.env, given.variables);
+  if (process.env.NODE_OPTIONS === "--enable-source-maps") process.setSourceMapsEnabled(true);
   process.chdir(given.task_root);
   require("./node_names.js").install(given.names);
   return given;

@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from pileus.kernel.tasks import Tasks
@@ -130,11 +131,7 @@ class Node:
         mounts = [(str(modules), "/var/runtime/node_modules")] if modules is not None else []
         ahead = None
         # Without a sandbox the paths, which node takes from its variables at the start, are each function's own.
-        if (
-            isolated
-            and int(interpreter.version.split(".")[0]) >= OLDEST_AHEAD
-            and not any(map(AT_START.match, spec.environment))
-        ):
+        if isolated and int(interpreter.version.split(".")[0]) >= OLDEST_AHEAD and _may_wait(spec.environment):
             known = {"NODE_PATH": variables["NODE_PATH"], "NODE_EXTRA_CA_CERTS": paths.ca}
             known |= {"LD_LIBRARY_PATH": sandbox.library_path("/var/lang", paths.task, paths.opt), "LANG": "C.UTF-8"}
             ahead = Ahead((*options, f"{bootstraps}/node_loop.mjs"), tuple(known.items()), tuple(mounts))
@@ -153,6 +150,13 @@ class Node:
             return await self.sdk.fetched(version), None
         except SdkMissing as error:
             return None, f"The AWS SDK for JavaScript v{version}, which AWS preinstalls, is not there: {error}"
+
+
+def _may_wait(environment: Mapping[str, str]) -> bool:
+    """Whether a node that is running already can become this function's."""
+    at_start = {name: value for name, value in environment.items() if AT_START.match(name)}
+    # This option can be switched on later (node_loop.mjs), and SAM's esbuild makes everybody set it.
+    return not at_start or at_start == {"NODE_OPTIONS": "--enable-source-maps"}
 
 
 class SdkMissing(Exception):
