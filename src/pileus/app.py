@@ -12,6 +12,7 @@ from pileus.delivery.dispatcher import Dispatcher
 from pileus.gateway.pipeline import Gateway
 from pileus.kernel.call import Call, Worker
 from pileus.kernel.clock import Clock
+from pileus.kernel.http import Peer
 from pileus.kernel.ids import Ids
 from pileus.kernel.principal import Principal
 from pileus.kernel.service import Registry, Service, Touch
@@ -189,6 +190,19 @@ class Pileus:
             if hasattr(engine, "isolation"):
                 found.update(engine.isolation())
         return found
+
+    async def is_function(self, peer: Peer | None) -> bool:
+        """Whether a function made the connection: it shares this machine's network, but none of its user's rights.
+
+        Found out once a connection. Of one that came before any function ran the answer is known: no.
+        """
+        if peer is None:
+            return False
+        if peer.is_function is None:
+            asked = [engine.is_function for engine in self.engines.values() if hasattr(engine, "is_function")]
+            # One after the other: there is one engine today, and the first that knows it is enough.
+            peer.is_function = any([await ask(peer.remote, peer.local) for ask in asked])
+        return peer.is_function
 
     async def keep_clock(self) -> None:
         """Write down where the clock stands: time that passed must not come back after a restart."""

@@ -15,7 +15,8 @@ class SettingsError(Exception):
 class Settings:
     """
     durability  fsync: survives loss of power; process: survives kill -9; none: keeps nothing it need not
-    auth        local: test/test and twelve-digit keys are the account's root on loopback; strict: only keys that exist
+    auth        local: test/test and twelve-digit keys are the root of an account on loopback, but to functions; strict:
+                only keys that exist
     is_loss_accepted  open a damaged log as far as it can be read
     iam         enforce, audit (log what would be denied) or off
     is_dynamodb_throttle  provisioned capacity is enforced, not only recorded

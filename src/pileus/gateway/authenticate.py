@@ -12,7 +12,7 @@ from pileus.authn.refusals import Dialect, refusal
 from pileus.authn.sigv4 import ALGORITHM_V2, Signed
 from pileus.gateway.endpoints import region_of_host
 from pileus.kernel.call import Call, Cloud
-from pileus.kernel.http import Body
+from pileus.kernel.http import Body, HttpRequest
 from pileus.kernel.principal import Principal, anonymous, root
 
 if TYPE_CHECKING:
@@ -23,11 +23,12 @@ BODY_LIMIT_BYTES = 70 * 1024 * 1024
 
 LOOPBACK = ("127.0.0.1", "::1")
 WELL_KNOWN_KEY = WELL_KNOWN_SECRET = "test"
-_ACCOUNT_KEY = re.compile(r"\d{12}")
+_ACCOUNT = re.compile(r"\d{12}")
 
 
 class Authenticator:
-    """Local auth: `test`/`test`, or a twelve-digit key with the secret `test`, is an account's root on this machine.
+    """Local auth: `test`/`test`, or a twelve-digit key with the secret `test`, is an account's root on this machine,
+    for everybody but the functions that run here.
 
     identity     the service that keeps access keys
     session_key  seals and opens the tokens of temporary credentials; the composition root sets it at the start
@@ -48,33 +49,33 @@ class Authenticator:
             principal, secret = anonymous(), ""
         else:
             key = signed.access_key_id, signed.session_token
-            principal, secret = await self._key_holder(*key, request.client_host, dialect)
+            principal, secret = await self._key_holder(*key, request, dialect)
         await self._check_signature(exchange, signed, secret)
         await self._note_use(signed, principal)
         exchange.call = self._call(exchange, principal, signed)
 
     def anonymous(self, exchange: "Exchange") -> tuple[Call, Callable]:
         """The call of a request whose signature is none of ours to read, and what finds the holders of keys for it."""
-        host, dialect = exchange.request.client_host, dialect_of(exchange.target.protocol)
+        request, dialect = exchange.request, dialect_of(exchange.target.protocol)
 
         async def key_holder(access_key_id: str, session_token: str | None) -> tuple[Principal, str]:
-            return await self._key_holder(access_key_id, session_token, host, dialect)
+            return await self._key_holder(access_key_id, session_token, request, dialect)
 
         return self._call(exchange, anonymous(), None), key_holder
 
     async def _key_holder(
-        self, key_id: str, session_token: str | None, client_host: str, dialect: Dialect
+        self, key_id: str, session_token: str | None, request: HttpRequest, dialect: Dialect
     ) -> tuple[Principal, str]:
         """The principal of a key, and its secret. Raises the refusal of an unknown key."""
         if session_token:
             now_ms = self._cloud.clock.now_ms()
             session = sessions.open_session(session_token, self.session_key, key_id, now_ms, dialect)
             return session.principal, session.secret_access_key
-        if self._is_local and client_host in LOOPBACK:
-            if key_id == WELL_KNOWN_KEY:
-                return root(self._cloud.settings.account, access_key_id=key_id), WELL_KNOWN_SECRET
-            if _ACCOUNT_KEY.fullmatch(key_id):
-                return root(key_id, access_key_id=key_id), WELL_KNOWN_SECRET
+        if self._is_local and request.client_host in LOOPBACK:
+            account = self._cloud.settings.account if key_id == WELL_KNOWN_KEY else key_id
+            # Functions are on loopback too; to them these are keys like any that nobody made.
+            if _ACCOUNT.fullmatch(account) and not await self._cloud.is_function(request.peer):
+                return root(account, access_key_id=key_id), WELL_KNOWN_SECRET
         keeper = await self._cloud.service(self._identity_service)
         found = None if keeper is None else self._cloud.store.look(keeper.credentials, key_id)[0]
         if found is None:

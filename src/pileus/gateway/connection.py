@@ -17,7 +17,7 @@ import httptools
 
 from pileus.gateway.incoming import BodyTooSlow, Intake, SocketBody
 from pileus.gateway.outgoing import write_response
-from pileus.kernel.http import BodyCutShort, BodyTooLarge, HttpRequest, HttpResponse
+from pileus.kernel.http import BodyCutShort, BodyTooLarge, HttpRequest, HttpResponse, Peer
 
 if TYPE_CHECKING:
     from pileus.gateway.server import Server
@@ -64,6 +64,7 @@ class Connection(asyncio.Protocol):
         self.is_tls = False
         self.is_local = False
         self.client_host = ""
+        self.peer: Peer = None  # set in connection_made
         self.client_certificate_pem: str | None = None
         # What is being received
         self.in_head = False
@@ -100,6 +101,7 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.client_host = peer[0] if peer else ""
         self.is_local = self.client_host in ("127.0.0.1", "::1")
+        self.peer = Peer(peer or (), transport.get_extra_info("sockname") or ())
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
             self.is_tls = True
@@ -204,6 +206,7 @@ class Connection(asyncio.Protocol):
             "https" if self.is_tls else "http",
             self.client_host,
             self.client_certificate_pem,
+            self.peer,
         )
         exchange = Exchange(request, body)
         exchange.keep_alive = parser.should_keep_alive()

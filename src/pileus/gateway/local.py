@@ -47,8 +47,9 @@ class LocalApi:
         return await self._aws(request)
 
     async def _local(self, request: HttpRequest) -> HttpResponse:
-        if request.client_host not in _LOOPBACK:
-            return _json(403, {"message": "Only this machine may ask that."})
+        is_health = request.path.endswith("/health")
+        if request.client_host not in _LOOPBACK or (not is_health and await self._pileus.is_function(request.peer)):
+            return _json(403, {"message": "Only this machine may ask that, and no function on it."})
         if request.method != "GET" and not _is_no_web_page(request):
             return _json(403, {"message": "A web page may not ask that."})
         page = self._pages.get(request.path)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from pileus.kernel.arn import partition_of
 from pileus.kernel.clock import Clock
-from pileus.kernel.http import Body
+from pileus.kernel.http import Body, Peer
 from pileus.kernel.ids import Ids
 from pileus.kernel.principal import Principal
 from pileus.kernel.tasks import Tasks
@@ -43,6 +43,10 @@ class Cloud(Protocol):
 
     async def service(self, name: str) -> Any:
         """A service, imported and started at its first use; None where there is none of this name."""
+        ...
+
+    async def is_function(self, peer: Peer | None) -> bool:
+        """Whether a connection on loopback was made by a function that runs here, not by a program of the user's."""
         ...
 
     async def invoke(self, call: "Call", request: dict) -> dict:

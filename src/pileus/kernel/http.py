@@ -70,6 +70,18 @@ class BodyCutShort(Exception):
 
 
 @dataclass(slots=True)
+class Peer:
+    """The other end of a connection: where it is, where it came to, and what has been found out about it.
+
+    is_function  whether a function that runs here made it; None: nobody has asked yet
+    """
+
+    remote: tuple
+    local: tuple
+    is_function: bool | None = None
+
+
+@dataclass(slots=True)
 class HttpRequest:
     """As it came over the wire.
 
@@ -86,6 +98,8 @@ class HttpRequest:
     scheme: str = "http"
     client_host: str = "127.0.0.1"
     client_certificate_pem: str | None = None
+    peer: Peer | None = None
+    """None: it came over no connection, but was made in this process."""
 
     @property
     def host(self) -> str:
@@ -102,6 +116,7 @@ class HttpRequest:
             self.scheme,
             self.client_host,
             self.client_certificate_pem,
+            self.peer,
         )
 
 

@@ -1,23 +1,24 @@
 """The engine's front door: invoke a function, forget a revision, stop, and say what is isolated."""
 
 import asyncio
-import contextlib
 import logging
 import pathlib
 import shutil
+import sys
 
 from pileus.kernel.clock import Clock, iso8601
 from pileus.kernel.ids import Ids
 from pileus.kernel.tasks import Tasks
 from pileus.runtime import sandbox
 from pileus.runtime.api import Event
+from pileus.runtime.callers import Address, Callers
 from pileus.runtime.cgroups import Cgroups, Group
 from pileus.runtime.environment import INIT_LIMIT_S, Environment, OnLog
 from pileus.runtime.names import Names
 from pileus.runtime.packages import Packages
 from pileus.runtime.pool import Pool
 from pileus.runtime.process import EnvironmentProcess
-from pileus.runtime.runtimes import Interpreter, Language, Paths, Told
+from pileus.runtime.runtimes import Ahead, Interpreter, Language, Paths, Told
 from pileus.runtime.runtimes.node import Node
 from pileus.runtime.runtimes.provided import Provided
 from pileus.runtime.runtimes.python import Python
@@ -56,6 +57,7 @@ class Engine:
         self.packages = Packages(self.folder / "packages")
         self.pool = Pool(clock, limit=environments_limit, idle_s=idle_s, on_close=self._closed)
         self.names = Names(self.folder / "authority", tasks)
+        self.callers = Callers()
         self.languages: dict[str, Language] = {
             "python": Python(),
             "nodejs": Node(self.folder / "sdk", tasks),
@@ -106,6 +108,10 @@ class Engine:
         """A function's code or configuration changed: no more events for the environments of this revision."""
         self.pool.forget(key)
 
+    async def is_function(self, remote: Address, local: Address) -> bool:
+        """Whether a connection from this machine (`remote`) to our `local` address is a function's."""
+        return await self.callers.is_function(remote, local)
+
     async def stop(self) -> None:
         self.pool.close()
         self.names.close()
@@ -113,8 +119,6 @@ class Engine:
             if not start.done():
                 start.cancel()
             elif not start.cancelled() and start.exception() is None:
-                if spare := start.result().give_up_spare():
-                    self._ended_groups.append(spare)
                 start.result().close()
         self._zygotes.clear()
         if self._sweeper is not None:
@@ -126,6 +130,7 @@ class Engine:
             await asyncio.sleep(0.02)  # the kernel still ends processes; nothing tells when it is done
         if self._cgroups is not None:
             self._cgroups.close()
+        self.callers.close()
 
     def isolation(self) -> dict[str, str]:
         """What keeps functions from the host and from each other here; for `pileus status`."""
@@ -142,8 +147,18 @@ class Engine:
             "cpu": f"cgroup v{groups.version}" if "cpu" in groups.parents else f"NOT limited: {groups.reason}",
             "processes_count": f"cgroup v{groups.version}" if "pids" in groups.parents else "NOT limited",
             "network": "NOT isolated: shared with the host, loopback included",
+            "keys": self._keys(refusal),
             "system_calls": "NOT filtered",
         }
+
+    def _keys(self, refusal: str | None) -> str:
+        if sys.platform != "linux":
+            return (
+                f"NOT isolated: {sys.platform} does not say who calls, so the well-known key is root for functions too"
+            )
+        if refusal is not None:
+            return "the well-known key is refused to functions, as long as they don't leave their process tree"
+        return "their role's; the well-known key is refused to functions"
 
     # Starting
 
@@ -190,7 +205,6 @@ class Engine:
             environment.api.secret = told.secret if launch.shows_secret else None
             await environment.api.listen()
             environment.expires_at_ms = credentials.expires_at_ms if credentials else None
-            environment.watch_logs()
             if log_stream is None:
                 environment.log_init_start(f"{interpreter.language}:{interpreter.version}")
             if launch.notice:
@@ -208,7 +222,7 @@ class Engine:
                 ),
                 **launch.settings,
             }
-            self._fork(zygote, environment, configuration, isolated)
+            self._fork(zygote, environment, configuration, launch.ahead)
         except BaseException:
             environment.close()
             self._closed(environment)
@@ -216,21 +230,23 @@ class Engine:
         self.pool.add(environment)
         return environment
 
-    def _fork(self, zygote: Zygote, environment: Environment, configuration: dict, isolated: bool) -> None:
-        fork = zygote.fork()
+    def _fork(self, zygote: Zygote, environment: Environment, configuration: dict, ahead: Ahead | None) -> None:
+        fork = zygote.fork(ahead)
         environment.group = fork.group
         if fork.group is not None:
             # The kernel counts what lies in /tmp as memory (cgroups.py).
             fork.group.limit_memory(environment.spec.memory_mib + environment.spec.ephemeral_storage_mib)
+        if fork.log_fd is not None:
+            environment.logs.adopt(fork.log_fd)
+        environment.watch_logs()
         environment.process = EnvironmentProcess(fork.channel, environment.process_exited)
+        fds = [] if fork.ahead else [environment.logs.write_fd]
         try:
-            environment.process.start(configuration, [environment.logs.write_fd], isolated=isolated)
+            environment.process.start(configuration, fds, isolated=zygote.settings["namespaces"])
         except OSError as error:
             raise SandboxFailed(f"The environment ended before it began: {error}") from error
         finally:
             environment.logs.close_write_end()
-        # Not at once: the fork would compete with the environment that somebody waits for.
-        asyncio.get_running_loop().call_later(0.1, _prepare, zygote)
 
     async def _zygote(self, language: Language, interpreter: Interpreter) -> Zygote:
         key = f"{interpreter.language} {interpreter.version}"
@@ -247,8 +263,14 @@ class Engine:
         # Found out in a thread, since it starts a process; later calls only read what was found.
         await asyncio.to_thread(sandbox.refusal)
         bundle = await self.names.ca_bundle()
-        zygote = Zygote(key, language.zygote_settings(interpreter, bundle), self.tasks, self._new_group)
+        settings = language.zygote_settings(interpreter, bundle)
+        zygote = Zygote(key, settings, self.tasks, self._new_group, self._end_group, self.pool.idle_s)
         await zygote.start()
+        try:
+            self.callers.add(zygote.pid, zygote.settings)
+        except OSError as error:
+            zygote.close()
+            raise SandboxFailed(f"The sandboxes' namespace can't be told from others: {error}") from error
         return zygote
 
     def _language(self, runtime: str) -> Language:
@@ -300,10 +322,13 @@ class Engine:
             shutil.rmtree(self._scratch(environment.id), ignore_errors=True)
         if environment.group is not None:
             environment.group.close_files()
-            self._ended_groups.append(environment.group)
+            self._end_group(environment.group)
             environment.group = None
-            if self._sweeper is None:
-                self._sweeper = asyncio.get_running_loop().call_later(0.05, self._sweep)
+
+    def _end_group(self, group: Group) -> None:
+        self._ended_groups.append(group)
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().call_later(0.05, self._sweep)
 
     def _sweep(self) -> None:
         """Remove the control groups of ended environments, once the kernel is done with their processes."""
@@ -338,8 +363,3 @@ def _event(
 
 def _day(now_ms: int) -> str:
     return iso8601(now_ms)[:10].replace("-", "/")
-
-
-def _prepare(zygote: Zygote) -> None:
-    with contextlib.suppress(SandboxFailed):  # the next start says so to somebody who can do something about it
-        zygote.prepare()

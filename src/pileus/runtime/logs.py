@@ -14,6 +14,17 @@ LINE_LIMIT_BYTES = 262_144
 Line = tuple[int, str]
 
 
+def log_pipe() -> tuple[int, int]:
+    """The ends of a pipe for output: ours, which never blocks, and the environment's."""
+    read_fd, write_fd = os.pipe()
+    os.set_blocking(read_fd, False)
+    with contextlib.suppress(OSError, AttributeError):
+        import fcntl
+
+        fcntl.fcntl(write_fd, fcntl.F_SETPIPE_SZ, 1 << 20)
+    return read_fd, write_fd
+
+
 class LogPipe:
     """The read end of the pipe that is standard output and standard error of an environment.
 
@@ -23,13 +34,13 @@ class LogPipe:
     def __init__(self, clock: Clock, emit: Callable[[list[Line]], None]) -> None:
         self.clock = clock
         self.emit = emit
-        self.read_fd, self.write_fd = os.pipe()
-        os.set_blocking(self.read_fd, False)
-        with contextlib.suppress(OSError, AttributeError):
-            import fcntl
-
-            fcntl.fcntl(self.write_fd, fcntl.F_SETPIPE_SZ, 1 << 20)
+        self.read_fd, self.write_fd = log_pipe()
         self._buffer = b""
+
+    def adopt(self, read_fd: int) -> None:
+        """Read from this one instead: a runtime that was started ahead writes to it already."""
+        self.close()
+        self.read_fd = read_fd
 
     def close_write_end(self) -> None:
         if self.write_fd >= 0:

@@ -1,18 +1,23 @@
 """A zygote from Pileus's side: starting it, asking it for environments, noticing its end."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
+import select
 import socket
 import struct
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pileus.kernel.tasks import Tasks
 from pileus.runtime.cgroups import Group
+from pileus.runtime.logs import log_pipe
+from pileus.runtime.runtimes import Ahead
 from pileus.runtime.sandbox import BOOTSTRAPS
 from pileus.runtime.spec import SandboxFailed
 
@@ -21,27 +26,67 @@ log = logging.getLogger("pileus.runtime")
 START_LIMIT_S = 30.0
 """Imports on a slow disk may take seconds; beyond this something is wrong."""
 
+PREPARE_AFTER_S = 0.1
+
+
+WAITING_LIMIT = 2
+"""Of runtimes started ahead. An event often wakes two functions at once; each waiting Node holds some 40 MB."""
+
 
 @dataclass(frozen=True)
 class Fork:
-    """The first process of an environment: the socket to it, and the control group it is in."""
+    """The first process of an environment: the socket to it, and the control group it is in.
+
+    ahead   the runtime that was started in it and waits; None: none was
+    log_fd  where that runtime's output is read
+    """
 
     channel: socket.socket
     group: Group | None
+    ahead: Ahead | None = None
+    log_fd: int | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        poll = select.poll()
+        poll.register(self.channel, select.POLLHUP | getattr(select, "POLLRDHUP", 0))
+        return not poll.poll(0)
+
+    def close(self) -> None:
+        """It ends when it sees this."""
+        self.channel.close()
+        if self.log_fd is not None:
+            os.close(self.log_fd)
 
 
 class Zygote:
-    """One process that forks environments of one language version. Started once, on first need."""
+    """One process that forks environments of one language version. Started once, on first need.
 
-    def __init__(self, name: str, settings: dict, tasks: Tasks, make_group: Callable[[], Group | None]) -> None:
+    idle_s     how long a runtime waits for a function before it is given up
+    end_group  told of the control groups of forks that nobody took
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: dict,
+        tasks: Tasks,
+        make_group: Callable[[], Group | None],
+        end_group: Callable[[Group], None],
+        idle_s: float = 600.0,
+    ) -> None:
         self.name = name
         self.make_group = make_group
+        self.end_group = end_group
+        self.idle_s = idle_s
         self.settings = settings
         self.tasks = tasks
         self.alive = False
         self._control: socket.socket | None = None
         self._process: subprocess.Popen | None = None
-        self._spare: Fork | None = None
+        self._spares: list[Fork] = []
+        self._latest: deque[Ahead | None] = deque(maxlen=WAITING_LIMIT)
+        self._timers: dict[str, asyncio.TimerHandle] = {}
 
     async def start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -63,17 +108,68 @@ class Zygote:
         # It says nothing more on this socket: to be readable means to be closed.
         asyncio.get_running_loop().add_reader(ours.fileno(), self._ended)
 
-    def fork(self) -> Fork:
-        """A new environment's first process. It says "hello" and waits to be told what to run."""
-        fork, self._spare = self._spare or self._request(), None
-        return fork
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
-    def prepare(self) -> None:
-        """Have one environment's first process forked ahead: the next cold start does not wait for it."""
-        if self._spare is None and self.alive:
-            self._spare = self._request()
+    def fork(self, ahead: Ahead | None = None) -> Fork:
+        """A new environment's first process, with the runtime that waits in it if there is one of this kind.
 
-    def _request(self) -> Fork:
+        It says "hello" and waits to be told what to run.
+        """
+        self._latest.append(ahead)
+        # Not at once: it would compete with the environment that somebody waits for.
+        if "prepare" not in self._timers:
+            self._later("prepare", PREPARE_AFTER_S, self._prepare)
+        self._later("idle", self.idle_s, self._end_waiting)
+        fitting = [spare for spare in self._spares if spare.ahead == ahead]
+        for spare in fitting:
+            self._spares.remove(spare)
+            if spare.is_alive:
+                return spare
+            self._end(spare)
+        return self._request(None)
+
+    def _prepare(self) -> None:
+        """Fork ahead what the latest environments were: the next cold start does not wait for it."""
+        self._stop_timer("prepare")
+        if not self.alive:
+            return
+        missing = list(self._latest) if any(self._latest) else [None]
+        for spare in list(self._spares):
+            if spare.ahead in missing and spare.is_alive:
+                missing.remove(spare.ahead)
+            else:
+                self._spares.remove(spare)
+                self._end(spare)
+        if missing:
+            with contextlib.suppress(SandboxFailed):  # the zygote has ended: the next function starts another
+                self._spares.append(self._request(missing[0]))
+        if len(missing) > 1:
+            self._later("prepare", PREPARE_AFTER_S, self._prepare)  # one at a time: each takes a core for a moment
+
+    def _end_waiting(self) -> None:
+        """Nobody has started anything for long: give the memory of those that wait back."""
+        self._latest.clear()
+        for spare in [spare for spare in self._spares if spare.ahead is not None]:
+            self._spares.remove(spare)
+            self._end(spare)
+
+    def _end(self, spare: Fork) -> None:
+        spare.close()
+        if spare.group is not None:
+            self.end_group(spare.group)
+
+    def _later(self, name: str, after_s: float, what: Callable[[], None]) -> None:
+        self._stop_timer(name)
+        self._timers[name] = asyncio.get_running_loop().call_later(after_s, what)
+
+    def _stop_timer(self, name: str) -> None:
+        if name in self._timers:
+            self._timers.pop(name).cancel()
+
+    def _request(self, ahead: Ahead | None) -> Fork:
         assert self._control is not None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         if sys.platform == "linux":
@@ -87,11 +183,18 @@ class Zygote:
         finally:
             theirs.close()
         group = self.make_group()
-        entrances = group.entrances() if group is not None else []
-        send_configuration(ours, {}, entrances)
-        for fd in entrances:
-            os.close(fd)
-        return Fork(ours, group)
+        fds = group.entrances() if group is not None else []
+        configuration, log_fd = {}, None
+        if ahead is not None:
+            log_fd, write_fd = log_pipe()
+            fds.insert(0, write_fd)
+            configuration["ahead"] = {"argv": ahead.argv, "variables": dict(ahead.variables), "mounts": ahead.mounts}
+        try:
+            send_configuration(ours, configuration, fds)
+        finally:
+            for fd in fds:
+                os.close(fd)
+        return Fork(ours, group, ahead, log_fd)
 
     async def _pass_on_errors(self, process: subprocess.Popen) -> None:
         """What a zygote prints is a fault of ours, and belongs in Pileus's log."""
@@ -109,17 +212,13 @@ class Zygote:
         if self._control is not None:
             asyncio.get_running_loop().remove_reader(self._control.fileno())
 
-    def give_up_spare(self) -> Group | None:
-        """End the process forked ahead; its control group can go when it has ended."""
-        spare, self._spare = self._spare, None
-        if spare is None:
-            return None
-        spare.channel.close()
-        return spare.group
-
     def close(self) -> None:
         """Every environment forked from it ends with it where it has a pid namespace of its own."""
         self._ended()
+        for name in list(self._timers):
+            self._stop_timer(name)
+        while self._spares:
+            self._end(self._spares.pop())
         if self._control is not None:
             self._control.close()
             self._control = None

@@ -1,7 +1,9 @@
 """An engine with its log, and functions written on the spot. These tests start real sandboxes."""
 
 import asyncio
+import os
 import pathlib
+import select
 import textwrap
 import warnings
 from collections.abc import AsyncIterator, Callable
@@ -56,6 +58,13 @@ class Bench:
 
     async def call(self, spec: FunctionSpec, payload: bytes = b"{}", **how: object) -> Invocation:
         return await self.engine.invoke(spec, payload, request_id=how.pop("request_id", None) or self.ids.uuid(), **how)
+
+    async def wait_for_end(self, pidfd: int) -> None:
+        """Until the process has ended, with all its threads. Closes the pidfd."""
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        assert await asyncio.to_thread(poll.poll, 10_000), "it still runs"
+        os.close(pidfd)
 
 
 @pytest.fixture

@@ -168,8 +168,8 @@ async def test_processes_left_behind_die_with_the_environment(bench):
     environment = next(iter(bench.engine.pool.all))
     pidfd = os.pidfd_open(environment.process.pid)
     bench.engine.forget(spec.key)
-    await bench.engine.stop()  # returns when the control groups could be removed: no process is left in them
-    os.close(pidfd)
+    await bench.engine.stop()
+    await bench.wait_for_end(pidfd)  # the first process of the namespace ends after all others
     running = [path for path in os.listdir("/proc") if path.isdigit() and b"98765" in _command(path)]
     assert running == []
 

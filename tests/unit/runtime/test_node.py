@@ -79,6 +79,87 @@ async def test_errors_are_described_and_logged(bench, node):
     assert '\tERROR\tInvoke Error \t{"errorType":"TypeError","errorMessage":"boom"' in bench.log
 
 
+async def test_an_errors_own_properties_are_logged_as_far_as_they_can_be(bench, node):
+    source = """
+        exports.handler = async (event) => {
+          const error = Object.assign(new Error("denied"), { code: "AccessDenied", statusCode: 403 });
+          if (event.circular) error.request = { error, cause: error };
+          throw error;
+        };
+    """
+    result = await bench.call(node(source))
+    assert set(json.loads(result.payload)) == {"errorType", "errorMessage", "trace"}
+    assert '{"errorType":"Error","errorMessage":"denied","code":"AccessDenied","statusCode":403,"stack":[' in bench.log
+    await bench.call(node(source), b'{"circular": true}')
+    assert '{"errorType":"Error","errorMessage":"denied","stack":[' in bench.log
+
+
+async def test_a_rejection_that_nobody_handles_ends_the_runtime_and_says_why(bench, node):
+    source = "exports.handler = async () => { Promise.reject(new TypeError('late')); await new Promise(() => {}) }"
+    spec = node(source)
+    first = await bench.call(spec)
+    described = json.loads(first.payload)
+    assert first.error == "Unhandled"
+    assert (described["errorType"], described["errorMessage"]) == (
+        "Runtime.UnhandledPromiseRejection",
+        "TypeError: late",
+    )
+    assert described["trace"][0] == "Runtime.UnhandledPromiseRejection: TypeError: late"
+    logged = (
+        'ERROR\tUnhandled Promise Rejection \t{"errorType":"Runtime.UnhandledPromiseRejection",'
+        '"errorMessage":"TypeError: late","reason":{"errorType":"TypeError","errorMessage":"late","stack":["TypeError: late"'
+    )
+    assert logged in bench.log
+    assert (await bench.call(spec)).environment_id != first.environment_id
+
+
+async def test_nothing_thrown_is_a_failure_too(bench, node):
+    for source in ("async () => { throw null }", "async () => { throw undefined }", "() => { throw null }"):
+        result = await bench.call(node(f"exports.handler = {source}"))
+        assert result.error == "Unhandled"
+        assert json.loads(result.payload) == {"errorType": "string", "errorMessage": "handled", "trace": []}
+
+
+async def test_a_missing_module_says_who_wanted_it(bench, node):
+    described = json.loads((await bench.call(node("require('nowhere')"))).payload)
+    message = "Error: Cannot find module 'nowhere'\nRequire stack:\n- /var/task/index.js\n- /var/runtime/index.mjs"
+    assert described["errorMessage"].replace(bench.folder.as_posix(), "") == message
+    trace = described["trace"]
+    assert trace[:4] == ("Runtime.ImportModuleError: " + message).split("\n")
+    assert all(line.startswith("    at ") for line in trace[4:])
+
+
+async def test_json_lines_carry_errors_and_what_json_cant_hold(bench, node):
+    source = """
+        exports.handler = async () => {
+          const circle = { name: "o" };
+          circle.self = circle;
+          console.log("a %s", "b");
+          console.warn({ a: 1 });
+          console.error(new RangeError("alone"));
+          console.error("it was", Object.assign(new TypeError("there"), { code: 5 }));
+          console.log(circle);
+          console.log(10n);
+          console.log();
+          throw new Error("out");
+        };
+    """
+    await bench.call(node(source, log_format="JSON"), request_id="the-id")
+    lines = [json.loads(text) for _, text in bench.lines if text.startswith("{")]
+    assert {line["requestId"] for line in lines} == {"the-id"}
+    plain, given, alone, beside, circle, big, nothing, out = lines
+    assert (plain["level"], plain["message"]) == ("INFO", "a b")
+    assert (given["level"], given["message"]) == ("WARN", {"a": 1})
+    assert (alone["message"]["errorType"], alone["message"]["errorMessage"]) == ("RangeError", "alone")
+    assert alone["message"]["stackTrace"][0] == "RangeError: alone"
+    assert (beside["errorType"], beside["errorMessage"]) == ("TypeError", "there")
+    assert beside["stackTrace"][0] == "TypeError: there" and beside["message"].startswith("it was TypeError: there")
+    assert "[Circular *1]" in circle["message"]
+    assert big["message"] == "10n" and nothing["message"] == ""
+    assert (out["level"], out["errorType"], out["errorMessage"]) == ("ERROR", "Error", "out")
+    assert out["message"].startswith("Invoke Error")
+
+
 async def test_errors_of_the_runtime_bear_its_names(bench, node):
     async def failing(source: str, **other: object) -> str:
         return json.loads((await bench.call(node(source, **other))).payload)["errorType"]

@@ -2,10 +2,16 @@
 
 It is process 1 of the environment's pid namespace, so its end is the end of every process there. It speaks with Pileus
 over one socket: first come the control groups to join, then what to run (each a length, JSON, and file descriptors
-with it; between the two it may wait, forked ahead of need), then single bytes: S stop (freeze) all processes, C let them go on. It answers one JSON line each for "hello", "failed" and "exit".
+with it; between the two it may wait, forked ahead of need), then single bytes: S stop (freeze) all processes, C let
+them go on. It answers one JSON line each for "hello", "failed" and "exit".
 
 The order in `build` is what keeps the host hidden: mounts from /.host, then /.host goes, then privileges go, then the
 runtime starts. A failure anywhere ends the environment; there is no way on with less isolation than was asked for.
+
+A runtime that starts slowly (Node) may be started ahead too, with the first message: as the function's user already,
+but with nothing of a function, it runs our own bootstrap, which loads what the runtime brings (the SDK) and waits at
+its gate, a pipe. What the second message says goes through the gate once all of `build` is done: foreign code still
+runs last.
 """
 
 import json
@@ -20,27 +26,44 @@ import traceback
 
 from bootstraps import linux
 
+GATE_FD = 3
+
 
 def run(channel, settings):
     """Never returns."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the zygote ignores it, and we want the runtime's exit status
+    child = gate = None
     try:
         tell(channel, {"hello": os.getpid()})
-        _, entrances = receive(channel)
-        for fd in entrances:
+        first, fds = receive(channel)
+        ahead = first.get("ahead", {})
+        logs = [fds.pop(0)] if ahead else []
+        for fd in fds:
             os.write(fd, b"0")  # into this control group, with all that we start; slow, so it is done ahead
             os.close(fd)
-        config, fds = receive(channel)
+        if settings["namespaces"]:
+            enter_namespaces(ahead)
+        if ahead:
+            child, gate = start_ahead(channel, dict(settings, **ahead), logs[0])
+        config, more = receive(channel)
         settings = dict(settings, **config)
         if settings["namespaces"]:
-            build(settings)
-        child = start_runtime(channel, settings, fds)
+            build(settings, ahead.get("mounts", []))
+        if child is not None and os.waitpid(child, os.WNOHANG)[0]:
+            os.close(gate)
+            child = gate = None  # it did not last (somebody was short of memory): start it as any other
+        if child is None:
+            child = start_runtime(channel, settings, (logs + more)[0])
         if settings["namespaces"]:
             drop_own_privileges(settings)
-        for fd in fds:
+        if gate is not None:
+            open_gate(gate, settings)
+        for fd in logs + more:
             os.close(fd)
         watch(channel, child, settings["namespaces"])
     except EOFError:
+        if child is not None:
+            signal_all(child, settings["namespaces"], signal.SIGKILL)
         os._exit(0)  # Pileus has gone, or needs us no more
     except BaseException as error:  # whatever it is, Pileus must hear of it, and no exception may reach the zygote
         try:
@@ -67,21 +90,42 @@ def receive(channel):
     return json.loads(body), list(fds)
 
 
-def build(settings):
+def enter_namespaces(ahead):
     linux.unshare(linux.NEWNS | linux.NEWIPC | linux.NEWUTS)
     socket.sethostname("169.254.76.1")
+    linux.mount("proc", "/proc", "proc", linux.NOSUID | linux.NODEV | linux.NOEXEC)
+    for source, target in ahead.get("mounts", []):
+        linux.bind("/.host" + source, target)
+
+
+def build(settings, mounted):
     owner = f"uid={settings['uid']},gid={settings['gid']}" if settings["as_root"] else ""
     size = f"mode={'700' if owner else '1777'},size={settings['ephemeral_storage_mib']}m"
     linux.mount("tmpfs", "/tmp", "tmpfs", linux.NOSUID | linux.NODEV, ",".join(filter(None, (size, owner))))
-    linux.mount("proc", "/proc", "proc", linux.NOSUID | linux.NODEV | linux.NOEXEC)
     for source, target in settings["mounts"]:
-        linux.bind("/.host" + source, target)
+        if [source, target] not in mounted:
+            linux.bind("/.host" + source, target)
     linux.umount("/.host")
     if os.listdir("/.host"):
         raise RuntimeError("the host's files are still visible")
 
 
-def start_runtime(channel, settings, fds):
+def start_ahead(channel, settings, log):
+    """Start a runtime that knows its function only when the gate opens. Returns its pid and our end of the gate."""
+    theirs, ours = os.pipe()
+    child = start_runtime(channel, dict(settings, task_root="/"), log, gate=theirs)
+    os.close(theirs)
+    return child, ours
+
+
+def open_gate(gate, settings):
+    """The function's variables are not those it was started with: its first act is to make them its own."""
+    told = {**settings["told"], "variables": settings["variables"], "task_root": settings["task_root"]}
+    with open(gate, "wb") as file:
+        file.write(json.dumps(told).encode())
+
+
+def start_runtime(channel, settings, log, gate=None):
     child = os.fork()
     if child:
         return child
@@ -93,9 +137,12 @@ def start_runtime(channel, settings, fds):
             become_function_user(settings)
         null = os.open("/dev/null", os.O_RDONLY)
         os.dup2(null, 0)
-        os.dup2(fds[0], 1)
-        os.dup2(fds[0], 2)
-        os.closerange(3, 256)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        if gate is not None:
+            os.dup2(gate, GATE_FD)
+            os.set_inheritable(GATE_FD, True)
+        os.closerange(GATE_FD if gate is None else GATE_FD + 1, 256)
         for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         os.umask(0o022)

@@ -11,13 +11,54 @@ import util from "node:util";
 
 const API = "/2018-06-01/runtime/";
 const FRAME = Buffer.from([0xa5, 0x5a, 0x00, 0x03]); // as in python_logging.py
+const INDEX = "/var/runtime/index.mjs"; // where AWS has what is here
+const GATE = 3; // environment_init.py, start_ahead
+
+// Started ahead of need (no function given), it loads what most functions need and waits for one at the gate. Its
+// variables are the function's from then on; those that node itself reads at its start were the same for both.
+function waitForFunction() {
+  const require = createRequire(import.meta.url);
+  for (const name of USUAL) require("node:" + name);
+  for (const name of SDK) {
+    try {
+      require(name);
+    } catch {
+      break; // npm has not fetched it: whoever needs it will hear of that
+    }
+  }
+  const text = fs.readFileSync(GATE, "utf8");
+  if (text === "") process.exit(0); // no function came
+  fs.closeSync(GATE);
+  const given = JSON.parse(text);
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  Object.assign(process.env, given.variables);
+  if (process.env.NODE_OPTIONS === "--enable-source-maps") process.setSourceMapsEnabled(true);
+  process.chdir(given.task_root);
+  require("./node_names.js").install(given.names);
+  return given;
+}
+
+// What the AWS SDK and most functions load.
+const USUAL = ["assert", "async_hooks", "buffer", "child_process", "crypto", "dns", "events", "fs/promises", "http2", "https"];
+USUAL.push("net", "os", "perf_hooks", "querystring", "stream/promises", "string_decoder", "timers/promises", "tls", "url", "zlib");
+
+// With these come the parts that all clients of version 3 share. They read the environment when a client is made, not
+// when they are loaded (version 2 does, so it can't be loaded ahead).
+const SDK = ["client-sts", "client-s3", "client-dynamodb", "lib-dynamodb", "client-sqs"].map((name) => "@aws-sdk/" + name);
+
+globalThis.awslambda = {
+  streamifyResponse() {
+    throw new Error("Pileus does not implement awslambda.streamifyResponse yet.");
+  },
+};
+
+const { secret } = process.argv[2] === undefined ? waitForFunction() : JSON.parse(process.argv[2]);
 const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(":");
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-const { secret } = JSON.parse(process.argv[2]);
 let requestId;
 let current = null; // the invocation that has not been answered yet
 
-process.argv.splice(1, process.argv.length, "/var/runtime/index.mjs");
+process.argv.splice(1, process.argv.length, INDEX);
 
 // Talking to the Runtime API
 
@@ -72,12 +113,31 @@ const LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 const asJson = (process.env.AWS_LAMBDA_LOG_FORMAT ?? "").toUpperCase() === "JSON";
 const lowest = Math.max(0, LEVELS.indexOf((process.env.AWS_LAMBDA_LOG_LEVEL ?? "TRACE").toUpperCase()));
 
+const isError = (value) => value instanceof Error || util.types.isNativeError(value);
+
+function structured(error) {
+  const { errorType, errorMessage, trace } = report(error);
+  return { errorType, errorMessage, stackTrace: trace };
+}
+
+// One value is the message as it is; several are formatted, and the first error among them is described beside.
+function jsonLine(line, parts) {
+  if (parts.length === 1 && typeof parts[0] === "object") {
+    try {
+      return JSON.stringify({ ...line, message: parts[0] }, (_, value) => (isError(value) ? structured(value) : value));
+    } catch {
+      // Circles and BigInts are no JSON, but no reason to fail either.
+    }
+  }
+  const error = parts.length > 1 ? parts.find(isError) : undefined;
+  return JSON.stringify({ ...line, message: util.format(...parts), ...(error && structured(error)) });
+}
+
 function logLine(level, parts) {
   if (LEVELS.indexOf(level) < lowest) return;
   const timestamp = new Date().toISOString();
   if (asJson) {
-    const message = parts.length === 1 && typeof parts[0] === "object" ? parts[0] : util.format(...parts);
-    writeFrame(JSON.stringify({ timestamp, level, requestId, message }) + "\n");
+    writeFrame(jsonLine({ timestamp, level, requestId }, parts) + "\n");
   } else {
     writeFrame(`${timestamp}\t${requestId}\t${level}\t${util.format(...parts)}\n`);
   }
@@ -87,9 +147,25 @@ const METHODS = { log: "INFO", info: "INFO", debug: "DEBUG", warn: "WARN", error
 for (const [name, level] of Object.entries(METHODS)) console[name] = (...parts) => logLine(level, parts);
 console.fatal = (...parts) => logLine("FATAL", parts);
 
-function logError(what, error) {
+// An error with what its maker put on it.
+function inFull(error) {
   const { errorType, errorMessage, trace } = report(error);
-  logLine("ERROR", [what + "\t" + JSON.stringify({ errorType, errorMessage, stack: trace })]);
+  const { name, message, stack, ...own } = isError(error) ? error : {};
+  return { errorType, errorMessage, ...own, stack: trace };
+}
+
+function described(error) {
+  try {
+    return JSON.stringify(error, (_, value) => (isError(value) ? inFull(value) : value));
+  } catch {
+    const { errorType, errorMessage, trace } = report(error); // what was put on it is circular, say
+    return JSON.stringify({ errorType, errorMessage, stack: trace });
+  }
+}
+
+function logError(what, error) {
+  if (asJson) logLine("ERROR", [what.trim(), error]);
+  else logLine("ERROR", [what + "\t" + described(isError(error) ? error : inFull(error))]);
 }
 
 // The handler
@@ -98,7 +174,9 @@ class RuntimeError extends Error {
   constructor(name, message) {
     super(message);
     this.name = name;
-    this.stack = `${name}: ${message}\n${this.stack.split("\n").slice(1).join("\n")}`;
+    const calls = this.stack.split("\n").filter((line) => line.startsWith("    at "));
+    Object.defineProperty(this, "name", { enumerable: false });
+    this.stack = [`${name}: ${message}`, ...calls].join("\n");
   }
 }
 
@@ -109,7 +187,7 @@ function findModule(file, name) {
   try {
     return createRequire(file).resolve(file); // a folder with an index.js or package.json
   } catch {
-    throw new RuntimeError("Runtime.ImportModuleError", `Error: Cannot find module '${name}'\nRequire stack:\n- /var/runtime/index.mjs`);
+    throw new RuntimeError("Runtime.ImportModuleError", `Error: Cannot find module '${name}'\nRequire stack:\n- ${INDEX}`);
   }
 }
 
@@ -133,7 +211,8 @@ async function loadHandler() {
   const file = findModule(path.resolve(root, moduleName), moduleName);
   let loaded;
   try {
-    loaded = isEsModule(file) ? await import(pathToFileURL(file).href) : createRequire(file)(file);
+    // Required by a file of this name, as a missing module's "Require stack" shows.
+    loaded = isEsModule(file) ? await import(pathToFileURL(file).href) : createRequire(INDEX)(file);
   } catch (error) {
     if (error instanceof SyntaxError) throw new RuntimeError("Runtime.UserCodeSyntaxError", String(error));
     if (error?.code === "MODULE_NOT_FOUND" || error?.code === "ERR_MODULE_NOT_FOUND")
@@ -190,10 +269,10 @@ function run(handler, event, headers) {
       if (typeof returned?.then === "function")
         returned.then(
           (result) => finish(null, result, false),
-          (error) => finish(error ?? "undefined", undefined, false),
+          (error) => finish(error ?? "handled", undefined, false),
         );
     } catch (error) {
-      finish(error ?? "undefined", undefined, false);
+      finish(error ?? "handled", undefined, false);
     }
   });
 }
@@ -219,24 +298,17 @@ async function answer(outcome, id) {
   return postError(`invocation/${id}/error`, report(outcome.error));
 }
 
-async function die(error, status) {
-  logError("Uncaught Exception ", error);
+async function die(what, error, status) {
+  logError(what, error);
   await postError(current ? `invocation/${requestId}/error` : "init/error", report(error));
   process.exit(status);
 }
 
-process.on("uncaughtException", (error) => die(error, 129));
-process.on("unhandledRejection", (reason) => {
+process.on("uncaughtException", (error) => die("Uncaught Exception ", error, 129));
+process.on("unhandledRejection", (reason, promise) => {
   const error = new RuntimeError("Runtime.UnhandledPromiseRejection", String(reason));
-  error.reason = reason;
-  die(error, 128);
+  die("Unhandled Promise Rejection ", Object.assign(error, { reason, promise }), 128);
 });
-
-globalThis.awslambda = {
-  streamifyResponse() {
-    throw new Error("Pileus does not implement awslambda.streamifyResponse yet.");
-  },
-};
 
 let handler;
 try {

@@ -6,9 +6,8 @@
 const net = require("node:net");
 
 const SUFFIXES = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".on.aws"];
-const { names } = JSON.parse(process.argv.findLast((part) => part.startsWith('{"names"')) ?? "{}");
 
-function redirected(options) {
+function redirected(names, options) {
   const host = String(options.host ?? "").toLowerCase().replace(/\.$/, "");
   if (!SUFFIXES.some((suffix) => host.endsWith(suffix))) return options;
   const [http, https] = names;
@@ -16,17 +15,21 @@ function redirected(options) {
   return target ? { ...options, host: target[0], port: target[1] } : options;
 }
 
-if (names) {
+exports.install = function (names) {
+  if (!names) return;
   const connect = net.Socket.prototype.connect;
   net.Socket.prototype.connect = function (...given) {
     const [first, second] = given;
-    if (Array.isArray(first)) first[0] = redirected(first[0]); // how node's own modules call it
-    else if (first && typeof first === "object") given[0] = redirected(first);
+    if (Array.isArray(first)) first[0] = redirected(names, first[0]); // how node's own modules call it
+    else if (first && typeof first === "object") given[0] = redirected(names, first);
     else if (typeof second === "string" && !Number.isNaN(Number(first))) {
-      const options = redirected({ port: first, host: second });
+      const options = redirected(names, { port: first, host: second });
       given[0] = options.port;
       given[1] = options.host;
     }
     return connect.apply(this, given);
   };
-}
+};
+
+// By --require, so that it is in place before anything that NODE_OPTIONS of a function may require.
+exports.install(JSON.parse(process.argv.findLast((part) => part.startsWith('{"names"')) ?? "{}").names);

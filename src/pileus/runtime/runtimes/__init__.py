@@ -47,6 +47,18 @@ class Told:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """A runtime to be started before it is known for which function. Equal ones may be taken for each other.
+
+    variables  those it starts with; the function's come when it is claimed
+    """
+
+    argv: tuple[str, ...]
+    variables: tuple[tuple[str, str], ...]
+    mounts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Launch:
     """How one environment is started: what its init process is told beyond the sandbox itself."""
 
@@ -59,6 +71,8 @@ class Launch:
     """False for runtimes that are not ours: they know the Runtime API as AWS documents it."""
     notice: str | None = None
     """For the function's log: something is missing here that AWS has."""
+    ahead: Ahead | None = None
+    """What may wait for such a function; None where the zygote's fork is all that can be done ahead."""
 
 
 class Language(Protocol):

@@ -1,17 +1,19 @@
 """Node functions: node with our bootstrap, and the AWS SDK that AWS preinstalls."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import pathlib
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from pileus.kernel.tasks import Tasks
 from pileus.runtime import sandbox
-from pileus.runtime.runtimes import Interpreter, Launch, Paths, Told
+from pileus.runtime.runtimes import Ahead, Interpreter, Launch, Paths, Told
 from pileus.runtime.runtimes.exec import zygote_settings
 from pileus.runtime.spec import FunctionSpec, RuntimeMissing
 
@@ -69,6 +71,14 @@ SDK_3 = tuple(
 )
 """AWS preinstalls all clients, some 400; these are those that serverless applications use. Others are not there."""
 
+AT_START = re.compile(
+    r"(NODE_(?!ENV$|TLS_REJECT_UNAUTHORIZED$)|UV_|LD_|SSL_|OPENSSL_|MALLOC_|ICU_|LC_|LANG$|AWS_LAMBDA_EXEC_WRAPPER$|AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA$)"
+)
+"""Variables that node, or what it is made of, reads when it starts: a function with one of them is started afresh."""
+
+OLDEST_AHEAD = 16
+"""Older ones run, but nobody has tried whether they may wait."""
+
 SDK_WAIT_S = 180.0
 SCANNED_FILES = 500
 SCANNED_BYTES = 4 << 20
@@ -103,7 +113,8 @@ class Node:
         program = interpreter.inside if isolated else str(interpreter.executable)
         bootstraps = f"{paths.runtime}/bootstraps"
         old_space_mib = max(64, spec.memory_mib * 9 // 10)
-        arguments = [program, f"--max-old-space-size={old_space_mib}"]
+        options = [program, f"--max-old-space-size={old_space_mib}"]
+        arguments = list(options)
         if told.names is not None:
             arguments += ["--require", f"{bootstraps}/node_names.js"]
         arguments += [f"{bootstraps}/node_loop.mjs", json.dumps(asdict(told))]
@@ -118,7 +129,13 @@ class Node:
             "NODE_PATH": ":".join([*node_path, paths.runtime, paths.task]),
         }
         mounts = [(str(modules), "/var/runtime/node_modules")] if modules is not None else []
-        return Launch(arguments, {}, variables, mounts, notice=notice)
+        ahead = None
+        # Without a sandbox the paths, which node takes from its variables at the start, are each function's own.
+        if isolated and int(interpreter.version.split(".")[0]) >= OLDEST_AHEAD and _may_wait(spec.environment):
+            known = {"NODE_PATH": variables["NODE_PATH"], "NODE_EXTRA_CA_CERTS": paths.ca}
+            known |= {"LD_LIBRARY_PATH": sandbox.library_path("/var/lang", paths.task, paths.opt), "LANG": "C.UTF-8"}
+            ahead = Ahead((*options, f"{bootstraps}/node_loop.mjs"), tuple(known.items()), tuple(mounts))
+        return Launch(arguments, {"told": asdict(told)}, variables, mounts, notice=notice, ahead=ahead)
 
     async def _sdk_for(self, spec: FunctionSpec) -> tuple[pathlib.Path | None, str | None]:
         """The folder with the SDK, and what to tell the function's log where it should be there and is not."""
@@ -133,6 +150,13 @@ class Node:
             return await self.sdk.fetched(version), None
         except SdkMissing as error:
             return None, f"The AWS SDK for JavaScript v{version}, which AWS preinstalls, is not there: {error}"
+
+
+def _may_wait(environment: Mapping[str, str]) -> bool:
+    """Whether a node that is running already can become this function's."""
+    at_start = {name: value for name, value in environment.items() if AT_START.match(name)}
+    # This option can be switched on later (node_loop.mjs), and SAM's esbuild makes everybody set it.
+    return not at_start or at_start == {"NODE_OPTIONS": "--enable-source-maps"}
 
 
 class SdkMissing(Exception):
@@ -218,7 +242,8 @@ def _mentions_sdk(folders: list[str]) -> bool:
 async def _find_all() -> dict[int, Interpreter]:
     candidates = {shutil.which("node"), shutil.which("nodejs")} - {None}
     versions = pathlib.Path.home() / ".nvm" / "versions" / "node"
-    candidates |= {str(path) for path in versions.glob("*/bin/node")}
+    with contextlib.suppress(PermissionError):  # HOME may be another user's, after sudo
+        candidates |= {str(path) for path in versions.glob("*/bin/node")}
     found: dict[int, Interpreter] = {}
     for interpreter in await asyncio.gather(*map(_ask, sorted(candidates))):
         if interpreter is not None:

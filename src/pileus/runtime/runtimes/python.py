@@ -1,6 +1,7 @@
 """Python functions: forked from a zygote that has boto3 loaded."""
 
 import asyncio
+import contextlib
 import importlib.util
 import json
 import os
@@ -120,8 +121,8 @@ async def _find_all() -> dict[tuple[int, int], Interpreter]:
     # pyenv and uv keep versions that are not on the PATH.
     for folder in ("~/.pyenv/versions/*/bin", "~/.local/share/uv/python/*/bin"):
         base, pattern = os.path.expanduser(folder).split("/*", 1)
-        for path in pathlib.Path(base).glob("*" + pattern + "/python3"):
-            candidates.add(str(path))
+        with contextlib.suppress(PermissionError):  # HOME may be another user's, after sudo
+            candidates |= {str(path) for path in pathlib.Path(base).glob("*" + pattern + "/python3")}
     found = {sys.version_info[:2]: own}
     for interpreter in await asyncio.gather(*map(_ask, sorted(candidates))):
         if interpreter is not None:

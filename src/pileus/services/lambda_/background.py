@@ -44,6 +44,10 @@ class Lambda:
         """For `pileus status`."""
         return self.engine.isolation()
 
+    async def is_function(self, remote: tuple, local: tuple) -> bool:
+        """For the gateway: whether one of our functions made this connection."""
+        return await self.engine.is_function(remote, local)
+
     async def stop(self) -> None:
         """Events that are running now are tried again after the next start."""
         self.running.is_stopping = True
