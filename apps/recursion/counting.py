@@ -47,13 +47,29 @@ def read_log(messages: Iterable[str]) -> Told:
     return told
 
 
-def misses(expected: dict[tuple[str, str], tuple[int, int]], counted: dict[tuple[str, str], int]) -> list[str]:
-    """What is not as expected, in words. Both by (function, key); expected are the least and the most invocations."""
+@dataclass(frozen=True)
+class Miss:
+    function: str
+    key: str
+    times: int
+    least: int
+    most: int
+
+    @property
+    def is_too_many(self) -> bool:
+        return self.times > self.most
+
+    def __str__(self) -> str:
+        wanted = str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
+        return f"{self.function}: {self.times} invocations for {self.key!r}, not {wanted}"
+
+
+def misses(expected: dict[tuple[str, str], tuple[int, int]], counted: dict[tuple[str, str], int]) -> list[Miss]:
+    """What is not as expected. Both by (function, key); expected are the least and the most invocations."""
     found = []
     for function, key in sorted(expected.keys() | counted.keys()):
         least, most = expected.get((function, key), (0, 0))
         times = counted.get((function, key), 0)
         if not least <= times <= most:
-            wanted = str(least) if least == most else f"{least} to {most}"
-            found.append(f"{function} was invoked {times} times for {key!r}, not {wanted}")
+            found.append(Miss(function, key, times, least, most))
     return found

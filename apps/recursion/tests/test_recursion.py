@@ -258,9 +258,9 @@ def test_an_invocation_that_says_nothing_is_not_explained():
 def test_a_miss_on_either_side_and_the_unexpected_are_told():
     expected = {("f", "a"): (1, 1), ("f", "b"): (2, 2), ("f", "c"): (1, 2), ("f", "d"): (1, 1)}
     counted = {("f", "a"): 1, ("f", "b"): 1, ("f", "c"): 3, ("g", "a"): 1}
-    assert misses(expected, counted) == [
-        "f was invoked 1 times for 'b', not 2",
-        "f was invoked 3 times for 'c', not 1 to 2",
-        "f was invoked 0 times for 'd', not 1",
-        "g was invoked 1 times for 'a', not 0",
+    assert [(str(miss), miss.is_too_many) for miss in misses(expected, counted)] == [
+        ("f: 1 invocations for 'b', not 2", False),
+        ("f: 3 invocations for 'c', not 1 to 2", True),
+        ("f: 0 invocations for 'd', not 1", False),
+        ("g: 1 invocations for 'a', not 0", True),
     ]
