@@ -14,6 +14,7 @@ from pileus.services.dynamodb.values import item_bytes, read_sized_item
 from pileus.store.transaction import Transaction
 
 TOO_LARGE = "Item size has exceeded the maximum allowed size"
+DUPLICATES = "Provided list of item keys contains duplicates"
 UPDATED_TOO_LARGE = "Item size to update has exceeded the maximum allowed size"
 
 
@@ -143,10 +144,14 @@ def put_of(wire: Item, condition: Any = None, shows_failed: bool = False) -> Wri
 def write_all(tx: Transaction, writes: list[tuple[Address, Write]]) -> list[Written]:
     """Make many writes, each of its own item. For batches: all are checked before the first is made."""
     checked = []
+    targets = set()
     for address, asked in writes:
         table = require(tx, address)
         check(table, asked)
         checked.append((table, asked))
+        targets.add((table.id, rows.suffix_of(table, asked.item)))
+    if len(targets) < len(writes):
+        raise ValidationException(DUPLICATES)
     done = []
     for table, asked in checked:
         written = prepare(tx, table, asked)
