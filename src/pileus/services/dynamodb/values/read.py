@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from pileus.kernel.errors import AwsError, ValidationException
 from pileus.services.dynamodb.values.numbers import normalise
-from pileus.services.dynamodb.values.sizes import value_bytes
+from pileus.services.dynamodb.values.sizes import number_bytes, value_bytes
 
 MAX_NESTING = 32
 """Developer guide, "Quotas in Amazon DynamoDB", Nested attribute depth: a scalar in 31 maps is the deepest."""
@@ -83,6 +83,12 @@ def read_sized_item(wire: dict) -> tuple[dict, int]:
                 if content.__class__ is str:
                     item[name] = value
                     size_bytes += len(content) if content.isascii() else len(content.encode())
+                    continue
+            elif kind == "N":
+                content = value["N"]
+                if content.__class__ is str and content == normalise(content):
+                    item[name] = value
+                    size_bytes += number_bytes(content)
                     continue
         value = item[name] = read_value(value)
         size_bytes += value_bytes(value)
