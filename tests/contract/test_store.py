@@ -197,6 +197,16 @@ class TestDurability:
         assert len(await store.read(numbers)) == 500
         await store.stop()
 
+    async def test_who_writes_in_the_next_turn_of_the_loop_shares_the_sync(self, open_rocks):
+        engine = Slow(open_rocks())
+        store = await started(engine)
+        writing = asyncio.ensure_future(store.write(put, 1))
+        await asyncio.sleep(0)
+        assert store.applied == 1
+        await asyncio.gather(writing, store.write(put, 2))
+        assert engine.syncs == 1
+        await store.stop()
+
     async def test_a_write_returns_after_its_sync_and_a_look_says_what_to_wait_for(self, open_rocks):
         engine = Slow(open_rocks(), holds=True)
         store = await started(engine)
