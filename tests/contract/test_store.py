@@ -267,10 +267,10 @@ class TestDurability:
 
 
 class TestFailedSync:
-    @pytest.fixture
-    async def failing(self, tmp_path, monkeypatch):
+    @pytest.fixture(params=["sync", "write"])
+    async def failing(self, request, tmp_path, monkeypatch):
         monkeypatch.setattr(store_module, "RECOVERY_PAUSE_NS", 0)
-        engine = FailingSyncs(tmp_path / "state")
+        engine = {"sync": FailingSyncs, "write": FailingWrites}[request.param](tmp_path / "state")
         store = await started(engine)
         await store.write(lambda tx: [put(tx, number, "kept") for number in range(3)])
         yield store
@@ -429,4 +429,20 @@ class FailingSyncs(RocksEngine):
     def recover(self) -> None:
         if self.fails:
             raise EngineFailed("Input/output error")
+        super().recover()
+
+
+class FailingWrites(RocksEngine):
+    """The disk fails while `fails`: what was applied can't be written, and no recovery."""
+
+    fails = False
+
+    def _write_held(self) -> None:
+        if self.fails:
+            raise EngineFailed("No space left on device")
+        super()._write_held()
+
+    def recover(self) -> None:
+        if self.fails:
+            raise EngineFailed("No space left on device")
         super().recover()

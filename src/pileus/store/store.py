@@ -4,21 +4,22 @@ The problem. A 2xx must follow the commit to disk, an fsync takes 0.2 ms and a r
 per request would be the wall, and a hand-over to a writer thread for every transition costs another 50 µs.
 
 The way. Transitions run on the event loop's thread, one after another, so they need no locks and see each other's
-effects at once. A transition's changes are applied to the engine in one atomic batch when it returns (safe from
-kill -9 from then on, as the bytes are with the operating system). Those who wrote then wait together: the store's own
-thread syncs once for everything applied before (safe from power loss), while the loop runs the next transitions. On a
-disk that syncs in less time than the hand-over to the thread takes, the loop does it itself. A sync begins when a turn
-of the loop has brought no further commit: clients whose answers left together ask again together, and would else meet
-in two groups that wait for each other's syncs.
+effects at once. A transition's changes are applied to the engine in one atomic step when it returns. Those who wrote
+then wait together: what was applied goes to the operating system in one batch (safe from kill -9 from then on), and the
+store's own thread syncs once for all of it (safe from power loss), while the loop runs the next transitions. On a disk
+that syncs in less time than the hand-over to the thread takes, the loop does it itself. A sync begins when a turn of
+the loop has brought no further commit: clients whose answers left together ask again together, and would else meet in
+two groups that wait for each other's syncs.
 
 The invariants.
 - Nothing is answered before it is on disk, nor is anything that was *seen* in an answer: `look` returns the number of
   the newest commit it could see, and the gateway waits for that one (`durable`) before the response goes out.
 - Events, timers and watchers hear of a commit after it is on disk.
 - A transition that raises leaves nothing. One that meets a conflict runs again from the start.
-- When the engine fails to write, the write is refused (503) and reads go on. When a sync fails, what waited for it is
-  taken back at once: reads see what was on disk before, whoever had seen more gets an error instead of an answer, and
-  so does whoever wrote. Writes go on when the engine could recover; each write tries, but not too often.
+- When the engine fails to write, the write is refused (503) and reads go on. When a sync fails, or the write that it
+  begins with, what waited for it is taken back at once: reads see what was on disk before, whoever had seen more gets
+  an error instead of an answer, and so does whoever wrote. Writes go on when the engine could recover; each write
+  tries, but not too often.
 - A write that was refused after it was applied may still be there, whole, after a crash that comes before the recovery:
   as anywhere, an error of the server leaves open whether it happened.
 
@@ -226,8 +227,11 @@ class Store:
 
     def _begin_sync(self) -> None:
         reached = self.applied
-        rest = self.engine.begin_sync()
-
+        try:
+            rest = self.engine.begin_sync()
+        except EngineFailed as error:
+            self._synced(reached, error)
+            return
         if self._sync_ns < HAND_OVER_NS:
             self._synced(reached, self._sync(rest))
             return
