@@ -15,12 +15,13 @@ import hashlib
 import hmac
 import re
 import time
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
+
+import msgspec
 
 from pileus.authn.canonical import (
     canonical_path,
@@ -53,8 +54,7 @@ _S3_SERVICES = frozenset({"s3", "s3express", "s3-object-lambda", "s3-outposts"})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(slots=True)
-class Signed:
+class Signed(msgspec.Struct):
     """A signature as the request claims it; nothing of it is believed before `verify`.
 
     region      "" for SigV4a, whose `region_set` says where the signature holds

@@ -15,13 +15,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
+
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z])(?=[0-9]+[A-Z])")
 
 Operation = Callable[[Any, dict], Awaitable[dict | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
+class Touch(msgspec.Struct, frozen=True):
     """One thing a call touches: the IAM action it takes, the resource's ARN, and the service's own condition keys.
 
     resource_account  the account that owns the resource where the ARN doesn't say it (S3); None: as in the ARN
@@ -32,9 +33,9 @@ class Touch:
 
     action: str
     resource: str = "*"
-    context: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = {}
     resource_account: str | None = None
-    request_tags: Mapping[str, str] = field(default_factory=dict)
+    request_tags: Mapping[str, str] = {}
     policy: str | None = None
     policy_kind: str | None = None
 

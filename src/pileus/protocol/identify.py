@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
 
+import msgspec
+
 from pileus.kernel.errors import AwsError, NotImplementedByUs
 from pileus.kernel.http import HttpRequest
 
@@ -24,8 +26,7 @@ _FORM = "application/x-www-form-urlencoded"
 _NAME_LIMIT = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Identified:
+class Identified(msgspec.Struct, frozen=True):
     """labels: of the path, for REST. path: with the resource that the host names in front (S3's buckets)."""
 
     service: str
