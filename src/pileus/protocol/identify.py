@@ -7,8 +7,9 @@ the credential scope of the signature, the host, the version of a query request;
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -70,6 +71,11 @@ class ServiceIndex:
                 index._by_version.setdefault(said.api_version, []).append(name)
         return index
 
+    @cached_property
+    def paths(self) -> list[tuple[str, Callable[[str, str], str]]]:
+        """The services whose resources may stand in the host, and what makes a path of host and path."""
+        return [(name, overlay.path_of) for name, overlay in self.overlays.items() if overlay.path_of is not None]
+
     def query_protocol(self, name: str) -> str | None:
         """`query` or `ec2`, where the service speaks one of them."""
         overlay = self.overlays.get(name)
@@ -126,9 +132,21 @@ def identify(request: HttpRequest, index: ServiceIndex, form: bytes = b"") -> Id
 
 def signing_name(request: HttpRequest) -> str | None:
     """The service in the credential scope of the signature."""
-    found = _SCOPE.search(request.headers.get("authorization", ""))
+    authorization = request.headers.get("authorization", "")
+    if authorization.startswith("AWS4-"):
+        # Clients send the same algorithm and credential all day: what differs comes behind the first comma.
+        name = _service_in(authorization.partition(",")[0])
+        if name is not None:
+            return name
+    found = _SCOPE.search(authorization)
     if found is None and "X-Amz-Credential=" in request.query:
         found = _SCOPE.search(unquote(request.query).replace("X-Amz-Credential=", "Credential="))
+    return found[1] if found else None
+
+
+@lru_cache(maxsize=1024)
+def _service_in(scope: str) -> str | None:
+    found = _SCOPE.search(scope)
     return found[1] if found else None
 
 
@@ -197,11 +215,10 @@ def _by_action(index: ServiceIndex, candidates: list[str], action: str, version:
 def _by_path(request: HttpRequest, index: ServiceIndex, candidates: list[str], *, has_form: bool) -> Identified:
     host = request.host.partition(":")[0]
     path = request.path
-    for name, overlay in index.overlays.items():
-        if overlay.path_of is not None:
-            path = overlay.path_of(host, request.path)
-            if path != request.path and not candidates:
-                candidates = [name]
+    for name, path_of in index.paths:
+        path = path_of(host, request.path)
+        if path != request.path and not candidates:
+            candidates = [name]
     if not candidates:
         if index.fallback is None:
             raise _refused(UnknownService("The request names no service."), None, "json")

@@ -102,8 +102,7 @@ class Routes:
             best = template.best(query, headers or {})
             if best is None:
                 continue
-            values = (unquote(text) for text in found.groups())
-            return Match(best.operation, dict(zip(template.labels, values, strict=True)))
+            return Match(best.operation, dict(zip(template.labels, map(unquote, found.groups()), strict=True)))
         return None
 
 
