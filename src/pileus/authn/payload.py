@@ -58,9 +58,7 @@ class HashedBody(Body):
             raise refusal(self._signed.dialect, "mismatch")
 
 
-def verified_body(
-    request: HttpRequest, signed: Signed | None, secret_key: str, *, declared: str | None = None
-) -> Body:
+def verified_body(request: HttpRequest, signed: Signed | None, secret_key: str, *, declared: str | None = None) -> Body:
     """The request's body as its signature covers it. Chunked ones come decoded; see ChunkedBody.trailers.
 
     declared  what `declared_payload` said of this request, where it was asked already

@@ -11,6 +11,7 @@ import pkgutil
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -180,6 +181,7 @@ def _packages(folder: Path) -> list[str]:
     return [module.name for module in pkgutil.iter_modules([str(folder)]) if module.ispkg]
 
 
+@lru_cache(maxsize=16_384)
 def snake_case(name: str) -> str:
     """ListObjectsV2 -> list_objects_v2, as the operations' functions are named."""
     return _WORD.sub("_", name).lower()
