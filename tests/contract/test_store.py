@@ -197,6 +197,16 @@ class TestDurability:
         assert len(await store.read(numbers)) == 500
         await store.stop()
 
+    async def test_who_writes_in_the_next_turn_of_the_loop_shares_the_sync(self, open_rocks):
+        engine = Slow(open_rocks())
+        store = await started(engine)
+        writing = asyncio.ensure_future(store.write(put, 1))
+        await asyncio.sleep(0)
+        assert store.applied == 1
+        await asyncio.gather(writing, store.write(put, 2))
+        assert engine.syncs == 1
+        await store.stop()
+
     async def test_a_write_returns_after_its_sync_and_a_look_says_what_to_wait_for(self, open_rocks):
         engine = Slow(open_rocks(), holds=True)
         store = await started(engine)
@@ -257,10 +267,10 @@ class TestDurability:
 
 
 class TestFailedSync:
-    @pytest.fixture
-    async def failing(self, tmp_path, monkeypatch):
+    @pytest.fixture(params=["sync", "write"])
+    async def failing(self, request, tmp_path, monkeypatch):
         monkeypatch.setattr(store_module, "RECOVERY_PAUSE_NS", 0)
-        engine = FailingSyncs(tmp_path / "state")
+        engine = {"sync": FailingSyncs, "write": FailingWrites}[request.param](tmp_path / "state")
         store = await started(engine)
         await store.write(lambda tx: [put(tx, number, "kept") for number in range(3)])
         yield store
@@ -419,4 +429,20 @@ class FailingSyncs(RocksEngine):
     def recover(self) -> None:
         if self.fails:
             raise EngineFailed("Input/output error")
+        super().recover()
+
+
+class FailingWrites(RocksEngine):
+    """The disk fails while `fails`: what was applied can't be written, and no recovery."""
+
+    fails = False
+
+    def _write_held(self) -> None:
+        if self.fails:
+            raise EngineFailed("No space left on device")
+        super()._write_held()
+
+    def recover(self) -> None:
+        if self.fails:
+            raise EngineFailed("No space left on device")
         super().recover()

@@ -58,8 +58,10 @@ class HashedBody(Body):
             raise refusal(self._signed.dialect, "mismatch")
 
 
-def verified_body(request: HttpRequest, signed: Signed | None, secret_key: str) -> Body:
+def verified_body(request: HttpRequest, signed: Signed | None, secret_key: str, *, declared: str | None = None) -> Body:
     """The request's body as its signature covers it. Chunked ones come decoded; see ChunkedBody.trailers.
+
+    declared  what `declared_payload` said of this request, where it was asked already
 
     Anonymous requests and those without x-amz-content-sha256 get the plain body: nothing is declared of it. With a
     secret of "" (a key that needs none) the chunks' signatures are not checked, for nobody can.
@@ -69,7 +71,7 @@ def verified_body(request: HttpRequest, signed: Signed | None, secret_key: str) 
         if declared != "STREAMING-UNSIGNED-PAYLOAD-TRAILER":
             return request.body
     else:
-        declared = declared_payload(request, signed)
+        declared = declared or declared_payload(request, signed)
     if declared is None or declared == UNSIGNED_PAYLOAD:
         return request.body
     if declared not in STREAMING_MARKERS:

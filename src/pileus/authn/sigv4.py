@@ -15,12 +15,13 @@ import hashlib
 import hmac
 import re
 import time
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
+
+import msgspec
 
 from pileus.authn.canonical import (
     canonical_path,
@@ -53,8 +54,7 @@ _S3_SERVICES = frozenset({"s3", "s3express", "s3-object-lambda", "s3-outposts"})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(slots=True)
-class Signed:
+class Signed(msgspec.Struct):
     """A signature as the request claims it; nothing of it is believed before `verify`.
 
     region      "" for SigV4a, whose `region_set` says where the signature holds
@@ -196,13 +196,17 @@ def _redacted(authorization: str) -> str:
     return re.sub(r"(Signature=)[0-9a-fA-F]+", r"\1(redacted)", authorization)
 
 
+_DAY = re.compile(r"\d{8}")
+
+
+@lru_cache(maxsize=1024)
 def _credential(
     text: str, algorithm: str, dialect: Dialect, place: Literal["header", "query"]
 ) -> tuple[str, str, str, str]:
     """Key id, date, region, service. A key id may hold slashes, so we count from the end."""
     count = 4 if algorithm == ECDSA else 5
     parts = text.rsplit("/", count - 1)
-    is_whole = len(parts) == count and all(parts) and re.fullmatch(r"\d{8}", parts[1]) is not None
+    is_whole = len(parts) == count and all(parts) and _DAY.fullmatch(parts[1]) is not None
     if is_whole and parts[-1] == "aws4_request":
         return (parts[0], parts[1], "", parts[2]) if algorithm == ECDSA else (parts[0], parts[1], parts[2], parts[3])
     if dialect == "s3":
@@ -358,10 +362,19 @@ def _is_chunked(request: HttpRequest) -> bool:
     return "x-amz-decoded-content-length" in headers and "aws-chunked" in headers.get("content-encoding", "")
 
 
-def verify(request: HttpRequest, signed: Signed, secret_key: str, now_ms: int, payload_hash: str | None = None) -> None:
+def verify(
+    request: HttpRequest,
+    signed: Signed,
+    secret_key: str,
+    now_ms: int,
+    payload_hash: str | None = None,
+    *,
+    declared: str | None = None,
+) -> None:
     """Return if the holder of `secret_key` signed this request, and lately; raise AWS's error if not.
 
     request        as it came; for Signature Version 2 in path style
+    declared       what `declared_payload` said of this request, where it was asked already
     payload_hash   the hex SHA-256 of the body. Needed unless the request declares its payload, as all of S3's do; then
                    the body is checked while it streams (payload.py).
     errors         SignatureDoesNotMatch (JSON: InvalidSignatureException); S3 also RequestTimeTooSkewed, AccessDenied
@@ -373,14 +386,14 @@ def verify(request: HttpRequest, signed: Signed, secret_key: str, now_ms: int, p
         return sigv2.verify(request, signed, secret_key, now_ms)
     _check_time(signed, now_ms)
     _check_signed_headers(request, signed)
-    declared = _agreed_payload(signed, declared_payload(request, signed), payload_hash)
+    payload = _agreed_payload(signed, declared or declared_payload(request, signed), payload_hash)
     canonical = canonical_request(
         request.method,
         canonical_path(request.path, signed.is_s3),
         canonical_query(request.query, "X-Amz-Signature" if signed.kind == "presigned" else None),
         request.headers,
         signed.signed_headers,
-        declared,
+        payload,
     )
     digest = hashlib.sha256(header_bytes(canonical)).hexdigest()
     to_sign = f"{signed.algorithm}\n{signed.timestamp}\n{signed.scope}\n{digest}"
@@ -393,6 +406,8 @@ def _agreed_payload(signed: Signed, declared: str | None, computed: str | None) 
     if declared is None:
         assert computed is not None, "the request declares no payload: its body's hash is needed"
         return computed
+    if computed is None and signed.is_s3 and signed.kind == "header":
+        return declared  # `declared_payload` has looked at it
     if _SHA256.fullmatch(declared):
         if computed is not None and declared != computed:
             raise content_mismatch(declared, computed) if signed.is_s3 else refusal(signed.dialect, "mismatch")

@@ -51,7 +51,8 @@ class Authenticator:
             key = signed.access_key_id, signed.session_token
             principal, secret = await self._key_holder(*key, request, dialect)
         await self._check_signature(exchange, signed, secret)
-        await self._note_use(signed, principal)
+        if signed is not None and principal.kind == "user" and not principal.is_temporary:
+            await self._note_use(signed)
         exchange.call = self._call(exchange, principal, signed)
 
     def anonymous(self, exchange: "Exchange") -> tuple[Call, Callable]:
@@ -83,12 +84,11 @@ class Authenticator:
         secret, principal = found
         return principal, secret
 
-    async def _note_use(self, signed: Signed | None, principal: Principal) -> None:
-        """After a good signature: only keys that the identity service made are its to note."""
-        if signed is not None and principal.kind == "user" and not principal.is_temporary:
-            keeper = await self._cloud.service(self._identity_service)
-            if keeper is not None:
-                keeper.key_used(self._cloud, signed.access_key_id, signed.service, signed.region)
+    async def _note_use(self, signed: Signed) -> None:
+        """After a good signature with a user's own key: only keys that the identity service made are its to note."""
+        keeper = await self._cloud.service(self._identity_service)
+        if keeper is not None:
+            keeper.key_used(self._cloud, signed.access_key_id, signed.service, signed.region)
 
     async def _check_signature(self, exchange: "Exchange", signed: Signed | None, secret: str) -> None:
         request = exchange.routed
@@ -100,8 +100,8 @@ class Authenticator:
         now_ms = self._cloud.clock.wall_ms()
         declared = sigv4.declared_payload(request, signed) if signed is not None else None
         if declared is not None:
-            sigv4.verify(request, signed, secret, now_ms)
-        body = verified_body(request, signed, secret)
+            sigv4.verify(request, signed, secret, now_ms, declared=declared)
+        body = verified_body(request, signed, secret, declared=declared)
         if exchange.model.has_streaming_input and (signed is None or declared is not None):
             exchange.routed = exchange.routed.with_body(body)
             return

@@ -4,11 +4,11 @@ The service says what a call touches (its authorize.py), the service that keeps 
 decides. Denied is denied before the operation runs.
 """
 
-import inspect
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from pileus.authz import evaluate as engine
 from pileus.authz.context import RequestContext, RequestFacts
@@ -51,7 +51,7 @@ class Authorizer:
         if touches_of is None:
             raise NotImplementedByUs(f"the authorization of {service.name}:{call.operation}")
         touches = touches_of(call, request)
-        if inspect.isawaitable(touches):
+        if hasattr(touches, "__await__"):
             touches = await touches
         await self.check_touches(service, call, touches)
 
@@ -63,7 +63,7 @@ class Authorizer:
         for touch in touches:
             if type(touch) is str:
                 touch = Touch(action_of(service, call.operation), touch)
-            resource_policy = await self._resource_policy(service, call, touch)
+            resource_policy = self._resource_policy(service, call, touch)
             account = touch.resource_account or _account_of(touch.resource) or call.account
             if resource_policy is None and call.principal.kind == "root" and call.principal.account == account:
                 continue  # the account's root, and nobody but the resource's own policy could deny it
@@ -116,10 +116,10 @@ class Authorizer:
             return NOBODY
         return await call.read(service.policies, call.principal)
 
-    async def _resource_policy(self, service: Service, call: Call, touch: Touch) -> Policy | None:
+    def _resource_policy(self, service: Service, call: Call, touch: Touch) -> Policy | None:
         text, policy_of = touch.policy, getattr(service.authorize, "resource_policy", None)
         if text is None and policy_of is not None:
-            text = await call.read(policy_of, call, touch.resource)
+            text, call.seen = self._cloud.store.look(policy_of, call, touch.resource)
         return None if text is None else parse(text, "resource")
 
 
@@ -129,6 +129,7 @@ def _looked_up(call: Call, tags_of: Callable, resource: str) -> dict[str, str]:
     return tags or {}
 
 
+@lru_cache(maxsize=8192)
 def action_of(service: Service, operation: str) -> str:
     """ "sqs:SendMessage"; the service's ACTIONS says where the action is named otherwise than the operation."""
     return getattr(service.authorize, "ACTIONS", {}).get(operation) or f"{service.iam_prefix}:{operation}"

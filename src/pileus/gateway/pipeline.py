@@ -7,8 +7,10 @@ validated, authorized and throttled like anyone's.
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from pileus.authn.refusals import refusal
 from pileus.gateway.authenticate import BODY_LIMIT_BYTES, Authenticator, dialect_of
@@ -33,8 +35,7 @@ class IncompleteBody(AwsError):
     text = "You did not provide the number of bytes specified by the Content-Length HTTP header"
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(msgspec.Struct):
     """A request on its way; each stage fills in its part."""
 
     request: HttpRequest

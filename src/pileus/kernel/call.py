@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import msgspec
 
 from pileus.kernel.arn import partition_of
 from pileus.kernel.clock import Clock
@@ -62,9 +63,11 @@ class Cloud(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Call:
-    """`account` and `region` are those the call is made in; `principal` is who makes it."""
+class Call(msgspec.Struct):
+    """`account` and `region` are those the call is made in; `principal` is who makes it.
+
+    A struct, as all values that are made for each request: made in a quarter of a dataclass's time, or a tenth of a frozen one's.
+    """
 
     cloud: Cloud
     service: str
@@ -84,7 +87,7 @@ class Call:
     """The HttpRequest, for the few operations that need more than their parsed input; None inside the cloud."""
     body: Body | None = None
     """The body that came over the wire, which knows whether the client is still there; None inside the cloud."""
-    context: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = {}
     """The condition keys that the gateway collected for authorization."""
     seen: int = 0
     """The newest commit this call has looked at: it is on disk before the answer goes out."""

@@ -8,6 +8,8 @@ ALPHANUMERIC = string.ascii_letters + string.digits
 UPPER = string.ascii_uppercase + string.digits
 LOWER = string.ascii_lowercase + string.digits
 POOL_BYTES = 4096
+_VARIANT = {digit: f"{int(digit, 16) & 3 | 8:x}" for digit in "0123456789abcdef"}
+"""A random digit as RFC 9562 wants it at the head of a uuid's fourth part: 8, 9, a or b."""
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -34,11 +36,9 @@ class Ids:
         return self.bytes((length + 1) // 2).hex()[:length]
 
     def uuid(self) -> str:
-        raw = bytearray(self.bytes(16))
-        raw[6] = raw[6] & 0x0F | 0x40
-        raw[8] = raw[8] & 0x3F | 0x80
-        h = raw.hex()
-        return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+        """Of version 4, the random ones."""
+        h = self.bytes(16).hex()
+        return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:]}"
 
     def token(self, length: int, alphabet: str = ALPHANUMERIC) -> str:
         """`length` characters of `alphabet`, each equally likely."""

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 Kind = Literal["root", "user", "assumed-role", "federated-user", "federated", "service", "anonymous"]
@@ -61,6 +62,7 @@ class Principal:
         return self.issued_ms is not None
 
 
+@lru_cache(maxsize=1024)
 def root(account: str, *, partition: str = "aws", access_key_id: str = "") -> Principal:
     return Principal(
         "root", f"arn:{partition}:iam::{account}:root", account, unique_id=account, access_key_id=access_key_id

@@ -11,17 +11,19 @@ import pkgutil
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import msgspec
 
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z])(?=[0-9]+[A-Z])")
 
 Operation = Callable[[Any, dict], Awaitable[dict | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
+class Touch(msgspec.Struct, frozen=True):
     """One thing a call touches: the IAM action it takes, the resource's ARN, and the service's own condition keys.
 
     resource_account  the account that owns the resource where the ARN doesn't say it (S3); None: as in the ARN
@@ -32,9 +34,9 @@ class Touch:
 
     action: str
     resource: str = "*"
-    context: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = {}
     resource_account: str | None = None
-    request_tags: Mapping[str, str] = field(default_factory=dict)
+    request_tags: Mapping[str, str] = {}
     policy: str | None = None
     policy_kind: str | None = None
 
@@ -179,6 +181,7 @@ def _packages(folder: Path) -> list[str]:
     return [module.name for module in pkgutil.iter_modules([str(folder)]) if module.ispkg]
 
 
+@lru_cache(maxsize=16_384)
 def snake_case(name: str) -> str:
     """ListObjectsV2 -> list_objects_v2, as the operations' functions are named."""
     return _WORD.sub("_", name).lower()

@@ -7,9 +7,12 @@ the credential scope of the signature, the host, the version of a query request;
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from urllib.parse import parse_qsl, unquote
+
+import msgspec
 
 from pileus.kernel.errors import AwsError, NotImplementedByUs
 from pileus.kernel.http import HttpRequest
@@ -24,8 +27,7 @@ _FORM = "application/x-www-form-urlencoded"
 _NAME_LIMIT = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Identified:
+class Identified(msgspec.Struct, frozen=True):
     """labels: of the path, for REST. path: with the resource that the host names in front (S3's buckets)."""
 
     service: str
@@ -68,6 +70,11 @@ class ServiceIndex:
             if name in index.registered and index.query_protocol(name):
                 index._by_version.setdefault(said.api_version, []).append(name)
         return index
+
+    @cached_property
+    def paths(self) -> list[tuple[str, Callable[[str, str], str]]]:
+        """The services whose resources may stand in the host, and what makes a path of host and path."""
+        return [(name, overlay.path_of) for name, overlay in self.overlays.items() if overlay.path_of is not None]
 
     def query_protocol(self, name: str) -> str | None:
         """`query` or `ec2`, where the service speaks one of them."""
@@ -125,9 +132,21 @@ def identify(request: HttpRequest, index: ServiceIndex, form: bytes = b"") -> Id
 
 def signing_name(request: HttpRequest) -> str | None:
     """The service in the credential scope of the signature."""
-    found = _SCOPE.search(request.headers.get("authorization", ""))
+    authorization = request.headers.get("authorization", "")
+    if authorization.startswith("AWS4-"):
+        # Clients send the same algorithm and credential all day: what differs comes behind the first comma.
+        name = _service_in(authorization.partition(",")[0])
+        if name is not None:
+            return name
+    found = _SCOPE.search(authorization)
     if found is None and "X-Amz-Credential=" in request.query:
         found = _SCOPE.search(unquote(request.query).replace("X-Amz-Credential=", "Credential="))
+    return found[1] if found else None
+
+
+@lru_cache(maxsize=1024)
+def _service_in(scope: str) -> str | None:
+    found = _SCOPE.search(scope)
     return found[1] if found else None
 
 
@@ -196,11 +215,10 @@ def _by_action(index: ServiceIndex, candidates: list[str], action: str, version:
 def _by_path(request: HttpRequest, index: ServiceIndex, candidates: list[str], *, has_form: bool) -> Identified:
     host = request.host.partition(":")[0]
     path = request.path
-    for name, overlay in index.overlays.items():
-        if overlay.path_of is not None:
-            path = overlay.path_of(host, request.path)
-            if path != request.path and not candidates:
-                candidates = [name]
+    for name, path_of in index.paths:
+        path = path_of(host, request.path)
+        if path != request.path and not candidates:
+            candidates = [name]
     if not candidates:
         if index.fallback is None:
             raise _refused(UnknownService("The request names no service."), None, "json")

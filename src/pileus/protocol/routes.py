@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import parse_qsl, unquote
 
+import msgspec
+
 from .shapes import OperationModel, Shape
 
 _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
@@ -66,8 +68,7 @@ class Template:
         return max(ranked, key=lambda pair: pair[0])[1] if ranked else None
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     operation: str
     labels: dict[str, str]
 
@@ -101,8 +102,7 @@ class Routes:
             best = template.best(query, headers or {})
             if best is None:
                 continue
-            values = (unquote(text) for text in found.groups())
-            return Match(best.operation, dict(zip(template.labels, values, strict=True)))
+            return Match(best.operation, dict(zip(template.labels, map(unquote, found.groups()), strict=True)))
         return None
 
 

@@ -29,8 +29,9 @@ class Engine(Protocol):
         ...
 
     def apply(self, changes: Mapping[bytes, bytes | None], ranges: Iterable[tuple[bytes, bytes]] = ()) -> None:
-        """Delete the ranges, then put each value (None deletes): all or nothing, visible at once, safe from kill -9.
+        """Delete the ranges, then put each value (None deletes): all or nothing, and visible at once.
 
+        Safe from kill -9 when it returns, where nothing is synced; else from the next `begin_sync` on.
         Raises Conflict or EngineFailed, with nothing changed. After EngineFailed it fails until `recover`.
         """
         ...
@@ -38,7 +39,7 @@ class Engine(Protocol):
     def begin_sync(self) -> Callable[[], None]:
         """Return the rest of a sync, to be called on another thread; one at a time.
 
-        When it has returned, everything applied before `begin_sync` survives a loss of power. It raises EngineFailed;
+        When it has returned, everything applied before `begin_sync` survives a loss of power. Both raise EngineFailed;
         then `roll_back` comes next.
         """
         ...

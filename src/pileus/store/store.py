@@ -4,19 +4,22 @@ The problem. A 2xx must follow the commit to disk, an fsync takes 0.2 ms and a r
 per request would be the wall, and a hand-over to a writer thread for every transition costs another 50 µs.
 
 The way. Transitions run on the event loop's thread, one after another, so they need no locks and see each other's
-effects at once. A transition's changes are applied to the engine in one atomic batch when it returns (safe from
-kill -9 from then on, as the bytes are with the operating system). Those who wrote then wait together: the store's own
-thread syncs once for everything applied before (safe from power loss), while the loop runs the next transitions. On a
-disk that syncs in less time than the hand-over to the thread takes, the loop does it itself.
+effects at once. A transition's changes are applied to the engine in one atomic step when it returns. Those who wrote
+then wait together: what was applied goes to the operating system in one batch (safe from kill -9 from then on), and the
+store's own thread syncs once for all of it (safe from power loss), while the loop runs the next transitions. On a disk
+that syncs in less time than the hand-over to the thread takes, the loop does it itself. A sync begins when a turn of
+the loop has brought no further commit: clients whose answers left together ask again together, and would else meet in
+two groups that wait for each other's syncs.
 
 The invariants.
 - Nothing is answered before it is on disk, nor is anything that was *seen* in an answer: `look` returns the number of
   the newest commit it could see, and the gateway waits for that one (`durable`) before the response goes out.
 - Events, timers and watchers hear of a commit after it is on disk.
 - A transition that raises leaves nothing. One that meets a conflict runs again from the start.
-- When the engine fails to write, the write is refused (503) and reads go on. When a sync fails, what waited for it is
-  taken back at once: reads see what was on disk before, whoever had seen more gets an error instead of an answer, and
-  so does whoever wrote. Writes go on when the engine could recover; each write tries, but not too often.
+- When the engine fails to write, the write is refused (503) and reads go on. When a sync fails, or the write that it
+  begins with, what waited for it is taken back at once: reads see what was on disk before, whoever had seen more gets
+  an error instead of an answer, and so does whoever wrote. Writes go on when the engine could recover; each write
+  tries, but not too often.
 - A write that was refused after it was applied may still be there, whole, after a crash that comes before the recovery:
   as anywhere, an error of the server leaves open whether it happened.
 
@@ -47,8 +50,11 @@ log = logging.getLogger("pileus.store")
 
 CONFLICT_RETRIES = 20
 SEQUENCE_BLOCK = 1_000_000
-HAND_OVER_NS = 500_000
+HAND_OVER_NS = 1_000_000
 """A sync that is quicker than this is done on the loop: two wake-ups and the fight for the interpreter cost as much."""
+GATHERING_TURNS = 4
+"""Turns of the loop that a sync waits at most for others to join it. Two do in most cases; measured with 16 clients: 15
+share a sync instead of 7, and a request costs a quarter less of the processor."""
 RECOVERY_PAUSE_NS = 250_000_000
 
 
@@ -183,8 +189,7 @@ class Store:
         self._waiting.append((commit, done))
         if not self._is_syncing:
             self._is_syncing = True
-            # Not at once: whoever is ready to run on the loop now shares this sync.
-            self._loop.call_soon(self._begin_sync)
+            self._loop.call_soon(self._gather)
         await done
 
     def watch(self, topic: str, gone: asyncio.Event | None = None, arrived: asyncio.Event | None = None) -> Watch:
@@ -213,10 +218,20 @@ class Store:
                 for on_commit in self.on_commit:
                     on_commit(tx)
 
+    def _gather(self, seen: int = -1, turns: int = GATHERING_TURNS) -> None:
+        """Begin the sync once a turn of the loop has passed without a commit: whoever writes meanwhile shares it."""
+        if self.applied != seen and turns:
+            self._loop.call_soon(self._gather, self.applied, turns - 1)
+        else:
+            self._begin_sync()
+
     def _begin_sync(self) -> None:
         reached = self.applied
-        rest = self.engine.begin_sync()
-
+        try:
+            rest = self.engine.begin_sync()
+        except EngineFailed as error:
+            self._synced(reached, error)
+            return
         if self._sync_ns < HAND_OVER_NS:
             self._synced(reached, self._sync(rest))
             return
@@ -235,7 +250,8 @@ class Store:
         except EngineFailed as error:
             return error
         finally:
-            self._sync_ns += (self.clock.stopwatch_ns() - began_ns - self._sync_ns) / 8
+            took_ns = min(self.clock.stopwatch_ns() - began_ns, 2 * HAND_OVER_NS)  # one that is very late is no sign
+            self._sync_ns += (took_ns - self._sync_ns) / 8
         return None
 
     def _synced(self, reached: int, failure: Exception | None) -> None:
@@ -255,7 +271,7 @@ class Store:
             elif not done.done():
                 done.set_result(None)
         if self._waiting:
-            self._loop.call_soon(self._begin_sync)
+            self._loop.call_soon(self._gather)
         else:
             self._is_syncing = False
         self._reached(reached)  # last: a listener that fails must not leave anybody waiting

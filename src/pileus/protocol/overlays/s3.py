@@ -5,6 +5,7 @@ hosting of buckets".
 """
 
 import re
+from functools import lru_cache
 
 from . import Overlay
 
@@ -55,8 +56,14 @@ _BARE_BUCKET_HOST = re.compile(
 
 def path_style(host: str, path: str) -> str:
     """The path with its bucket in front: "/bucket/key" for "/key" at "bucket.s3.us-east-1.localhost"."""
+    bucket = _bucket_in(host)
+    return path if bucket is None else f"/{bucket}{path}"
+
+
+@lru_cache(maxsize=1024)
+def _bucket_in(host: str) -> str | None:
     found = _BUCKET_HOST.match(host) or _BARE_BUCKET_HOST.fullmatch(host)
-    return f"/{found['bucket']}{path}" if found else path
+    return found["bucket"] if found else None
 
 
 OVERLAY = Overlay(

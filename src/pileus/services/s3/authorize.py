@@ -9,8 +9,9 @@ permissions for Amazon S3 API operations"; API reference, GetObject, "Permission
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from pileus.authz.evaluate import Decision
 from pileus.kernel.call import Call

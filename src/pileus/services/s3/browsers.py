@@ -6,9 +6,10 @@ what its maker may. Source: S3 API reference, "POST Object" and "Browser-Based U
 
 import re
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from urllib.parse import quote, unquote, urlencode, urlsplit
 from xml.etree import ElementTree
+
+from msgspec.structs import replace
 
 from pileus.kernel.call import Call
 from pileus.kernel.http import Body, HttpRequest, HttpResponse

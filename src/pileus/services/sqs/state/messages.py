@@ -1,8 +1,9 @@
 """Sending, receiving, deleting and hiding messages."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import islice
+
+import msgspec
 
 from pileus.kernel.clock import FOREVER_MS
 from pileus.kernel.errors import AwsError
@@ -38,8 +39,7 @@ LOOKED_AT_MAX = 500
 NOT_FOR_THIS_TYPE = "The request include parameter that is not valid for this queue type."
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """A message to be sent. `size_bytes`: body and attributes; delay_s None: the queue's own."""
 
     content: Content
@@ -52,18 +52,16 @@ class Draft:
     system_attributes_md5: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     message_id: str
     sequence: int
     """0 in a standard queue, where nobody sees it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """What a receive found. next_visible_at_ms: looking again before is no use, unless something is notified."""
 
-    messages: list[tuple[Message, Content]] = field(default_factory=list)
+    messages: list[tuple[Message, Content]] = []
     next_visible_at_ms: int = FOREVER_MS
     is_over_limit: bool = False
 
