@@ -67,6 +67,12 @@ class BoundUpdate:
         return not all(change.takes_away for change in self.program.changes)
 
     @property
+    def only_takes_away(self) -> bool:
+        """Whether it changes nothing of an item that is not there, which then is not made either."""
+        changes = self.program.changes
+        return bool(changes) and all(change.takes_away for change in changes)
+
+    @property
     def attributes(self) -> tuple[str, ...]:
         """The top-level attributes it changes."""
         return self.program.touched.attributes

@@ -97,6 +97,9 @@ def _updated(table: TableRecord, suffix: bytes, old: Item | None, old_bytes: int
     if asked.update is None:
         # Without an update the item is made, where it isn't there.
         new, touched = (asked.item if old is None else old), None
+    elif old is None and asked.update.only_takes_away:
+        asked.update.apply(asked.item, table.key_names, is_new=True)  # it may still be refused
+        return Written(table, suffix, None, None, 0, 0)
     else:
         updated = asked.update.apply(old or asked.item, table.key_names, is_new=old is None)
         new, touched = updated.item, updated.touched

@@ -7,7 +7,7 @@ from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import invalid
 from pileus.services.dynamodb.expressions import Tests
-from pileus.services.dynamodb.state import indexes, ranges, rows
+from pileus.services.dynamodb.state import capacity, indexes, ranges, rows
 from pileus.services.dynamodb.state.keys import key_of
 from pileus.services.dynamodb.state.ranges import Range
 from pileus.services.dynamodb.state.records import PAGE_BYTES_MAX, SecondaryIndex, TableRecord
@@ -47,6 +47,7 @@ class Page:
     count, scanned   items that passed the filter, and that were looked at
     last_key         where the next page begins; None: this was the last
     size_bytes       of what was looked at, of the index where one was read
+    partitions       that a scan went over: it consumes a unit of each at least, however little is there
     fetched          sizes of the items that a local index had to fetch from the table
     """
 
@@ -58,6 +59,7 @@ class Page:
     last_key: Item | None = None
     size_bytes: int = 0
     fetched: list[int] = field(default_factory=list)
+    partitions: int = 1
 
 
 def page(tx: Transaction, address: Address, asked: Reading) -> Page:
@@ -81,6 +83,10 @@ def page(tx: Transaction, address: Address, asked: Reading) -> Page:
     found = Page(table, index)
     if low < high:
         _read(tx, found, asked, low, high, fetches)
+    if asked.tests is None:
+        end = high if found.last_key is None else ranges.start_of(table, index, found.last_key, within, in_query=False)
+        prefix = ranges.prefix_of(table, index)
+        found.partitions = ranges.partitions_between(prefix, low, end, capacity.partitions_of(table, index))
     return found
 
 
