@@ -85,6 +85,7 @@ class Pileus:
         self._event_handlers: dict[str, Callable] = {}
         self._ready: dict[str, Service] = {}
         self._starting: dict[str, asyncio.Task] = {}
+        self._residents: list[asyncio.Task] = []
         self._port = settings.port
         self.engines: dict[str, Any] = {}
         """What a service runs beside its operations for others of its own modules to find, by the service's name."""
@@ -97,7 +98,7 @@ class Pileus:
         self.wheel.start()
         self.dispatcher.start()
         for name in self.store.look(residents.every)[0] & set(self.registry.names):
-            self.tasks.start(f"{name}.resident", self.service(name))
+            self._residents.append(self.tasks.start(f"{name}.resident", self.service(name)))
 
     async def stop(self) -> None:
         for service in reversed(list(self._ready.values())):
@@ -192,6 +193,7 @@ class Pileus:
 
     async def settle(self) -> None:
         """Run what is due; return when no timer is due and all workers are idle."""
+        await asyncio.gather(*self._residents, return_exceptions=True)  # their workers come with them
         while True:
             if await self.wheel.fire_due():
                 continue

@@ -23,6 +23,14 @@ def handler(event, context):
         s3.put_object(Bucket=os.environ["SEEN"], Key=key, Body=b"")
 """
 
+WORKED = """
+import boto3, os
+s3 = boto3.client("s3")
+def handler(event, context):
+    for record in event["Records"]:
+        s3.put_object(Bucket=os.environ["WORKED"], Key=record["body"], Body=b"")
+"""
+
 
 @dataclass
 class Ledger:
@@ -31,6 +39,7 @@ class Ledger:
     objects: dict[str, bytes] = field(default_factory=dict)
     uploads: set[str] = field(default_factory=set)
     sent: set[str] = field(default_factory=set)
+    tasks: set[str] = field(default_factory=set)
     received: set[str] = field(default_factory=set)
     deleting: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
@@ -61,7 +70,7 @@ class Load:
 
     def prepare(self) -> None:
         s3, sqs, logs, iam, lambda_, _ = self.clients.values()
-        for bucket in ("objects", "uploads", "seen"):
+        for bucket in ("objects", "uploads", "seen", "worked"):
             s3.create_bucket(Bucket=bucket)
         sqs.create_queue(QueueName="jobs", Attributes={"VisibilityTimeout": "2"})
         logs.create_log_group(logGroupName="lines")
@@ -70,24 +79,15 @@ class Load:
         role = iam.create_role(
             RoleName="seen", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         )["Role"]["Arn"]
-        allow = {"Effect": "Allow", "Action": ["s3:PutObject", "logs:*"], "Resource": "*"}
+        allow = {"Effect": "Allow", "Action": ["s3:PutObject", "logs:*", "sqs:*"], "Resource": "*"}
         iam.put_role_policy(
             RoleName="seen", PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allow]})
         )
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w") as archive:
-            archive.writestr("app.py", SEEN)
-        function = lambda_.create_function(
-            FunctionName="seen",
-            Role=role,
-            Runtime="python3.11",
-            Handler="app.handler",
-            Code={"ZipFile": packed.getvalue()},
-            Environment={"Variables": {"SEEN": "seen"}},
-            Timeout=30,
-            MemorySize=512,
-        )["FunctionArn"]
-        lambda_.get_waiter("function_active_v2").wait(FunctionName="seen")
+        function = self._make_function("seen", SEEN, role)
+        self._make_function("worked", WORKED, role, Timeout=5)
+        tasks = sqs.create_queue(QueueName="tasks", Attributes={"VisibilityTimeout": "5"})["QueueUrl"]
+        queue = sqs.get_queue_attributes(QueueUrl=tasks, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        lambda_.create_event_source_mapping(FunctionName="worked", EventSourceArn=queue, BatchSize=5)
         lambda_.add_permission(
             FunctionName="seen", StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com"
         )
@@ -98,9 +98,34 @@ class Load:
             },
         )
 
+    def _make_function(self, name: str, code: str, role: str, **more: int) -> str:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("app.py", code)
+        lambda_ = self.clients["lambda"]
+        made = lambda_.create_function(
+            FunctionName=name,
+            Role=role,
+            Runtime="python3.11",
+            Handler="app.handler",
+            Code={"ZipFile": packed.getvalue()},
+            Environment={"Variables": {name.upper(): name}},
+            **{"Timeout": 30, "MemorySize": 512, **more},
+        )
+        lambda_.get_waiter("function_active_v2").wait(FunctionName=name)
+        return made["FunctionArn"]
+
     def begin(self) -> None:
         self._stopping.clear()
-        works = (self.put_objects, self.upload, self.send, self.receive, self.put_lines, self.create_stack)
+        works = (
+            self.put_objects,
+            self.upload,
+            self.send,
+            self.receive,
+            self.send_task,
+            self.put_lines,
+            self.create_stack,
+        )
         self._threads = [threading.Thread(target=self._repeat, args=(work,), daemon=True) for work in works]
         for thread in self._threads:
             thread.start()
@@ -155,6 +180,13 @@ class Load:
                 ledger.deleting.add(body)
                 client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
                 ledger.deleted.add(body)
+
+    def send_task(self, client: Callable) -> None:
+        """For the function that an event source mapping feeds."""
+        body = f"t{self.next()}"
+        client("sqs").send_message(QueueUrl=f"{self.server.endpoint}/000000000000/tasks", MessageBody=body)
+        self.ledger.tasks.add(body)
+        time.sleep(0.01)
 
     def put_lines(self, client: Callable) -> None:
         line = f"line {self.next()}"

@@ -41,8 +41,8 @@ def test_nothing_acknowledged_is_lost_to_kill_9(tmp_path: Path):
     ledger = load.ledger
     print(
         f"\nseed {SEED}: {KILLS} kills; {len(ledger.objects)} objects, {len(ledger.uploads)} uploads, "
-        f"{len(ledger.sent)} messages ({len(ledger.deleted)} deleted), {len(ledger.lines)} lines, "
-        f"{len(ledger.stacks)} stacks; longest start {max(starts):.2f} s"
+        f"{len(ledger.sent)} messages ({len(ledger.deleted)} deleted), {len(ledger.tasks)} tasks, "
+        f"{len(ledger.lines)} lines, {len(ledger.stacks)} stacks; longest start {max(starts):.2f} s"
     )
 
 
@@ -51,6 +51,7 @@ def check(server: Server, ledger: Ledger) -> None:
     check_lines(server, ledger)
     check_messages(server, ledger)
     check_events(server, ledger)
+    check_tasks(server, ledger)
     check_stacks(server, ledger)
 
 
@@ -90,14 +91,29 @@ def check_messages(server: Server, ledger: Ledger) -> None:
 
 def check_events(server: Server, ledger: Ledger) -> None:
     """Every acknowledged upload's event has reached its function, which wrote the key into another bucket."""
+    check_bucket(server, "seen", ledger.uploads, "events")
+
+
+def check_tasks(server: Server, ledger: Ledger) -> None:
+    """Every acknowledged message has reached the function that its queue feeds, and the queue is empty then."""
+    check_bucket(server, "worked", ledger.tasks, "tasks")
+    sqs, url = server.client("sqs"), f"{server.endpoint}/000000000000/tasks"
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    deadline = time.monotonic() + SETTLE_S
+    while set(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()) != {"0"}:
+        assert time.monotonic() < deadline, f"messages stay in the queue (seed {SEED})"
+        time.sleep(0.2)
+
+
+def check_bucket(server: Server, bucket: str, keys: set[str], what: str) -> None:
     s3 = server.client("s3")
     deadline = time.monotonic() + SETTLE_S
     while True:
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket="seen")
-        missing = ledger.uploads - {item["Key"] for page in pages for item in page.get("Contents", [])}
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        missing = keys - {item["Key"] for page in pages for item in page.get("Contents", [])}
         if not missing:
             return
-        assert time.monotonic() < deadline, f"{len(missing)} events never came: {sorted(missing)[:3]} (seed {SEED})"
+        assert time.monotonic() < deadline, f"{len(missing)} {what} never came: {sorted(missing)[:3]} (seed {SEED})"
         time.sleep(0.2)
 
 

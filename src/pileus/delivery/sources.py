@@ -60,8 +60,9 @@ class Reader:
 
     async def may(self, service: str, operation: str, request: dict) -> bool:
         """Whether `invoke` would be allowed. Nothing is done."""
+        call = await self._call(service, operation)
         try:
-            await self.cloud.authorize(await self._call(service, operation), request)
+            await self.cloud.authorize(call, request)
         except AccessDenied:
             return False
         return True
@@ -85,6 +86,8 @@ class Limits:
     """More than this needs a batching window (SQS); None: no such rule."""
     starting_positions: frozenset[str] = frozenset()
     is_scaling_allowed: bool = False
+    retention_ms: int | None = None
+    """How long a stream keeps its records: a batch that fails for ever is given up then. None: not known."""
 
 
 # Queues

@@ -13,9 +13,12 @@ from pileus.services.lambda_.names import (
     function_ref_of_arn,
     layer_ref,
     layer_version_ref,
+    mapping_arn,
+    mapping_id_of_arn,
 )
 from pileus.services.lambda_.roles import LAMBDA
 from pileus.services.lambda_.state import FUNCTIONS, LAYER_VERSIONS, POLICIES
+from pileus.services.lambda_.transitions.mappings import find as find_mapping
 from pileus.services.lambda_.transitions.permissions import document
 from pileus.store.transaction import Transaction
 
@@ -62,6 +65,23 @@ def on_creation(call: Call, request: dict) -> Touches:
         yield Touch("lambda:GetLayerVersion", layer)
 
 
+def on_new_mapping(call: Call, request: dict) -> Touches:
+    """CreateEventSourceMapping: there is no resource yet; what a policy can look at is the function."""
+    context = {"lambda:FunctionArn": _ref(call, request).arn}
+    return [Touch("lambda:CreateEventSourceMapping", "*", context, request_tags=request.get("Tags") or {})]
+
+
+def on_mapping(call: Call, request: dict) -> Touches:
+    """With the function it has; one that is to change to another function needs leave for both."""
+    arn = mapping_arn(call.account, call.region, request["UUID"])
+    mapping, call.seen = call.cloud.store.look(find_mapping, (call.account, call.region, request["UUID"]))
+    functions = [] if mapping is None else [mapping.ref.arn]
+    if request.get("FunctionName"):
+        functions.append(_ref(call, request).arn)
+    contexts = [{"lambda:FunctionArn": function} for function in dict.fromkeys(functions)] or [{}]
+    return [Touch(f"lambda:{call.operation}", arn, context) for context in contexts]
+
+
 def on_tags(call: Call, request: dict) -> Touches:
     return [Touch(f"lambda:{call.operation}", request["Resource"], request_tags=request.get("Tags") or {})]
 
@@ -90,15 +110,17 @@ RESOURCES = {
     "AddLayerVersionPermission": on_layer_version,
     "AddPermission": on_permission,
     "CreateAlias": on_function,
+    "CreateEventSourceMapping": on_new_mapping,
     "CreateFunction": on_creation,
     "DeleteAlias": on_function,
+    "DeleteEventSourceMapping": on_mapping,
     "DeleteFunction": on_qualified_function,
     "DeleteFunctionConcurrency": on_function,
     "DeleteFunctionEventInvokeConfig": on_qualified_function,
     "DeleteLayerVersion": on_layer_version,
     "GetAccountSettings": anything,
     "GetAlias": on_function,
-    "GetEventSourceMapping": anything,
+    "GetEventSourceMapping": on_mapping,
     "GetFunction": on_qualified_function,
     "GetFunctionCodeSigningConfig": on_function,
     "GetFunctionConcurrency": on_function,
@@ -133,6 +155,7 @@ RESOURCES = {
     "TagResource": on_tags,
     "UntagResource": on_untagging,
     "UpdateAlias": on_function,
+    "UpdateEventSourceMapping": on_mapping,
     "UpdateFunctionCode": on_function,
     "UpdateFunctionConfiguration": on_creation,
     "UpdateFunctionEventInvokeConfig": on_qualified_function,
@@ -153,7 +176,11 @@ def resource_policy(tx: Transaction, call: Call, arn: str) -> str | None:
 
 
 def resource_tags(tx: Transaction, call: Call, arn: str) -> dict[str, str] | None:
-    """Tags hang on the function, whatever qualifier is named."""
+    """Tags hang on the function, whatever qualifier is named, and on event source mappings."""
+    mapping_key = mapping_id_of_arn(arn)
+    if mapping_key is not None:
+        mapping = find_mapping(tx, mapping_key)
+        return None if mapping is None else mapping.tags
     parsed = parse_arn(arn)
     ref = function_ref_of_arn(arn) if parsed is not None and parsed.service == "lambda" else None
     function = FUNCTIONS.get(tx, *ref.key) if ref is not None else None

@@ -10,12 +10,14 @@ from pileus.runtime.engine import Engine
 from pileus.runtime.packages import InvalidPackage
 from pileus.services.lambda_ import asynchronous, destinations
 from pileus.services.lambda_.log_shipping import LogShipping
+from pileus.services.lambda_.mapping_polling import MappingPolling
 from pileus.services.lambda_.roles import Roles
 from pileus.services.lambda_.running import Running
 from pileus.services.lambda_.state import ACCOUNT_CONCURRENCY, CODES
 from pileus.services.lambda_.transitions import functions
 from pileus.services.lambda_.transitions.codes import UNUSED_CODE, find_code
 from pileus.services.lambda_.transitions.events import DELIVER, INVOKE
+from pileus.services.lambda_.transitions.mappings import CHANGED
 from pileus.store.events import Event
 
 STALE = ".stale-"
@@ -36,6 +38,7 @@ class Lambda:
             on_log=self.logs.take,
         )
         self.running = Running(cloud, self.engine, self.roles)
+        self.mappings = MappingPolling(cloud, self.running, self.logs, self.roles)
 
     def isolation(self) -> dict[str, str]:
         """For `pileus status`."""
@@ -44,7 +47,9 @@ class Lambda:
     async def stop(self) -> None:
         """Events that are running now are tried again after the next start."""
         self.running.is_stopping = True
+        mappings = asyncio.ensure_future(self.mappings.stop())  # its batches end with the engine
         await self.engine.stop()
+        await mappings
         await self.logs.flush()
         if self._temporary is not None:
             await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
@@ -57,6 +62,7 @@ async def start(cloud: Any) -> None:
     stale = await asyncio.to_thread(_set_aside, service.engine.packages.folder, _digests(cloud))
     if stale:
         cloud.tasks.start("lambda.sweep", asyncio.to_thread(_remove, stale))
+    await service.mappings.resume()
 
 
 def _digests(cloud: Any) -> set[str]:
@@ -116,6 +122,14 @@ async def remove_unused_code(cloud: Any, event: Event) -> None:
         await asyncio.to_thread(packages.remove, packages.folder / digest)
 
 
+async def bring_mapping(cloud: Any, event: Event) -> None:
+    """An event source mapping was made, changed or deleted."""
+    await cloud.engines["lambda"].mappings.bring(event)
+
+
+bring_mapping.running_limit = ACCOUNT_CONCURRENCY
+"""It waits for batches under way, which may take as long as functions do."""
+
 invoke.running_limit = ACCOUNT_CONCURRENCY
 """How many the dispatcher runs side by side: an event is held until its function has answered."""
 
@@ -123,5 +137,6 @@ EVENTS = {
     functions.PREPARE: prepare,
     INVOKE: invoke,
     DELIVER: deliver,
+    CHANGED: bring_mapping,
     UNUSED_CODE: remove_unused_code,
 }

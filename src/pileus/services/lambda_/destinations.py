@@ -18,6 +18,7 @@ ATTEMPTS = 3
 FAULT_LIMIT_MS = 21_600_000
 
 DESTINATIONS = ("sqs", "sns", "lambda", "events", "s3")
+DISCARD_DESTINATIONS = ("sqs", "sns", "s3")
 DEAD_LETTER_TARGETS = ("sqs", "sns")
 
 
@@ -26,6 +27,21 @@ async def require_destination(call: Call, arn: str, *, on_failure: bool) -> None
     parsed = parse_arn(arn)
     services = DESTINATIONS if on_failure else DESTINATIONS[:4]
     if parsed is None or parsed.service not in services or arn.endswith(".fifo"):
+        raise errors.InvalidParameterValueException(
+            f"The provided destination config DestinationConfig is invalid: {arn}"
+        )
+    await _require_service(call, parsed.service)
+
+
+async def require_discard_destination(call: Call, arn: str) -> None:
+    """Where an event source mapping reports what it gave up. Source: API reference, CreateEventSourceMapping.
+
+    errors   InvalidParameterValueException, NotImplemented
+    """
+    if arn.startswith("kafka://"):
+        raise NotImplementedByUs(f"lambda:{call.operation} with a Kafka topic as destination")
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.service not in DISCARD_DESTINATIONS or arn.endswith(".fifo"):
         raise errors.InvalidParameterValueException(
             f"The provided destination config DestinationConfig is invalid: {arn}"
         )
@@ -99,6 +115,8 @@ def _message(sending: dict, target: Arn, cloud: Any) -> tuple[str, str, dict]:
             "Resources": [sending["function_arn"], str(target)],
         }
         return "events", "PutEvents", {"Entries": [entry]}
+    if "key" in sending:
+        return "s3", "PutObject", {"Bucket": target.resource, "Key": sending["key"], "Body": body.encode()}
     record = json.loads(body)
     now = iso8601(cloud.clock.now_ms())
     day, time = now[:10], now[:19].replace(":", ".")

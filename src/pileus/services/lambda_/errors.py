@@ -25,6 +25,10 @@ class ResourceConflictException(LambdaError):
     status = 409
 
 
+class ResourceInUseException(LambdaError):
+    """An event source mapping on its way from one state to another."""
+
+
 class PreconditionFailedException(LambdaError):
     status = 412
     text = (

@@ -7,7 +7,7 @@ a qualifier.
 import re
 from typing import NamedTuple
 
-from pileus.kernel.arn import partition_of
+from pileus.kernel.arn import parse_arn, partition_of
 from pileus.kernel.call import Call
 from pileus.services.lambda_ import errors
 
@@ -55,6 +55,18 @@ class LayerRef(NamedTuple):
 def function_arn(account: str, region: str, name: str, qualifier: str | None = None) -> str:
     arn = f"arn:{partition_of(region)}:lambda:{region}:{account}:function:{name}"
     return arn if qualifier is None else f"{arn}:{qualifier}"
+
+
+def mapping_arn(account: str, region: str, mapping_id: str) -> str:
+    return f"arn:{partition_of(region)}:lambda:{region}:{account}:event-source-mapping:{mapping_id}"
+
+
+def mapping_id_of_arn(arn: str) -> tuple[str, str, str] | None:
+    """(account, region, id) of an event source mapping's ARN; None for anything else."""
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.service != "lambda" or not parsed.resource.startswith("event-source-mapping:"):
+        return None
+    return parsed.account, parsed.region, parsed.resource.partition(":")[2]
 
 
 def layer_arn(account: str, region: str, name: str, version: int | None = None) -> str:

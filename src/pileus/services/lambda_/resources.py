@@ -436,4 +436,158 @@ class EventInvokeConfig(ResourceType):
         await context.invoke_unless_gone("lambda", "DeleteFunctionEventInvokeConfig", where, gone=GONE)
 
 
-RESOURCE_TYPES = [Function, Version, Alias, Permission, LayerVersion, LayerVersionPermission, EventInvokeConfig]
+class EventSourceMapping(ResourceType):
+    """It has no name: the stack's tags, which come with it, are how a step that runs again knows its own."""
+
+    name = "AWS::Lambda::EventSourceMapping"
+    properties = {
+        "AmazonManagedKafkaEventSourceConfig": NotHonoured(),
+        "BatchSize": Property(int),
+        "BisectBatchOnFunctionError": Property(bool),
+        "DestinationConfig": Property(
+            {
+                "OnFailure": Property({"Destination": Property(str)}),
+                "OnSuccess": Property({"Destination": Property(str)}),
+            }
+        ),
+        "DocumentDBEventSourceConfig": NotHonoured(),
+        "Enabled": Property(bool),
+        "EventSourceArn": Property(str, replacement=True),
+        "FilterCriteria": Property({"Filters": Property([{"Pattern": Property(str)}])}),
+        "FunctionName": Property(str, required=True),
+        "FunctionResponseTypes": Property([str]),
+        "KmsKeyArn": NotHonoured(harmless=[""]),
+        "LoggingConfig": NotHonoured(harmless=[{}]),
+        "MaximumBatchingWindowInSeconds": Property(int),
+        "MaximumRecordAgeInSeconds": Property(int),
+        "MaximumRetryAttempts": Property(int),
+        "MetricsConfig": NotHonoured(harmless=[{}, {"Metrics": []}]),
+        "ParallelizationFactor": Property(int),
+        "ProvisionedPollerConfig": NotHonoured(),
+        "Queues": NotHonoured(),
+        "ScalingConfig": Property({"MaximumConcurrency": Property(int)}),
+        "SelfManagedEventSource": NotHonoured(requires_recreation="Always"),
+        "SelfManagedKafkaEventSourceConfig": NotHonoured(requires_recreation="Always"),
+        "SourceAccessConfigurations": NotHonoured(harmless=[[]]),
+        "StartingPosition": Property(str, replacement=True),
+        "StartingPositionTimestamp": Property(float, replacement=True),
+        "Tags": Property(TAGS),
+        "Topics": NotHonoured(),
+        "TumblingWindowInSeconds": Property(int),
+    }
+    attributes = ("EventSourceMappingArn", "Id")
+
+    async def create(self, context: ResourceContext, properties: dict[str, Any]) -> Created:
+        request = {**properties, "Tags": _dict_tags(context, properties)}
+        try:
+            made = await context.invoke("lambda", "CreateEventSourceMapping", request)
+        except AwsError as error:
+            if error.code != "ResourceConflictException":
+                raise
+            made = await self._own(context, properties)
+            if made is None:
+                raise
+        await self._wait(context, made["UUID"])
+        return self._created(made)
+
+    async def update(
+        self, context: ResourceContext, physical_id: str, old: dict[str, Any], new: dict[str, Any]
+    ) -> Updated | None:
+        defaults = MAPPING_DEFAULTS | (QUEUE_DEFAULTS if ":sqs:" in new.get("EventSourceArn", "") else STREAM_DEFAULTS)
+        request = {
+            key: new.get(key, defaults.get(key))
+            for key in {**old, **new}
+            if old.get(key) != new.get(key) and key in (*defaults, "FunctionName")
+        }
+        found = await context.invoke("lambda", "GetEventSourceMapping", {"UUID": physical_id})
+        # Only what is not so yet: a step that waited for the mapping to come to rest must not set it off once more.
+        request = {key: value for key, value in request.items() if not self._says(found, key, value, defaults)}
+        if request:
+            await context.invoke("lambda", "UpdateEventSourceMapping", {"UUID": physical_id, **request})
+        await self._wait(context, physical_id)
+        await _bring_tags(context, found["EventSourceMappingArn"], old, new)
+        return None
+
+    async def delete(self, context: ResourceContext, physical_id: str, properties: dict[str, Any]) -> None:
+        where = {"UUID": physical_id}
+        found = await context.invoke_unless_gone("lambda", "GetEventSourceMapping", where, gone=GONE)
+        if found is None:
+            return
+        if found["State"] != "Deleting":
+            await context.invoke_unless_gone("lambda", "DeleteEventSourceMapping", where, gone=GONE)
+
+        async def is_gone() -> bool:
+            return await context.invoke_unless_gone("lambda", "GetEventSourceMapping", where, gone=GONE) is None
+
+        await context.wait_until(is_gone, at_most_ms=MAPPING_LIMIT_MS)
+
+    async def read(self, context: ResourceContext, physical_id: str) -> dict[str, Any]:
+        found = await context.invoke_unless_gone("lambda", "GetEventSourceMapping", {"UUID": physical_id}, gone=GONE)
+        if found is None:
+            raise Gone(physical_id)
+        out = {key: found[key] for key in self.properties if key in found}
+        out["Enabled"] = found["State"] in ("Enabled", "Enabling", "Updating", "Creating")
+        out["FunctionName"] = found["FunctionArn"]
+        return out
+
+    def _says(self, found: dict[str, Any], key: str, value: Any, defaults: dict[str, Any]) -> bool:
+        """Whether a mapping's configuration is as the property wants it."""
+        if key == "Enabled":
+            return found["State"] in (("Enabling", "Enabled") if value else ("Disabling", "Disabled"))
+        if key == "FunctionName":
+            return found["FunctionArn"] == value or found["FunctionArn"].endswith(f":function:{value}")
+        return found.get(key, defaults[key]) == value
+
+    async def _own(self, context: ResourceContext, properties: dict[str, Any]) -> dict[str, Any] | None:
+        """The mapping that this step made before it was killed."""
+        where = {key: properties[key] for key in ("FunctionName", "EventSourceArn")}
+        for found in (await context.invoke("lambda", "ListEventSourceMappings", where))["EventSourceMappings"]:
+            arn = found["EventSourceMappingArn"]
+            tags = (await context.invoke("lambda", "ListTags", {"Resource": arn})).get("Tags", {})
+            if all(key in context.tags and tags.get(key) == context.tags[key] for key in OWNERSHIP_TAGS):
+                return found
+        return None
+
+    async def _wait(self, context: ResourceContext, mapping_id: str) -> None:
+        async def is_settled() -> bool:
+            found = await context.invoke("lambda", "GetEventSourceMapping", {"UUID": mapping_id})
+            return found["State"] in ("Enabled", "Disabled")
+
+        await context.wait_until(is_settled, at_most_ms=MAPPING_LIMIT_MS)
+
+    def _created(self, made: dict[str, Any]) -> Created:
+        return Created(made["UUID"], {"Id": made["UUID"], "EventSourceMappingArn": made["EventSourceMappingArn"]})
+
+
+MAPPING_LIMIT_MS = 1_000_000
+"""A mapping that ends waits for its batches, which take as long as functions may."""
+
+MAPPING_DEFAULTS: dict[str, Any] = {
+    "Enabled": True,
+    "FilterCriteria": {"Filters": []},
+    "FunctionResponseTypes": [],
+    "MaximumBatchingWindowInSeconds": 0,
+}
+"""What a property that leaves the template goes back to."""
+
+QUEUE_DEFAULTS: dict[str, Any] = {"BatchSize": 10, "ScalingConfig": {}}
+STREAM_DEFAULTS: dict[str, Any] = {
+    "BatchSize": 100,
+    "BisectBatchOnFunctionError": False,
+    "DestinationConfig": {"OnFailure": {}},
+    "MaximumRecordAgeInSeconds": -1,
+    "MaximumRetryAttempts": -1,
+    "ParallelizationFactor": 1,
+    "TumblingWindowInSeconds": 0,
+}
+
+RESOURCE_TYPES = [
+    Function,
+    Version,
+    Alias,
+    Permission,
+    LayerVersion,
+    LayerVersionPermission,
+    EventInvokeConfig,
+    EventSourceMapping,
+]

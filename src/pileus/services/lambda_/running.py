@@ -1,6 +1,7 @@
 """Runs versions on the engine: what they run as, how many at once, and what became of an event."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,8 +112,9 @@ class Running:
         request_id: str,
         client_context: str | None = None,
         trace_id: str | None = None,
+        started: Callable[[], None] | None = None,
     ) -> Outcome:
-        """Have a function answer one event.
+        """Have a function answer one event; `started` is called when it has waited for its turn.
 
         errors  ResourceNotFoundException, TooManyRequestsException, ResourceConflictException, and what only this
                 machine can't do: InvalidRuntimeException, ServiceException
@@ -125,6 +127,8 @@ class Running:
             spec = self._specs.get(version.environment_key) or await self._spec(version)
             await self.growth.enter(spec.key)
             try:
+                if started is not None:
+                    started()
                 invocation = await self.engine.invoke(
                     spec,
                     payload,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pileus.services.lambda_.names import LATEST, FunctionRef, LayerRef, layer_arn
-from pileus.services.lambda_.state import Alias, EventInvokeConfig, LayerVersion, Version
+from pileus.services.lambda_.state import Alias, EventInvokeConfig, EventSourceMapping, LayerVersion, Version
 from pileus.services.lambda_.transitions.functions import digest_out
 
 
@@ -95,6 +95,45 @@ def event_invoke_config_out(config: EventInvokeConfig) -> dict:
         out["MaximumRetryAttempts"] = config.retries
     if config.event_age_limit_s is not None:
         out["MaximumEventAgeInSeconds"] = config.event_age_limit_s
+    return out
+
+
+def mapping_out(mapping: EventSourceMapping) -> dict:
+    """EventSourceMappingConfiguration. Members of the other kind of source are not there, as AWS has it."""
+    polling = mapping.polling
+    out: dict[str, Any] = {
+        "UUID": mapping.id,
+        "BatchSize": polling.batch_size,
+        "MaximumBatchingWindowInSeconds": polling.window_s,
+        "EventSourceArn": mapping.source_arn,
+        "FunctionArn": mapping.ref.arn,
+        "LastModified": datetime.fromtimestamp(mapping.modified_at_ms / 1000, UTC),
+        "State": mapping.state,
+        "StateTransitionReason": "USER_INITIATED" if mapping.is_of_queue else "User action",
+        "FunctionResponseTypes": ["ReportBatchItemFailures"] if polling.reports_failures else [],
+        "EventSourceMappingArn": mapping.arn,
+    }
+    if polling.filters:
+        out["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in polling.filters]}
+    if mapping.is_of_queue:
+        if polling.max_concurrency is not None:
+            out["ScalingConfig"] = {"MaximumConcurrency": polling.max_concurrency}
+        if mapping.last_result.startswith("PROBLEM"):
+            # AWS says nothing of queues here; what keeps one from being read nobody would know.
+            out["LastProcessingResult"] = mapping.last_result
+        return out
+    out |= {
+        "StartingPosition": mapping.starting_position,
+        "LastProcessingResult": mapping.last_result or "No records processed",
+        "ParallelizationFactor": polling.parallelization,
+        "BisectBatchOnFunctionError": polling.bisects,
+        "MaximumRetryAttempts": polling.retries,
+        "MaximumRecordAgeInSeconds": polling.age_limit_s,
+        "TumblingWindowInSeconds": polling.tumbling_s,
+        "DestinationConfig": {"OnFailure": {"Destination": polling.on_failure_arn} if polling.on_failure_arn else {}},
+    }
+    if mapping.starting_at_ms is not None:
+        out["StartingPositionTimestamp"] = datetime.fromtimestamp(mapping.starting_at_ms / 1000, UTC)
     return out
 
 

@@ -6,8 +6,8 @@ by its digest, and counts who uses it. All but code belongs to an account and a 
 
 import msgspec
 
-from pileus.services.lambda_.names import LATEST, FunctionRef, function_arn
-from pileus.store.table import Table
+from pileus.services.lambda_.names import LATEST, FunctionRef, function_arn, mapping_arn
+from pileus.store.table import Index, Table
 
 # Quotas. Source: developer guide, "Lambda quotas", unless said otherwise.
 ACCOUNT_CONCURRENCY = 1000
@@ -218,6 +218,65 @@ class AsyncEvent(msgspec.Struct, frozen=True):
     throttled: int = 0
 
 
+class Polling(msgspec.Struct, frozen=True):
+    """How an event source mapping reads and hands over: what requests may change. -1 is without a limit, as AWS has it.
+
+    max_concurrency     queues; None: no limit of its own
+    age_limit_s         of a stream's records, as `retries`, `bisects`, `parallelization`, `tumbling_s`, `on_failure_arn`
+    """
+
+    batch_size: int
+    window_s: int = 0
+    filters: tuple[str, ...] = ()
+    reports_failures: bool = False
+    max_concurrency: int | None = None
+    parallelization: int = 1
+    bisects: bool = False
+    retries: int = -1
+    age_limit_s: int = -1
+    tumbling_s: int = 0
+    on_failure_arn: str = ""
+
+
+class EventSourceMapping(msgspec.Struct, frozen=True):
+    """
+    qualifier    of the function, as asked for
+    state        Creating, Enabling, Enabled, Disabling, Disabled, Updating or Deleting
+    is_enabled   where it is going, or has come
+    revision     one more at each change: what was prepared for an earlier one is of no effect
+    last_result  of the last batch; "" before the first
+    """
+
+    account: str
+    region: str
+    id: str
+    name: str
+    qualifier: str | None
+    source_arn: str
+    polling: Polling
+    state: str
+    is_enabled: bool
+    modified_at_ms: int
+    revision: int = 0
+    starting_position: str = ""
+    starting_at_ms: int | None = None
+    last_result: str = ""
+    tags: dict[str, str] = {}
+
+    @property
+    def ref(self) -> FunctionRef:
+        return FunctionRef(self.account, self.region, self.name, self.qualifier)
+
+    @property
+    def arn(self) -> str:
+        return mapping_arn(self.account, self.region, self.id)
+
+    @property
+    def is_of_queue(self) -> bool:
+        """Queues have no starting position."""
+        return not self.starting_position
+
+
 class Secret(msgspec.Struct, frozen=True):
     """Signs the addresses that Code.Location gives."""
 
@@ -247,4 +306,11 @@ LAYER_VERSIONS = Table(
 CODES = Table("lambda.codes", Code, key=lambda row: (row.digest,))
 USAGES = Table("lambda.usages", Usage, key=lambda row: (row.account, row.region))
 ASYNC_EVENTS = Table("lambda.async-events", AsyncEvent, key=lambda row: (row.id,))
+EVENT_SOURCE_MAPPINGS = Table(
+    "lambda.event-source-mappings",
+    EventSourceMapping,
+    key=lambda row: (row.account, row.region, row.id),
+    by_function=Index(lambda row: (row.account, row.region, row.ref.arn, row.id)),
+    by_source=Index(lambda row: (row.account, row.region, row.source_arn, row.id)),
+)
 SECRETS = Table("lambda.secrets", Secret, key=lambda row: (row.name,))

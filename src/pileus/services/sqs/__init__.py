@@ -11,4 +11,5 @@ SERVICE = Service(
     resources="pileus.services.sqs.resources",
     timers=background.TIMERS,
     violation=errors.violation,
+    event_source="pileus.services.sqs.event_source",
 )

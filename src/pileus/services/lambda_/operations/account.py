@@ -4,14 +4,20 @@ from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs
 from pileus.kernel.tags import tag_problem
 from pileus.services.lambda_ import errors
-from pileus.services.lambda_.names import FunctionRef, function_ref, function_ref_of_arn, unqualified_ref
+from pileus.services.lambda_.names import (
+    FunctionRef,
+    function_ref,
+    function_ref_of_arn,
+    mapping_id_of_arn,
+    unqualified_ref,
+)
 from pileus.services.lambda_.state import (
     ACCOUNT_CONCURRENCY,
     CODE_STORAGE_LIMIT_BYTES,
     UNZIPPED_LIMIT_BYTES,
     ZIPPED_LIMIT_BYTES,
 )
-from pileus.services.lambda_.transitions import codes, functions
+from pileus.services.lambda_.transitions import codes, functions, mappings
 
 
 async def put_function_concurrency(call: Call, request: dict) -> dict:
@@ -53,24 +59,35 @@ async def get_account_settings(call: Call, request: dict) -> dict:
 
 
 async def tag_resource(call: Call, request: dict) -> dict:
-    """Set tags of a function.
+    """Set tags of a function or an event source mapping.
 
     errors   ResourceNotFoundException, InvalidParameterValueException
     """
     if problem := tag_problem(request["Tags"], own=call.http is None):
         raise errors.InvalidParameterValueException(problem)
-    await call.write(functions.change_tags, tagged_ref(request["Resource"]), request["Tags"])
+    mapping = mapping_id_of_arn(request["Resource"])
+    if mapping is not None:
+        await call.write(mappings.change_tags, mapping, request["Tags"])
+    else:
+        await call.write(functions.change_tags, tagged_ref(request["Resource"]), request["Tags"])
     return {}
 
 
 async def untag_resource(call: Call, request: dict) -> dict:
-    """Remove tags of a function."""
-    await call.write(functions.change_tags, tagged_ref(request["Resource"]), {}, tuple(request["TagKeys"]))
+    """Remove tags of a function or an event source mapping."""
+    mapping = mapping_id_of_arn(request["Resource"])
+    if mapping is not None:
+        await call.write(mappings.change_tags, mapping, {}, tuple(request["TagKeys"]))
+    else:
+        await call.write(functions.change_tags, tagged_ref(request["Resource"]), {}, tuple(request["TagKeys"]))
     return {}
 
 
 async def list_tags(call: Call, request: dict) -> dict:
-    """The tags of a function."""
+    """The tags of a function or an event source mapping."""
+    mapping = mapping_id_of_arn(request["Resource"])
+    if mapping is not None:
+        return {"Tags": (await call.read(mappings.require, mapping)).tags}
     return {"Tags": (await call.read(functions.require_function, tagged_ref(request["Resource"]))).tags}
 
 
@@ -98,18 +115,6 @@ async def list_function_url_configs(call: Call, request: dict) -> dict:
     """None: no function has a URL."""
     await call.read(functions.require_function, function_ref(call, request["FunctionName"]))
     return {"FunctionUrlConfigs": []}
-
-
-async def list_event_source_mappings(call: Call, request: dict) -> dict:
-    """None, since CreateEventSourceMapping is not there yet."""
-    if request.get("FunctionName"):
-        await call.read(functions.require_qualifier, function_ref(call, request["FunctionName"]))
-    return {"EventSourceMappings": []}
-
-
-async def get_event_source_mapping(call: Call, request: dict) -> dict:
-    """errors   ResourceNotFoundException: there is no mapping"""
-    raise errors.ResourceNotFoundException()
 
 
 async def get_provisioned_concurrency_config(call: Call, request: dict) -> dict:

@@ -260,6 +260,12 @@ def prepared(tx: Transaction, version: Version, failure: str | None) -> None:
         done = replace(now, update_status="Failed", update_reason=failure, update_reason_code="InvalidZipFileException")
     VERSIONS.put(tx, done)
     tx.notify(PREPARED)
+    tx.notify(prepared_topic(version.ref))
+
+
+def prepared_topic(ref: FunctionRef) -> str:
+    """Notified when a version of this one function has left Pending or InProgress."""
+    return f"{PREPARED}/{ref.account}/{ref.region}/{ref.name}"
 
 
 def find_version(tx: Transaction, account: str, region: str, name: str, number: int) -> Version | None:

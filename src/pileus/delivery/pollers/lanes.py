@@ -1,0 +1,241 @@
+"""One lane of a shard: takes batches from its records in order, one at a time, and tries each until it is done with.
+
+Source: Lambda developer guide, "Polling and batching streams", "How Lambda handles errors" and "Retain discarded batch
+records" of the DynamoDB and Kinesis chapters.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pileus.delivery.pollers.plan import (
+    ENVELOPE_BYTES,
+    FUNCTION_CALL_FAILED,
+    OK,
+    PAYLOAD_LIMIT_BYTES,
+    Answer,
+    Discarded,
+    NotReached,
+    reported,
+)
+from pileus.kernel.clock import FOREVER_MS
+
+if TYPE_CHECKING:
+    from pileus.delivery.pollers.shards import ShardReader
+
+FIRST_PAUSE_MS = 500
+LAST_PAUSE_MS = 60_000
+
+RETRIES_EXHAUSTED = "RetryAttemptsExhausted"
+AGE_EXCEEDED = "RecordAgeExceeded"
+
+
+@dataclass(slots=True)
+class Entry:
+    """A record on its way through a shard. `encoded`: as JSON, for those that go to the target."""
+
+    sequence_number: str
+    arrived_at_ms: int
+    lane: int
+    encoded: bytes = b""
+    is_done: bool = False
+
+
+@dataclass(slots=True)
+class Part:
+    """A batch, or what is left of one. `runs`: how often the target failed with it."""
+
+    entries: list[Entry]
+    runs: int = 0
+    answer: Answer | None = None
+
+
+class Lane:
+    def __init__(self, reader: "ShardReader", number: int) -> None:
+        self._reader = reader
+        self._plan = reader.plan
+        self._number = number
+        self._queue: deque[Entry] = deque()
+        self._opened_ms = 0
+        self._is_closing = False
+        self._is_ending = False
+        self._pause_over = asyncio.Event()
+        self._unreached = 0
+        self.held_bytes = 0
+        self.has_ended = False
+        self.bell = asyncio.Event()
+
+    def start(self) -> None:
+        self._reader.pollers.start(f"poller.{self._plan.id}.{self._reader.shard_id}.{self._number}", self._run())
+
+    def put(self, entry: Entry) -> None:
+        if not self._queue:
+            self._opened_ms = self._reader.clock.now_ms()
+        self._queue.append(entry)
+        self.held_bytes += len(entry.encoded) + 1
+        self.bell.set()
+
+    def close(self) -> None:
+        """No more records come: what is there goes without waiting for a full batch."""
+        self._is_closing = True
+        self.bell.set()
+
+    def end(self) -> None:
+        """Begin nothing more."""
+        self._is_ending = True
+        self.bell.set()
+        self._pause_over.set()
+
+    @property
+    def is_empty(self) -> bool:
+        """After `close`: it has done with everything."""
+        return not self._queue
+
+    async def _run(self) -> None:
+        try:
+            while not self._is_ending:
+                until_ms = await self._step()
+                if until_ms:
+                    await self._reader.pollers.rest(self.bell, until_ms)
+        except Exception as error:
+            # Delivery's edge: the reader begins again at the checkpoint.
+            self._reader.failure = error
+        finally:
+            self.has_ended = True
+            self._reader.bell.set()
+
+    async def _step(self) -> int:
+        """Do one thing; return until when to rest, 0 where there is more to do."""
+        if not self._queue:
+            return FOREVER_MS
+        ready_ms = self._ready_ms()
+        if self._reader.clock.now_ms() < ready_ms:
+            return ready_ms
+        await self._process(self._take(len(self._queue)))
+        return 0
+
+    def _ready_ms(self) -> int:
+        """When what is there makes a batch."""
+        is_full = len(self._queue) >= self._plan.batch_size or self.held_bytes > PAYLOAD_LIMIT_BYTES - ENVELOPE_BYTES
+        return 0 if is_full or self._is_closing else self._opened_ms + self._plan.window_ms
+
+    def _take(self, most: int, room: int = PAYLOAD_LIMIT_BYTES - ENVELOPE_BYTES) -> list[Entry]:
+        """A batch of the first records, at most so many, and what fits into one payload."""
+        batch: list[Entry] = []
+        while self._queue and len(batch) < min(most, self._plan.batch_size):
+            room -= len(self._queue[0].encoded) + 1
+            if room < 0 and batch:
+                break
+            batch.append(self._queue.popleft())
+            self.held_bytes -= len(batch[-1].encoded) + 1
+        self._opened_ms = self._reader.clock.now_ms()
+        self._reader.bell.set()
+        return batch
+
+    # Trying
+
+    async def _process(self, batch: list[Entry]) -> None:
+        """Try until every record of the batch is processed or given up; or until the lane ends."""
+        parts = deque([Part(batch)])
+        while parts and not self._is_ending:
+            part = parts.popleft()
+            part.entries = await self._without_expired(part)
+            if not part.entries:
+                continue
+            try:
+                answer = await self._invoke(part.entries)
+            except NotReached as error:
+                await self._reader.say(error.problem)
+                parts.appendleft(part)
+                self._unreached += 1
+                await self._pause(self._unreached)
+                continue
+            self._unreached = 0
+            failed_at = self._failed_at(part.entries, answer)
+            if failed_at > 0:
+                await self._succeeded(part.entries[:failed_at], answer)
+            if failed_at == len(part.entries):
+                await self._reader.say(OK)
+                continue
+            await self._reader.say(FUNCTION_CALL_FAILED)
+            left = Part(part.entries[failed_at:], part.runs + 1, answer)
+            if self._plan.bisects and len(left.entries) > 1:
+                # Splitting takes none of the retries. Where the answer named a record, the batch is split there.
+                left.runs -= 1
+                if failed_at == 0:
+                    half = len(left.entries) // 2
+                    parts.appendleft(Part(left.entries[half:], left.runs, answer))
+                    left.entries = left.entries[:half]
+                parts.appendleft(left)
+            elif self._plan.retries is not None and left.runs > self._plan.retries:
+                await self._give_up(left, RETRIES_EXHAUSTED)
+                continue
+            else:
+                parts.appendleft(left)
+            await self._pause(left.runs)
+
+    async def _without_expired(self, part: Part) -> list[Entry]:
+        """Give up the records that are too old; return the others."""
+        if self._plan.age_limit_ms is None:
+            return part.entries
+        oldest_ms = self._reader.clock.now_ms() - self._plan.age_limit_ms
+        expired = [entry for entry in part.entries if entry.arrived_at_ms < oldest_ms]
+        if expired:
+            await self._give_up(Part(expired, part.runs, part.answer), AGE_EXCEEDED)
+        return [entry for entry in part.entries if entry.arrived_at_ms >= oldest_ms]
+
+    async def _invoke(self, entries: list[Entry]) -> Answer:
+        payload = self._plan.wrap([entry.encoded for entry in entries], self._more())
+        return await self._plan.target.invoke(payload, _nothing)
+
+    def _more(self) -> dict[str, Any]:
+        """What the target is told besides the records."""
+        return {}
+
+    def _failed_at(self, entries: list[Entry], answer: Answer) -> int:
+        """The index of the first record that is not processed; how many there are, where all are."""
+        if answer.error is not None:
+            return 0
+        if not self._plan.reports_failures:
+            return len(entries)
+        identifiers = reported(answer)
+        if identifiers is None:
+            return 0
+        if not identifiers:
+            return len(entries)
+        places = {entry.sequence_number: at for at, entry in enumerate(entries)}
+        # The lowest one is the checkpoint; one that is no record's makes the whole batch fail.
+        return min(places.get(identifier, 0) for identifier in identifiers)
+
+    async def _succeeded(self, entries: list[Entry], answer: Answer) -> None:
+        await self._reader.done(entries, {})
+
+    async def _give_up(self, part: Part, condition: str) -> None:
+        first, last = part.entries[0], part.entries[-1]
+        discarded = Discarded(
+            condition,
+            self._reader.shard_id,
+            first.sequence_number,
+            last.sequence_number,
+            first.arrived_at_ms,
+            last.arrived_at_ms,
+            len(part.entries),
+            part.runs,
+            part.answer,
+            self._plan.wrap([entry.encoded for entry in part.entries], self._more()),
+        )
+        await self._reader.done(part.entries, self._given_up(), discarded)
+
+    def _given_up(self) -> dict[str, Any]:
+        """What to keep with the checkpoint besides."""
+        return {}
+
+    async def _pause(self, times: int) -> None:
+        """Longer each time."""
+        ms = min(FIRST_PAUSE_MS << min(max(times - 1, 0), 20), LAST_PAUSE_MS)
+        await self._reader.pollers.rest(self._pause_over, self._reader.clock.now_ms() + ms)
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,260 @@
+"""The poller of a queue: gathers messages, runs batches side by side, deletes what was processed."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pileus.delivery.pollers.plan import (
+    ENVELOPE_BYTES,
+    FUNCTION_CALL_FAILED,
+    INTERNAL,
+    OK,
+    PAYLOAD_LIMIT_BYTES,
+    Answer,
+    NotReached,
+    Plan,
+    encode,
+    reported,
+)
+from pileus.delivery.pollers.resting import Pollers
+from pileus.delivery.sources import Message, SourceGone
+from pileus.kernel.clock import FOREVER_MS
+from pileus.kernel.errors import AccessDenied, AwsError
+
+log = logging.getLogger("pileus.delivery")
+
+BATCHES_AT_FIRST = 5
+"""Source: Lambda developer guide, "Configuring scaling behavior for SQS event source mappings"."""
+WAITING_MAX = 2
+"""Batches that may wait for the target to run them: more would only grow old there, hidden from other readers."""
+RECEIVED_AT_ONCE = 10
+FIRST_PAUSE_MS = 250
+LAST_PAUSE_MS = 10_000
+AFTER_PROBLEM_MS = 60_000
+
+
+@dataclass(slots=True)
+class Held:
+    """A received message on its way. `encoded` is its record as JSON."""
+
+    message: Message
+    encoded: bytes
+    received_at_ms: int
+
+
+class QueuePoller:
+    """`run` until `stop`. One task gathers, each batch has a task of its own."""
+
+    def __init__(self, pollers: Pollers, plan: Plan) -> None:
+        self._pollers = pollers
+        self._plan = plan
+        self._clock = pollers.cloud.clock
+        self._bell = asyncio.Event()
+        self._held: dict[str, Held] = {}
+        self._held_bytes = 0
+        self._under_way = 0
+        self._waiting = 0
+        self._allowed = BATCHES_AT_FIRST
+        self._is_stopping = False
+        self._trouble_told = ""
+        self._pauses: set[asyncio.Event] = set()
+        self.begun = asyncio.Event()
+        """Set once it polls."""
+
+    def start(self) -> None:
+        self._task = self._pollers.start(f"poller.{self._plan.id}", self._run())
+
+    async def stop(self) -> None:
+        """Read nothing more, and return when the batches under way have ended."""
+        self._is_stopping = True
+        for bell in (self._bell, *self._pauses):
+            bell.set()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while not self._is_stopping:
+            await self._poll(self._plan.source.topic(self._plan.reader))
+        while self._under_way:
+            await self._pollers.rest(self._bell)
+
+    async def _poll(self, topic: str) -> None:
+        """Until it is stopped, or the source has another topic: the queue was deleted and made again."""
+        plan, watch = self._plan, self._pollers.cloud.store.watch
+        async with watch(topic, arrived=self._bell), watch(plan.target.topic(), arrived=self._bell):
+            self.begun.set()
+            while not self._is_stopping and plan.source.topic(plan.reader) == topic:
+                try:
+                    until_ms = await self._step()
+                except Exception as error:
+                    # Delivery's edge: whatever went wrong, the queue still has its messages. Try again, but not at once.
+                    until_ms = await self._trouble(error)
+                if until_ms:
+                    await self._pollers.rest(self._bell, until_ms)
+
+    async def _trouble(self, error: Exception) -> int:
+        """Tell of it; return when to go on."""
+        # Each arrival makes it try again: the same trouble is logged once.
+        level = logging.DEBUG if str(error) == self._trouble_told else logging.WARNING
+        self._trouble_told = str(error)
+        log.log(level, "the poller %s of %s can't go on: %s", self._plan.id, self._plan.reader.arn, error)
+        log.debug("poller failed", exc_info=error)
+        await self._say(problem_of(error))
+        return self._clock.now_ms() + AFTER_PROBLEM_MS
+
+    async def _say(self, result: str) -> None:
+        try:
+            await self._plan.said(result)
+        except AwsError as error:
+            log.warning("the result of %s is not kept: %s", self._plan.id, error)
+
+    # Gathering
+
+    async def _step(self) -> int:
+        """Do one thing; return until when to rest, 0 where there is more to do."""
+        plan = self._plan
+        if not self._has_room():
+            return FOREVER_MS
+        missing = plan.target.missing()
+        if missing is not None:
+            await self._say(missing)
+            return FOREVER_MS
+        if self._is_full():
+            self._send()
+            return 0
+        count = min(RECEIVED_AT_ONCE, plan.batch_size - len(self._held))
+        received = await plan.source.receive(plan.reader, count)
+        if received:
+            await self._take(received)
+            if not plan.window_ms and self._held:
+                self._send()
+            return 0
+        if not self._held:
+            return plan.source.next_at_ms(plan.reader)
+        # The window begins with its first message.
+        ends_ms = min(held.received_at_ms for held in self._held.values()) + plan.window_ms
+        if self._clock.now_ms() >= ends_ms:
+            self._send()
+            return 0
+        return min(ends_ms, plan.source.next_at_ms(plan.reader))
+
+    def _has_room(self) -> bool:
+        if not self._under_way:
+            return True
+        return self._waiting < WAITING_MAX and self._under_way < min(self._allowed, self._plan.max_concurrency)
+
+    def _is_full(self) -> bool:
+        return len(self._held) >= self._plan.batch_size or self._held_bytes > PAYLOAD_LIMIT_BYTES - ENVELOPE_BYTES
+
+    async def _take(self, received: list[Message]) -> None:
+        """Hold what the filters want; delete the rest: a queue has no other way to pass over a message."""
+        unwanted = []
+        for message in received:
+            if self._plan.filters.want(message.event):
+                # A message that came back while it was held replaces itself: the newest receipt is the valid one.
+                self._drop(message.id)
+                held = Held(message, encode(message.event), self._clock.now_ms())
+                self._held[message.id] = held
+                self._held_bytes += len(held.encoded) + 1
+            else:
+                unwanted.append(message.receipt)
+        if unwanted:
+            await self._plan.source.delete(self._plan.reader, unwanted)
+
+    def _drop(self, message_id: str) -> None:
+        held = self._held.pop(message_id, None)
+        if held is not None:
+            self._held_bytes -= len(held.encoded) + 1
+
+    def _send(self) -> None:
+        """Start a batch of what is held, as much as goes into one payload."""
+        batch: list[Held] = []
+        room = PAYLOAD_LIMIT_BYTES - ENVELOPE_BYTES
+        for held in list(self._held.values())[: self._plan.batch_size]:
+            room -= len(held.encoded) + 1
+            if room < 0 and batch:
+                break
+            batch.append(held)
+            self._drop(held.message.id)
+        self._under_way += 1
+        self._waiting += 1
+        self._pollers.start(f"poller.{self._plan.id}.batch", self._process(batch))
+
+    # Processing
+
+    async def _process(self, batch: list[Held]) -> None:
+        plan = self._plan
+        is_waiting = True
+
+        def started() -> None:
+            nonlocal is_waiting
+            if is_waiting:
+                is_waiting = False
+                self._waiting -= 1
+                self._bell.set()
+
+        try:
+            answer = await self._reach(batch, started)
+            if answer is None:
+                return  # the messages come back when their visibility timeout ends
+            self._allowed = min(self._allowed + 1, plan.max_concurrency)
+            failed = _failed(batch, answer, plan.reports_failures)
+            processed = [held.message.receipt for held in batch if held.message.id not in failed]
+            if processed:
+                await plan.source.delete(plan.reader, processed)
+            await self._say(FUNCTION_CALL_FAILED if len(failed) == len(batch) else OK)
+        except Exception as error:
+            # Delivery's edge: what was not deleted comes back.
+            await self._trouble(error)
+        finally:
+            started()
+            self._under_way -= 1
+            self._bell.set()
+
+    async def _reach(self, batch: list[Held], started: Callable[[], None]) -> Answer | None:
+        """The target's answer. While it can't be reached it is tried again, as long as the messages stay hidden for
+        a run of it; None after that."""
+        plan = self._plan
+        payload = plan.wrap([held.encoded for held in batch], {})
+        hidden_ms = await plan.source.hidden_ms(plan.reader)
+        visible_ms = min(held.received_at_ms for held in batch) + hidden_ms
+        pause_ms = FIRST_PAUSE_MS
+        while True:
+            try:
+                return await plan.target.invoke(payload, started)
+            except NotReached as error:
+                self._allowed = max(1, self._under_way - 1)
+                await self._say(error.problem)
+            again_ms = self._clock.now_ms() + pause_ms
+            if self._is_stopping or again_ms + plan.target.timeout_ms() > visible_ms:
+                return None
+            await self._pause(again_ms)
+            pause_ms = min(pause_ms * 2, LAST_PAUSE_MS)
+
+    async def _pause(self, until_ms: int) -> None:
+        bell = asyncio.Event()
+        self._pauses.add(bell)
+        await self._pollers.rest(bell, until_ms)
+        self._pauses.discard(bell)
+
+
+def _failed(batch: list[Held], answer: Answer, reports: bool) -> set[str]:
+    """The ids of the messages that are to come back."""
+    everything = {held.message.id for held in batch}
+    if answer.error is not None:
+        return everything
+    if not reports:
+        return set()
+    identifiers = reported(answer)
+    if identifiers is None or not everything.issuperset(identifiers):
+        return everything
+    return set(identifiers)
+
+
+def problem_of(error: Exception) -> str:
+    """What is told of an error while polling."""
+    if isinstance(error, SourceGone):
+        return f"PROBLEM: {error.message}"
+    if isinstance(error, AccessDenied) or "AccessDenied" in getattr(error, "code", ""):
+        return f"PROBLEM: The execution role lacks permission: {error}"
+    return INTERNAL

@@ -1,0 +1,251 @@
+"""Reads one shard: from its checkpoint on, through the filters, into lanes; and keeps how far they have come."""
+
+import asyncio
+import logging
+import zlib
+from collections import deque
+
+from msgspec.structs import replace
+
+from pileus.delivery.pollers import checkpoints
+from pileus.delivery.pollers.checkpoints import Checkpoint
+from pileus.delivery.pollers.lanes import Entry, Lane
+from pileus.delivery.pollers.plan import PAYLOAD_LIMIT_BYTES, Discarded, Plan, encode
+from pileus.delivery.pollers.queues import problem_of
+from pileus.delivery.pollers.resting import Pollers
+from pileus.delivery.pollers.windows import WindowedLane
+from pileus.delivery.sources import StreamRecord
+from pileus.kernel.errors import AwsError
+
+log = logging.getLogger("pileus.delivery")
+
+READ_AT_ONCE = 1000
+FIRST_PAUSE_MS = 1000
+LAST_PAUSE_MS = 60_000
+
+
+class _Stopped(Exception):
+    pass
+
+
+class ShardReader:
+    """`ended` rings when it has: stopped, or the shard is finished. After a failure it begins again at the checkpoint."""
+
+    def __init__(self, pollers: Pollers, plan: Plan, shard_id: str, ended: asyncio.Event) -> None:
+        self.pollers = pollers
+        self.plan = plan
+        self.shard_id = shard_id
+        self.clock = pollers.cloud.clock
+        self.is_stopping = False
+        self.has_ended = False
+        self.has_caught_up = False
+        """Nothing more was there at the last look."""
+        self.failure: Exception | None = None
+        self.bell = asyncio.Event()
+        self._ended = ended
+        self._store = pollers.cloud.store
+        self._lanes: list[Lane] = []
+        self._order: deque[Entry] = deque()
+        self._checkpoint = Checkpoint(plan.id, shard_id, "")
+        self._lanes_then = 1
+
+    def start(self) -> None:
+        self.pollers.start(f"poller.{self.plan.id}.{self.shard_id}", self._run())
+
+    def stop(self) -> None:
+        self.is_stopping = True
+        self.bell.set()
+        for lane in self._lanes:
+            lane.bell.set()
+
+    async def _run(self) -> None:
+        pause_ms = FIRST_PAUSE_MS
+        try:
+            topic = self.plan.source.topic(self.plan.reader, self.shard_id)
+            async with self._store.watch(topic, arrived=self.bell):
+                while not self.is_stopping:
+                    began_ms = self.clock.now_ms()
+                    try:
+                        await self._read_on()
+                        return
+                    except _Stopped:
+                        return
+                    except Exception as error:
+                        # Delivery's edge: whatever went wrong, begin again where the checkpoint is.
+                        log.warning("reading %s of %s failed: %s", self.shard_id, self.plan.reader.arn, error)
+                        log.debug("reading failed", exc_info=error)
+                        await self.say(problem_of(error))
+                    await self._end_lanes()
+                    if self.clock.now_ms() - began_ms > LAST_PAUSE_MS:
+                        pause_ms = FIRST_PAUSE_MS
+                    await self._rest_all_of(pause_ms)
+                    pause_ms = min(pause_ms * 2, LAST_PAUSE_MS)
+        finally:
+            await self._end_lanes()
+            self.has_ended = True
+            self._ended.set()
+
+    async def _rest_all_of(self, ms: int) -> None:
+        """However often new records ring meanwhile."""
+        until_ms = self.clock.now_ms() + ms
+        while not self.is_stopping and self.clock.now_ms() < until_ms:
+            await self.pollers.rest(self.bell, until_ms)
+
+    async def _read_on(self) -> None:
+        """From the checkpoint to the shard's end. Raises _Stopped."""
+        plan = self.plan
+        kept, _ = self._store.look(checkpoints.get, plan.id, self.shard_id)
+        if kept is None:
+            return
+        self._checkpoint = kept
+        self._order.clear()
+        self.failure = None
+        self.has_caught_up = False
+        # What the lanes had done beyond the position is passed over once more; until then there are as many as then.
+        # A window's state is of the whole shard, so there is one lane at once.
+        position, passed = kept.position, dict(kept.done)
+        self._lanes_then = kept.lanes
+        self._begin_lanes(kept.lanes if passed and not plan.tumbling_ms else plan.parallelization)
+        while True:
+            await self._wait_for_room()
+            page = await plan.source.read(plan.reader, self.shard_id, position, READ_AT_ONCE)
+            self._caught_up(not page.records)
+            for record in page.records:
+                self._deal(record, passed)
+                position = record.sequence_number
+                passed = {lane: to for lane, to in passed.items() if int(to) > int(position)}
+                if not passed and len(self._lanes) != plan.parallelization:
+                    break
+            else:
+                await self._keep_what_was_passed_over()
+                if page.is_end:
+                    break
+                if not page.records:
+                    await self._wait()
+                continue
+            await self._keep_what_was_passed_over()
+            await self._drain()
+            await self._end_lanes()
+            self._begin_lanes(plan.parallelization)
+        for lane in self._lanes:
+            lane.close()
+        await self._drain()
+        for lane in self._lanes:
+            while not lane.is_empty:
+                await self._wait()
+        await self._keep({"is_finished": True})
+
+    def _caught_up(self, has: bool) -> None:
+        if has and not self.has_caught_up:
+            for lane in self._lanes:
+                lane.bell.set()
+        self.has_caught_up = has
+
+    def _begin_lanes(self, count: int) -> None:
+        lane = WindowedLane if self.plan.tumbling_ms else Lane
+        self._lanes = [lane(self, number) for number in range(count)]
+        if isinstance(self._lanes[0], WindowedLane):
+            self._lanes[0].open(self._checkpoint.window_ms, self._checkpoint.window_state)
+        for each in self._lanes:
+            each.start()
+
+    async def _end_lanes(self) -> None:
+        """Batches under way come to their end; nothing else is begun."""
+        for lane in self._lanes:
+            lane.end()
+        for lane in self._lanes:
+            while not lane.has_ended:
+                await self.pollers.rest(self.bell)
+        self._lanes = []
+
+    def _check(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+        if self.is_stopping:
+            raise _Stopped
+
+    async def _wait(self) -> None:
+        self._check()
+        await self.pollers.rest(self.bell)
+        self._check()
+
+    async def _wait_for_room(self) -> None:
+        self._check()
+        while (
+            len(self._order) > len(self._lanes) * self.plan.batch_size + READ_AT_ONCE
+            or sum(lane.held_bytes for lane in self._lanes) > (len(self._lanes) + 1) * PAYLOAD_LIMIT_BYTES
+        ):
+            await self._wait()
+
+    async def _drain(self) -> None:
+        while self._order:
+            await self._wait()
+
+    # Records on their way
+
+    def _deal(self, record: StreamRecord, passed: dict[str, str]) -> None:
+        number = _lane_of(record.key, len(self._lanes))
+        entry = Entry(record.sequence_number, record.arrived_at_ms, number)
+        self._order.append(entry)
+        is_done = False
+        if passed:
+            then = str(_lane_of(record.key, self._lanes_then))
+            is_done = then in passed and int(passed[then]) >= int(record.sequence_number)
+        seen = record.event if record.filtered is None else record.filtered
+        if is_done or not self.plan.filters.want(seen):
+            entry.is_done = True
+        else:
+            entry.encoded = encode(record.event)
+            self._lanes[number].put(entry)
+
+    async def _keep_what_was_passed_over(self) -> None:
+        """Filters may want nothing of a whole page: the position goes on all the same."""
+        if self._order and self._order[0].is_done:
+            await self._keep({})
+
+    async def done(self, entries: list[Entry], changes: dict, discarded: Discarded | None = None) -> None:
+        """A lane has done with these: processed, or given up. Returns when that is kept."""
+        for entry in entries:
+            entry.is_done = True
+        await self._keep(changes, discarded)
+
+    async def _keep(self, changes: dict, discarded: Discarded | None = None) -> None:
+        if self.failure is not None:
+            raise self.failure  # what came before is not kept, so nothing that comes after may be
+        position = self._checkpoint.position
+        while self._order and self._order[0].is_done:
+            position = self._order.popleft().sequence_number
+        changes = {"position": position, "done": self._beyond(), "lanes": len(self._lanes), **changes}
+        self._checkpoint = replace(self._checkpoint, **changes)
+        try:
+            await self._store.write(
+                checkpoints.advance, self.plan.id, self.shard_id, changes, discarded, self.plan.discarded
+            )
+        except AwsError as error:
+            self.failure = error
+            raise
+        finally:
+            self.bell.set()
+
+    def _beyond(self) -> dict[str, str]:
+        """Lane -> how far it has come without a gap."""
+        to: dict[str, str] = {}
+        open_lanes: set[int] = set()
+        for entry in self._order:
+            if not entry.is_done:
+                open_lanes.add(entry.lane)
+                if len(open_lanes) == len(self._lanes):
+                    break
+            elif entry.lane not in open_lanes:
+                to[str(entry.lane)] = entry.sequence_number
+        return to
+
+    async def say(self, result: str) -> None:
+        try:
+            await self.plan.said(result)
+        except AwsError as error:
+            log.warning("the result of %s is not kept: %s", self.plan.id, error)
+
+
+def _lane_of(key: str, lanes: int) -> int:
+    return zlib.crc32(key.encode()) % lanes if lanes > 1 else 0

@@ -1,0 +1,141 @@
+"""AWS::Lambda::EventSourceMapping, and SAM's SQS event, in stacks."""
+
+import json
+
+import pytest
+
+from pileus.services.lambda_.tests.material import ECHO, allow
+
+FUNCTION = {
+    "Type": "AWS::Lambda::Function",
+    "Properties": {
+        "Code": {"ZipFile": ECHO},
+        "Handler": "index.handler",
+        "Runtime": "python3.11",
+        "Role": {"Ref": "Role"},
+    },
+}
+
+
+@pytest.fixture
+async def polling_role(cloud, role):
+    await cloud.iam.PutRolePolicy(
+        RoleName="runs-functions",
+        PolicyName="polling",
+        PolicyDocument=allow("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+    )
+    return role
+
+
+def template(*, queue="Queue", **properties):
+    mapping = {"EventSourceArn": {"Fn::GetAtt": [queue, "Arn"]}, "FunctionName": {"Ref": "F"}} | properties
+    return json.dumps(
+        {
+            "Parameters": {"Role": {"Type": "String"}},
+            "Resources": {
+                "Queue": {"Type": "AWS::SQS::Queue"},
+                "Other": {"Type": "AWS::SQS::Queue"},
+                "F": FUNCTION,
+                "Mapping": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": mapping},
+            },
+            "Outputs": {
+                "Id": {"Value": {"Ref": "Mapping"}},
+                "Arn": {"Value": {"Fn::GetAtt": ["Mapping", "EventSourceMappingArn"]}},
+                "Url": {"Value": {"Ref": "Queue"}},
+            },
+        }
+    )
+
+
+async def settled(cloud):
+    """(status, outputs)"""
+    await cloud.settle()
+    await cloud.advance(60_000)
+    stack = (await cloud.cloudformation.DescribeStacks(StackName="app"))["Stacks"][0]
+    if stack["StackStatus"].endswith(("IN_PROGRESS", "FAILED", "ROLLBACK_COMPLETE")):
+        events = (await cloud.cloudformation.DescribeStackEvents(StackName="app"))["StackEvents"]
+        pytest.fail(str([each for each in events if each["ResourceStatus"].endswith("FAILED")]))
+    return stack["StackStatus"], {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+
+
+async def test_a_mapping_lives_with_its_stack(cloud, polling_role):
+    parameters = [{"ParameterKey": "Role", "ParameterValue": polling_role}]
+
+    async def update(**properties):
+        body = template(**properties)
+        await cloud.cloudformation.UpdateStack(StackName="app", TemplateBody=body, Parameters=parameters)
+        return await settled(cloud)
+
+    tags = [{"Key": "team", "Value": "blue"}]
+    body = template(BatchSize=4, FunctionResponseTypes=["ReportBatchItemFailures"], Tags=tags)
+    await cloud.cloudformation.CreateStack(StackName="app", TemplateBody=body, Parameters=parameters)
+    status, first = await settled(cloud)
+    assert status == "CREATE_COMPLETE"
+    made = await cloud.lambda_.GetEventSourceMapping(UUID=first["Id"])
+    assert (made["State"], made["BatchSize"]) == ("Enabled", 4)
+    assert made["EventSourceMappingArn"] == first["Arn"]
+    all_tags = (await cloud.lambda_.ListTags(Resource=first["Arn"]))["Tags"]
+    assert all_tags["team"] == "blue"
+    assert all_tags["aws:cloudformation:logical-id"] == "Mapping"
+
+    status, second = await update(Enabled=False, ScalingConfig={"MaximumConcurrency": 5})
+    assert (status, second["Id"]) == ("UPDATE_COMPLETE", first["Id"])
+    made = await cloud.lambda_.GetEventSourceMapping(UUID=first["Id"])
+    assert (made["State"], made["BatchSize"], made["FunctionResponseTypes"]) == ("Disabled", 10, [])
+    assert made["ScalingConfig"] == {"MaximumConcurrency": 5}
+    assert "team" not in (await cloud.lambda_.ListTags(Resource=first["Arn"]))["Tags"]
+
+    status, third = await update(queue="Other")
+    assert third["Id"] != first["Id"]
+    listed = (await cloud.lambda_.ListEventSourceMappings())["EventSourceMappings"]
+    assert [each["UUID"] for each in listed] == [third["Id"]]
+
+    await cloud.cloudformation.DeleteStack(StackName="app")
+    await cloud.settle()
+    await cloud.advance(60_000)
+    assert (await cloud.lambda_.ListEventSourceMappings())["EventSourceMappings"] == []
+
+
+async def test_sams_sqs_event_brings_the_mapping_and_the_permission(cloud):
+    body = json.dumps(
+        {
+            "Transform": "AWS::Serverless-2016-10-31",
+            "Resources": {
+                "Queue": {"Type": "AWS::SQS::Queue"},
+                "F": {
+                    "Type": "AWS::Serverless::Function",
+                    "Properties": {
+                        "InlineCode": ECHO,
+                        "Handler": "index.handler",
+                        "Runtime": "python3.11",
+                        "Events": {
+                            "Jobs": {
+                                "Type": "SQS",
+                                "Properties": {
+                                    "Queue": {"Fn::GetAtt": ["Queue", "Arn"]},
+                                    "BatchSize": 5,
+                                    "FilterCriteria": {"Filters": [{"Pattern": '{"body": ["wanted"]}'}]},
+                                    "FunctionResponseTypes": ["ReportBatchItemFailures"],
+                                    "ScalingConfig": {"MaximumConcurrency": 2},
+                                },
+                            }
+                        },
+                    },
+                },
+            },
+            "Outputs": {"Url": {"Value": {"Ref": "Queue"}}},
+        }
+    )
+    await cloud.cloudformation.CreateStack(
+        StackName="app", TemplateBody=body, Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    )
+    status, outputs = await settled(cloud)
+    assert status == "CREATE_COMPLETE"
+    (mapping,) = (await cloud.lambda_.ListEventSourceMappings())["EventSourceMappings"]
+    assert (mapping["State"], mapping["BatchSize"]) == ("Enabled", 5)
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+    await cloud.sqs.SendMessage(QueueUrl=outputs["Url"], MessageBody="other")
+    await cloud.settle()
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = await cloud.sqs.GetQueueAttributes(QueueUrl=outputs["Url"], AttributeNames=names)
+    assert set(found["Attributes"].values()) == {"0"}
