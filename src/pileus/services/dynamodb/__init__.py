@@ -32,7 +32,7 @@ SERVICE = Service(
         backups,
         exports,
         imports,
-        ),
+    ),
     authorize=authorize,
     resources="pileus.services.dynamodb.resources",
     timers=background.TIMERS,
