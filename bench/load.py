@@ -64,6 +64,11 @@ def sqs(endpoint: str, operation: str, content: dict) -> Request:
     return signed("sqs", "POST", endpoint, "/", headers, orjson.dumps(content))
 
 
+def dynamodb(endpoint: str, operation: str, content: dict) -> Request:
+    headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": f"DynamoDB_20120810.{operation}"}
+    return signed("dynamodb", "POST", endpoint, "/", headers, orjson.dumps(content))
+
+
 def wrk(endpoint: str, requests: list[Request], *, connections: int, seconds: float) -> Result:
     """Send the requests in turn, again and again. Raises RuntimeError where wrk is not installed."""
     if shutil.which("wrk") is None:

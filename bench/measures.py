@@ -15,6 +15,8 @@ from bench import load
 from bench.load import Request
 from bench.platforms import Running
 
+KEYS = 1000
+"""Items."""
 CONNECTIONS = 16
 SECONDS = 4.0
 MIB = 1 << 20
@@ -115,6 +117,41 @@ def get(size: int, connections: int, keys: int) -> Callable[[Bench], float]:
         return bench.rate([load.signed("s3", "GET", bench.endpoint, path, {}) for path in paths], connections)
 
     return measure
+
+
+def put_item(bench: Bench) -> float:
+    """Ten attributes; each put changes what is there."""
+    client = bench.client("dynamodb")
+    client.create_table(
+        TableName="bench",
+        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client.get_waiter("table_exists").wait(TableName="bench", WaiterConfig={"Delay": 1})
+    return bench.rate([_on_item(bench, "PutItem", Item=_item(key, turn)) for turn in (0, 1) for key in range(KEYS)])
+
+
+def get_item(bench: Bench) -> float:
+    return bench.rate([_on_item(bench, "GetItem", Key={"p": {"S": f"key{key}"}}) for key in range(KEYS)])
+
+
+def update_item(bench: Bench) -> float:
+    change = {
+        "UpdateExpression": "SET number0 = number0 + :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    }
+    return bench.rate([_on_item(bench, "UpdateItem", Key={"p": {"S": f"key{key}"}}, **change) for key in range(KEYS)])
+
+
+def _item(key: int, turn: int) -> dict:
+    texts = {f"text{number}": {"S": f"{turn} some text of some forty characters, say"} for number in range(5)}
+    numbers = {f"number{number}": {"N": str(key * number + turn)} for number in range(4)}
+    return {"p": {"S": f"key{key}"}, **texts, **numbers}
+
+
+def _on_item(bench: Bench, operation: str, **content: object) -> Request:
+    return load.dynamodb(bench.endpoint, operation, {"TableName": "bench", **content})
 
 
 def _create_function(bench: Bench, name: str, handler: str = "app.handler", **options) -> str:
@@ -222,6 +259,9 @@ MEASURES: dict[str, Callable[[Bench], float | None]] = {
     "idle memory, MiB": idle_mib,
     "SendMessage /s": send,
     "ReceiveMessage /s": receive,
+    "PutItem /s": put_item,
+    "GetItem /s": get_item,
+    "UpdateItem /s": update_item,
     "PutObject 1 KiB /s": put(1024, CONNECTIONS, 1000),
     "GetObject 1 KiB /s": get(1024, CONNECTIONS, 1000),
     "PutObject 8 MiB /s": put(8 * MIB, 4, 4),

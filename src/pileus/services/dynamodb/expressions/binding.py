@@ -91,6 +91,7 @@ class Bound:
 
 _NOTHING: dict = {}
 _EMPTY = Bound()
+_MEMBERS = frozenset((*EXPRESSIONS, *LEGACY, "KeyConditions", placeholders.NAMES, placeholders.VALUES))
 
 
 def bind(request: Mapping, *expressions: str) -> Bound:
@@ -100,6 +101,8 @@ def bind(request: Mapping, *expressions: str) -> Bound:
     errors        ValidationException: mixed with legacy parameters, unused or undefined placeholders, all that is wrong
                   with the expressions
     """
+    if _MEMBERS.isdisjoint(request):
+        return _EMPTY  # most requests
     given = [name for name in EXPRESSIONS if request.get(name) is not None]
     older = [name for name in LEGACY if request.get(name) is not None]
     # KeyConditions alone goes with a FilterExpression or ProjectionExpression.

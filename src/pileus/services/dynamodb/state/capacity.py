@@ -47,7 +47,7 @@ def partitions_of(table: TableRecord, index: SecondaryIndex | None) -> int:
     if table.billing == "PAY_PER_REQUEST":
         return 4
     throughput = table.throughput if index is None or index.throughput is None else index.throughput
-    return max(1, -(-throughput.read_units // 3000) + -(-throughput.write_units // 1000) - 1)
+    return max(1, -(-(throughput.read_units + 3 * throughput.write_units) // 3000))
 
 
 def write_units(size_bytes: int) -> int:

@@ -29,7 +29,7 @@ def value_bytes(value: dict) -> int:
     if kind == "S":
         return _text_bytes(content)
     if kind == "N":
-        return _number_bytes(content)
+        return number_bytes(content)
     if kind == "B":
         return len(content)
     if kind in ("BOOL", "NULL"):
@@ -41,7 +41,7 @@ def value_bytes(value: dict) -> int:
     if kind == "SS":
         return sum(map(_text_bytes, content))
     if kind == "NS":
-        return sum(map(_number_bytes, content))
+        return sum(map(number_bytes, content))
     return sum(map(len, content))
 
 
@@ -49,5 +49,5 @@ def _text_bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def _number_bytes(text: str) -> int:
+def number_bytes(text: str) -> int:
     return (significant_digits(text) + 1) // 2 + 1
