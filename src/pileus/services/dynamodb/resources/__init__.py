@@ -1,0 +1,5 @@
+"""DynamoDB's CloudFormation types."""
+
+from pileus.services.dynamodb.resources.table import Table
+
+RESOURCE_TYPES = [Table]
