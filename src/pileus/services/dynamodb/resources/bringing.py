@@ -267,8 +267,10 @@ async def change(context: ResourceContext, name: str, asked: dict[str, Any]) -> 
 async def until_active(context: ResourceContext, name: str) -> None:
     async def is_active() -> bool:
         table = await require(context, name)
-        indexes = table.get("GlobalSecondaryIndexes", ())
-        return table["TableStatus"] == "ACTIVE" and all(index["IndexStatus"] == "ACTIVE" for index in indexes)
+        statuses = [table["TableStatus"]]
+        statuses += [index["IndexStatus"] for index in table.get("GlobalSecondaryIndexes", ())]
+        statuses += [replica["ReplicaStatus"] for replica in table.get("Replicas", ())]
+        return all(status == "ACTIVE" for status in statuses)
 
     await context.wait_until(is_active, at_most_ms=READY_WITHIN_MS)
 
