@@ -18,7 +18,6 @@ from pileus.store.transaction import Transaction
 
 READS_MAX = 100
 WRITES_MAX = 25
-DUPLICATES = "Provided list of item keys contains duplicates"
 
 
 async def batch_get_item(call: Call, request: dict) -> dict:
@@ -79,7 +78,7 @@ def _get_all(
             keys.check_key(table, key)
         suffixes = [rows.suffix_of(table, key) for key in wanted]
         if len(set(suffixes)) < len(suffixes):
-            raise ValidationException(DUPLICATES)
+            raise ValidationException(items.DUPLICATES)
         entries: list[tuple[Item | None, int] | None] = []
         for suffix in suffixes:
             entry = (rows.get(tx, table, suffix) or (None, 0)) if room_bytes > 0 else None
@@ -112,7 +111,7 @@ async def batch_write_item(call: Call, request: dict) -> dict:
     writes = {name: [_write_of(one) for one in wanted] for name, wanted in asked.items()}
     left = await _throttled(call, addresses, throttle.WRITE)
     flat = [(addresses[name], one) for name, wanted in writes.items() if name not in left for one in wanted]
-    written = iter(await call.write(_write_all, flat))
+    written = iter(await call.write(items.write_all, flat))
     answer: dict = {"UnprocessedItems": {name: asked[name] for name in left}}
     consumed_capacity, metrics = [], {}
     for name, wanted in writes.items():
@@ -147,17 +146,6 @@ def _write_of(asked: dict) -> Write:
     if given[0] == "PutRequest":
         return items.put_of(asked["PutRequest"]["Item"])
     return Write("delete", read_item(asked["DeleteRequest"]["Key"]))
-
-
-def _write_all(tx: Transaction, writes: list[tuple[Address, Write]]) -> list[items.Written]:
-    targets = set()
-    for address, asked in writes:
-        table = require(tx, address)
-        items.check(table, asked)
-        targets.add((table.id, rows.suffix_of(table, asked.item)))
-    if len(targets) < len(writes):
-        raise ValidationException(DUPLICATES)
-    return items.write_all(tx, writes)
 
 
 def _check_once_each(addresses: dict[str, Address]) -> None:

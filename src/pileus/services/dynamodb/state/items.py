@@ -14,6 +14,7 @@ from pileus.services.dynamodb.values import item_bytes, read_sized_item
 from pileus.store.transaction import Transaction
 
 TOO_LARGE = "Item size has exceeded the maximum allowed size"
+DUPLICATES = "Provided list of item keys contains duplicates"
 UPDATED_TOO_LARGE = "Item size to update has exceeded the maximum allowed size"
 
 
@@ -107,8 +108,9 @@ def _updated(table: TableRecord, suffix: bytes, old: Item | None, old_bytes: int
     new_bytes = item_bytes(new) if old is None or touched is None else _updated_bytes(old, new, old_bytes, touched)
     if new_bytes > ITEM_BYTES_MAX:
         raise ValidationException(UPDATED_TOO_LARGE)
-    if table.indexes:
-        keys.check_index_keys(table, new)
+    if table.indexes and touched is not None:
+        # What the update leaves alone may violate an index that was made later.
+        keys.check_index_keys(table, {name: new[name] for name in touched.attributes if name in new})
     return Written(table, suffix, old, new, old_bytes, new_bytes, touched)
 
 
@@ -143,10 +145,14 @@ def put_of(wire: Item, condition: Any = None, shows_failed: bool = False) -> Wri
 def write_all(tx: Transaction, writes: list[tuple[Address, Write]]) -> list[Written]:
     """Make many writes, each of its own item. For batches: all are checked before the first is made."""
     checked = []
+    targets = set()
     for address, asked in writes:
         table = require(tx, address)
         check(table, asked)
         checked.append((table, asked))
+        targets.add((table.id, rows.suffix_of(table, asked.item)))
+    if len(targets) < len(writes):
+        raise ValidationException(DUPLICATES)
     done = []
     for table, asked in checked:
         written = prepare(tx, table, asked)

@@ -85,6 +85,19 @@ async def test_a_new_index_takes_the_items_that_are_there_in_steps(cloud, table,
     assert page["Count"] == 5
 
 
+async def test_an_item_that_violates_a_later_index_can_be_updated_elsewhere(cloud, table):
+    await table.PutItem(Item=item(p="p", c="c", x=7))
+    await table.UpdateTable(**create("gsi", "x", x="S"))
+    await cloud.settle()
+    change = {"UpdateExpression": "SET #n = :v", "ExpressionAttributeValues": {":v": {"N": "8"}}}
+    await table.UpdateItem(Key=item(p="p", c="c"), **change, ExpressionAttributeNames={"#n": "y"})
+    await refused(
+        table.UpdateItem(Key=item(p="p", c="c"), **change, ExpressionAttributeNames={"#n": "x"}),
+        "Type mismatch for Index Key x",
+    )
+    assert (await table.Scan(IndexName="gsi"))["Count"] == 0
+
+
 async def test_items_that_change_while_an_index_is_made_are_counted_once(cloud, table, monkeypatch):
     monkeypatch.setattr(indexes, "BACKFILLED_AT_ONCE", 2)
     for n in range(6):
