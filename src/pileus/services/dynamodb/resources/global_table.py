@@ -30,6 +30,7 @@ OWN_AS_IN_TABLES = (
     "TableClass",
     "Tags",
 )
+SCALING_SETTINGS = ("ReadCapacityAutoScalingSettings", "WriteCapacityAutoScalingSettings")
 
 
 class GlobalTable(ResourceType):
@@ -47,7 +48,8 @@ class GlobalTable(ResourceType):
         if len(replicas) > 1 and "StreamSpecification" not in properties:
             raise InvalidProperty("StreamSpecification is required where there is more than one replica")
         for settings in _scaling_settings(properties):
-            if settings["MinCapacity"] != settings["MaxCapacity"]:
+            bounds = {settings["MinCapacity"], settings["MaxCapacity"]}
+            if len(bounds) > 1 and not any(isinstance(bound, Unknown) for bound in bounds):
                 raise InvalidProperty(
                     f"Pileus does not honour auto scaling of {self.name} yet: "
                     "MinCapacity and MaxCapacity must be the same."
@@ -155,15 +157,15 @@ def _read_limit(reads: dict[str, Any]) -> dict[str, int]:
 
 def _scaling_settings(properties: dict[str, Any]) -> list[dict[str, Any]]:
     """Every auto scaling setting there is."""
-    parts = [properties, *properties.get("GlobalSecondaryIndexes", ()), *properties["Replicas"]]
-    for replica in properties["Replicas"]:
-        parts += replica.get("GlobalSecondaryIndexes", ())
     found = []
-    for part in parts:
-        for kind in ("Read", "Write"):
-            settings = part.get(f"{kind}ProvisionedThroughputSettings", {})
-            if f"{kind}CapacityAutoScalingSettings" in settings:
-                found.append(settings[f"{kind}CapacityAutoScalingSettings"])
+    waiting: list[Any] = [properties]
+    while waiting:  # a part that is Unknown yet is neither
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            waiting += part.values()
+            found += [part[key] for key in SCALING_SETTINGS if isinstance(part.get(key), dict)]
     return found
 
 

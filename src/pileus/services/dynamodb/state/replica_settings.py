@@ -131,6 +131,8 @@ def update(tx: Transaction, table: TableRecord, asked: dict) -> TableRecord:
     changed = _overridden(replica, asked)
     if asked.get("KMSMasterKeyId") is not None:
         changed = replace(changed, encryption=_encryption(table, replica, asked["KMSMasterKeyId"]))
+    if changed.table_class != replica.table_class:
+        changed = replace(changed, table_class_changed_at_ms=tx.now_ms)
     changed = replace(changed, status="UPDATING")
     TABLES.put(tx, changed)
     return changed
@@ -179,6 +181,7 @@ def _override(asked: dict, is_on_demand: bool) -> IndexOverride:
 def _applied(replica: TableRecord) -> TableRecord:
     """With its overrides over what it follows."""
     own = replica.overrides
+    is_on_demand = replica.billing == "PAY_PER_REQUEST"
     indexes = []
     for index in replica.indexes:
         of_index = own.of_index(index.name)
@@ -186,20 +189,20 @@ def _applied(replica: TableRecord) -> TableRecord:
             replace(
                 index,
                 throughput=None if index.throughput is None else _read_over(index.throughput, of_index.read_units),
-                on_demand=_limited(index.on_demand, of_index.on_demand_read_units),
+                on_demand=_limited(index.on_demand, of_index.on_demand_read_units) if is_on_demand else None,
             )
         )
     return replace(
         replica,
         throughput=_read_over(replica.throughput, own.read_units),
-        on_demand=_limited(replica.on_demand, own.on_demand_read_units),
+        on_demand=_limited(replica.on_demand, own.on_demand_read_units) if is_on_demand else None,
         table_class=own.table_class or replica.table_class,
         indexes=tuple(indexes),
     )
 
 
 def _read_over(throughput: Throughput, read_units: int | None) -> Throughput:
-    # An on-demand table has no units, and its override waits for the day that it has.
+    # An on-demand table has no units; the override waits for the day that it has.
     if read_units is None or throughput.write_units == 0:
         return throughput
     return replace(throughput, read_units=read_units)

@@ -16,6 +16,9 @@ needed only while a change waits: whatever lies in a region without a waiting ro
 its key, because bringing a change removes the older ones it meets. That is why there are no versions beside the items
 and no tombstones: a deletion that waits is its own tombstone, and once nothing waits, nobody can bring the item back.
 
+As on AWS a write that changes nothing makes no stream record and thus goes nowhere; a transaction is one only in the
+region where it ran.
+
 Source: DynamoDB developer guide, "How DynamoDB global tables work" ("Multi-Region eventual consistency", "Time to live",
 "Settings synchronization").
 """
@@ -48,7 +51,7 @@ PUSH = "dynamodb.push"
 FILL = "dynamodb.fill"
 """The timer of a replica that is being filled; its key is the replica's table id."""
 SOURCE_KEPT_MS = 24 * 3_600_000
-"""A table that has just filled another is not deleted. Source: developer guide, "Deleting global tables"."""
+"""A table that has just filled another is not deleted. Source: developer guide, "Global tables: How it works"."""
 
 _WAITING = struct.Struct(">QQ")
 

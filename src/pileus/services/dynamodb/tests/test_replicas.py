@@ -192,8 +192,9 @@ async def test_what_is_not_there_is_501_by_name(cloud, regions):
     await update(regions[EAST], ReplicaUpdates=[{"Create": {"RegionName": WEST}}], MultiRegionConsistency="EVENTUAL")
 
 
-async def test_a_filled_table_is_copied_while_it_is_written_to(cloud, regions, monkeypatch):
-    monkeypatch.setattr(replication, "AT_ONCE", 3)
+@pytest.mark.parametrize(("bound", "value", "in_a_step"), [("AT_ONCE", 3, 3), ("BYTES_AT_ONCE", 1, 1)])
+async def test_a_filled_table_is_copied_while_it_is_written_to(cloud, regions, monkeypatch, bound, value, in_a_step):
+    monkeypatch.setattr(replication, bound, value)
     await make_table(cloud)
     for n in range(20):
         await put(regions[EAST], f"{n:02}", n=n)
@@ -206,7 +207,7 @@ async def test_a_filled_table_is_copied_while_it_is_written_to(cloud, regions, m
         if step % 6 == 0:
             await cloud.store.write(lambda tx: replication.fill(tx, str(record(tx, cloud, WEST).id)))
             filled.append((await described(regions[WEST]))["ItemCount"])
-    assert filled[0] == 3
+    assert filled[0] == in_a_step
     assert (await described(regions[WEST]))["TableStatus"] == "CREATING"
     await cloud.settle()
     assert await items(regions[WEST]) == await items(regions[EAST]) != {}
@@ -447,6 +448,13 @@ async def test_a_replicas_own_settings(cloud, regions):
     await cloud.settle()
     west = await described(regions[WEST])
     assert west["OnDemandThroughput"] == {"MaxReadRequestUnits": 9, "MaxWriteRequestUnits": 4}
+    await update(
+        regions[EAST],
+        BillingMode="PROVISIONED",
+        ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+    )
+    await cloud.settle()
+    assert "OnDemandThroughput" not in await described(regions[WEST])
     with pytest.raises(AwsError, match="does not have the specified index: none"):
         asked = {"RegionName": WEST, "GlobalSecondaryIndexes": [{"IndexName": "none"}]}
         await update(regions[EAST], ReplicaUpdates=[{"Update": asked}])

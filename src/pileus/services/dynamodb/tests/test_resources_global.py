@@ -7,6 +7,7 @@ import pytest
 
 from pileus.kernel.principal import root
 from pileus.services.dynamodb.resources import GlobalTable
+from pileus.stacks.intrinsics import Unknown
 from pileus.stacks.property_types import InvalidProperty
 from pileus.stacks.resource import Gone, ResourceContext, StillWaiting
 
@@ -276,3 +277,12 @@ async def test_a_stack_makes_and_deletes_a_global_table(cloud):
     await cloud.advance(60_000)
     for region in (EAST, WEST):
         assert (await client(cloud, region).ListTables())["TableNames"] == []
+
+
+def test_what_a_change_set_does_not_know_yet_passes():
+    unknown = Unknown(("Parameter",))
+    kind = GlobalTable()
+    settings = scaled(unknown, 5)
+    kind.coerced(of(EAST, BillingMode=unknown, GlobalSecondaryIndexes=unknown))
+    kind.coerced(of(EAST, unknown, WriteProvisionedThroughputSettings={"WriteCapacityAutoScalingSettings": settings}))
+    kind.coerced(KEYS | {"Replicas": unknown})
