@@ -4,7 +4,8 @@ Billing, capacity, indexes, TTL and the kind of encryption are the same everywhe
 protection, recovery, tags and policies are each replica's own.
 
 Source: API reference, UpdateTable, CreateReplicationGroupMemberAction, UpdateReplicationGroupMemberAction; developer
-guide, "How DynamoDB global tables work" ("Settings synchronization"); the texts are those of recorded answers.
+guide, "How DynamoDB global tables work" ("Settings synchronization"). The texts about the local region, write capacity,
+keys and sources are those of recorded answers; the others are as near as we know.
 """
 
 import re

@@ -222,6 +222,34 @@ async def test_filling_makes_no_stream_records(cloud, regions):
     assert await records(cloud, regions[WEST], WEST) == []
 
 
+async def test_two_replicas_are_filled_side_by_side(cloud, regions, monkeypatch):
+    monkeypatch.setattr(replication, "AT_ONCE", 2)
+    await make_table(cloud)
+    for n in range(7):
+        await put(regions[EAST], f"{n}", n=n)
+    await update(regions[EAST], ReplicaUpdates=[{"Create": {"RegionName": region}} for region in (WEST, SOUTH)])
+    while await step(cloud, WEST) == "CREATING":
+        assert await statuses(regions[EAST]) == {WEST: "CREATING", SOUTH: "CREATING"}
+    assert await statuses(regions[EAST]) == {WEST: "ACTIVE", SOUTH: "CREATING"}
+    assert (await described(regions[EAST]))["TableStatus"] == "UPDATING"
+    await cloud.settle()
+    for region in (WEST, SOUTH):
+        assert await items(regions[region]) == await items(regions[EAST])
+    assert (await described(regions[EAST]))["TableStatus"] == "ACTIVE"
+    with pytest.raises(AwsError, match="more than one update of the same region: eu-west-1"):
+        await update(regions[EAST], ReplicaUpdates=[{"Delete": {"RegionName": WEST}}] * 2)
+
+
+async def step(cloud, region):
+    """One step of a replica's filling; returns its status then."""
+
+    def fill(tx):
+        replication.fill(tx, str(record(tx, cloud, region).id))
+        return record(tx, cloud, region).status
+
+    return await cloud.store.write(fill)
+
+
 # Replication
 
 
