@@ -16,12 +16,12 @@ CLOUDFORMATION = "cloudformation.amazonaws.com"
 
 
 def invoking(cloud: Any, principal: Principal, account: str, region: str, stack_id: str | None = None) -> Invoke:
-    """Calls of other services from within the cloud, in the stack's account and region.
+    """Calls of other services from within the cloud, in the stack's account and, where no other is asked for, region.
 
     stack_id  a nested stack is told which one it is nested in
     """
 
-    async def invoke(service_name: str, operation: str, request: dict) -> dict:
+    async def invoke(service_name: str, operation: str, request: dict, *, region: str = region) -> dict:
         call = Call(
             cloud,
             service_name,

@@ -25,7 +25,8 @@ A type acts only through public operations, as the stack's principal: it is auth
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar
 
 from pileus.kernel.clock import Clock
@@ -50,8 +51,8 @@ TOKEN_CHARACTERS = 12
 FIRST_PAUSE_MS = 20
 """Most things come to rest almost at once: the first looks come soon after each other."""
 
-Invoke = Callable[[str, str, dict], Awaitable[dict]]
-"""(service, operation, request) -> response, as the stack's principal."""
+Invoke = Callable[..., Awaitable[dict]]
+"""(service, operation, request) -> response, as the stack's principal; `region=`: in another than the stack's."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,10 @@ class ResourceContext:
     def tags_with(self, properties_tags: list[dict] | None) -> dict[str, str]:
         """The stack's tags under the resource's own, which win."""
         return {**self.tags, **{tag["Key"]: tag["Value"] for tag in properties_tags or []}}
+
+    def in_region(self, region: str) -> "ResourceContext":
+        """The same step, acting in another region: for the few types that have parts in several."""
+        return replace(self, region=region, invoke=partial(self.invoke, region=region))
 
     async def invoke_unless_gone(
         self, service: str, operation: str, request: dict, *, gone: tuple[str, ...]

@@ -19,6 +19,12 @@ _TRANSACT_ACTIONS = {
     "Put": "dynamodb:PutItem",
     "Update": "dynamodb:UpdateItem",
 }
+_FILLING_ACTIONS = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem")
+_REPLICA_ACTIONS = {
+    "Create": ("CreateTable", "CreateTableReplica", *_FILLING_ACTIONS),
+    "Update": ("UpdateTable",),
+    "Delete": ("DeleteTable", "DeleteTableReplica"),
+}
 
 
 def on_table(call: Call, request: dict) -> list[str]:
@@ -86,6 +92,27 @@ def on_transaction(call: Call, request: dict) -> list[Touch]:
     return touches
 
 
+async def on_changed_table(call: Call, request: dict) -> list[Touch]:
+    """UpdateTable; replicas take permissions in their own regions. Source: developer guide, "DynamoDB global tables
+    security", "Creating replicas", "Deleting replicas"."""
+    address = of_name(call, request["TableName"])
+    touches = [Touch("dynamodb:UpdateTable", address.arn)]
+    for update in request.get("ReplicaUpdates") or ():
+        for kind, asked in update.items():
+            if asked is not None:
+                arn = address._replace(region=asked["RegionName"]).arn
+                touches += [Touch(f"dynamodb:{action}", arn) for action in _REPLICA_ACTIONS.get(kind, ())]
+    return touches
+
+
+async def on_expiry(call: Call, request: dict) -> list[str]:
+    """UpdateTimeToLive: the table in every region that has a replica."""
+    address = of_name(call, request["TableName"])
+    table = await call.read(find, address)
+    regions = () if table is None else table.replicas
+    return [address.arn, *(address._replace(region=region).arn for region in regions)]
+
+
 def on_resource(call: Call, request: dict) -> list[str]:
     return [request["ResourceArn"]]
 
@@ -118,8 +145,7 @@ def on_restored_moment(call: Call, request: dict) -> list[Touch]:
 
 def _filled(table_arn: str) -> list[Touch]:
     """The dependent actions of restores. Source: Service Authorization Reference, "Actions defined by DynamoDB"."""
-    actions = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem")
-    return [Touch(f"dynamodb:{action}", table_arn) for action in actions]
+    return [Touch(f"dynamodb:{action}", table_arn) for action in _FILLING_ACTIONS]
 
 
 def on_nothing(call: Call, request: dict) -> list[str]:
@@ -167,8 +193,8 @@ RESOURCES = {
     "UntagResource": on_untagged,
     "UpdateContinuousBackups": on_table,
     "UpdateItem": on_item,
-    "UpdateTable": on_table,
-    "UpdateTimeToLive": on_table,
+    "UpdateTable": on_changed_table,
+    "UpdateTimeToLive": on_expiry,
 }
 
 

@@ -1,6 +1,17 @@
 """The timers and events of DynamoDB: kind -> handler. A timer's key is the id of what it is about, as text."""
 
-from pileus.services.dynamodb.state import backups, expiry, history, indexes, streams, tables, transactions, ttl
+from pileus.services.dynamodb.state import (
+    backups,
+    expiry,
+    history,
+    indexes,
+    replicas,
+    replication,
+    streams,
+    tables,
+    transactions,
+    ttl,
+)
 
 TIMERS = {
     tables.SETTLE: tables.settle,
@@ -9,6 +20,8 @@ TIMERS = {
     ttl.EXPIRE: expiry.expire,
     transactions.FORGET: transactions.forget,
     streams.TEND: streams.tend,
+    replicas.PUSH: replication.push,
+    replicas.FILL: replication.fill,
     history.PRUNE: history.prune,
     backups.COPY: backups.copy,
     backups.EXPIRE: backups.expire,

@@ -16,7 +16,6 @@ from pileus.services.dynamodb.state.records import Encryption, SecondaryIndex, T
 DAY_MS = 86_400_000
 NOT_YET = {
     "GlobalTableWitnessUpdates": "witnesses of global tables (GlobalTableWitnessUpdates)",
-    "MultiRegionConsistency": "multi-Region strong consistency",
     "GlobalTableSettingsReplicationMode": "the replication of settings between accounts",
     "DisassociationProtectionEnabled": "the replication of settings between accounts",
     "VectorIndexUpdates": "vector indexes",
@@ -43,7 +42,7 @@ class Plan:
     dropped         the name of the index to be deleted
     stream          the view type of the stream to be opened, "" to close the one there is, None to leave it
     encrypts        with a key of DynamoDB's own in KMS, whose ARN the transition makes
-    replicas        ReplicaUpdates
+    replicas        of ReplicaUpdates: Create, Update or Delete, and the action
     """
 
     table: TableRecord
@@ -51,7 +50,7 @@ class Plan:
     dropped: str = ""
     stream: str | None = None
     encrypts: bool = False
-    replicas: list[dict] = field(default_factory=list)
+    replicas: list[tuple[str, dict]] = field(default_factory=list)
 
 
 def plan(request: dict, table: TableRecord, now_ms: int) -> Plan:
@@ -75,13 +74,15 @@ def plan(request: dict, table: TableRecord, now_ms: int) -> Plan:
             dropped = _existing(changed, asked["IndexName"]).name
         else:
             changed = _updated(changed, asked, now_ms)
-    return Plan(changed, new_index, dropped, stream, encrypts, request.get("ReplicaUpdates") or [])
+    return Plan(changed, new_index, dropped, stream, encrypts, list(_replica_updates(request)))
 
 
 def refuse_unknown(request: dict) -> None:
     for name, what in NOT_YET.items():
         if request.get(name) not in (None, False, []):
             raise NotImplementedByUs(what)
+    if request.get("MultiRegionConsistency") not in (None, "EVENTUAL"):
+        raise NotImplementedByUs("multi-Region strong consistency (MultiRegionConsistency)")
 
 
 def _index_updates(request: dict) -> Iterator[tuple[str, dict]]:
@@ -97,6 +98,21 @@ def _index_updates(request: dict) -> Iterator[tuple[str, dict]]:
             raise LimitExceededException(
                 "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
             )
+        yield given[0]
+
+
+def _replica_updates(request: dict) -> Iterator[tuple[str, dict]]:
+    regions: set[str] = set()
+    for update in request.get("ReplicaUpdates") or ():
+        if update.get("Disassociate") is not None:
+            raise NotImplementedByUs("the dissociation of replicas of several accounts (Disassociate)")
+        given = [(kind, update[kind]) for kind in ("Create", "Update", "Delete") if update.get(kind) is not None]
+        if len(given) != 1:
+            raise invalid("Exactly one of ReplicationGroupUpdate's members Create, Update or Delete must be specified")
+        region = given[0][1]["RegionName"]
+        if region in regions:
+            raise invalid(f"ReplicaUpdates must not contain more than one update of the same region: {region}")
+        regions.add(region)
         yield given[0]
 
 
@@ -168,6 +184,8 @@ def _stream(request: dict, table: TableRecord) -> str | None:
     view = stream_view(asked)
     if view and table.stream is not None:
         raise ValidationException(f"Table already has an enabled stream: TableName: {table.name}")
+    if not view and table.replicas:
+        raise invalid("Disabling Stream is not allowed for a Global Table replica.")
     if not view and table.stream is None:
         raise ValidationException(f"Table has no enabled stream to disable: TableName: {table.name}")
     return view

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 
 from pileus.services.dynamodb.schemas import key_schema_out, table_key_schema
-from pileus.services.dynamodb.state import indexes
+from pileus.services.dynamodb.state import indexes, replicas
 from pileus.services.dynamodb.state.backups import Backup
 from pileus.services.dynamodb.state.records import (
     Encryption,
+    IndexOverride,
     OnDemandLimits,
     Projection,
     SecondaryIndex,
@@ -51,9 +52,34 @@ def table_out(tx: Transaction, table: TableRecord) -> dict:
         }
     if table.replicas:
         out["GlobalTableVersion"] = "2019.11.21"
-        out["Replicas"] = [
-            {"RegionName": replica.region, "ReplicaStatus": replica.status} for replica in table.replicas
+        out["MultiRegionConsistency"] = "EVENTUAL"
+        out["Replicas"] = [replica_out(other) for other in replicas.others(tx, table)]
+    return out
+
+
+def replica_out(replica: TableRecord) -> dict:
+    """ReplicaDescription: the replicas of other regions, as each is there."""
+    out: dict = {"RegionName": replica.region, "ReplicaStatus": replica.status, "ReplicaArn": replica.arn}
+    if replica.encryption is not None:
+        out["KMSMasterKeyId"] = replica.encryption.kms_key_arn
+    own = replica.overrides
+    out |= _override_out(IndexOverride(own.read_units, own.on_demand_read_units))
+    out["WarmThroughput"] = _warm_out(replica, replica.warm, replica.throughput, replica.status)
+    if replica.global_indexes:
+        out["GlobalSecondaryIndexes"] = [
+            {"IndexName": index.name, **_override_out(own.of_index(index.name))} for index in replica.global_indexes
         ]
+    if replica.table_class:
+        out["ReplicaTableClassSummary"] = {"TableClass": replica.table_class}
+    return out
+
+
+def _override_out(override: IndexOverride) -> dict:
+    out: dict = {}
+    if override.read_units is not None:
+        out["ProvisionedThroughputOverride"] = {"ReadCapacityUnits": override.read_units}
+    if override.on_demand_read_units is not None:
+        out["OnDemandThroughputOverride"] = {"MaxReadRequestUnits": override.on_demand_read_units}
     return out
 
 

@@ -18,6 +18,7 @@ from pileus.services.dynamodb.errors import (
 )
 from pileus.services.dynamodb.state import backups, recovery, tables
 from pileus.services.dynamodb.state.backups import Backup
+from pileus.services.dynamodb.state.encryption import own_key
 from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord
 from pileus.store.transaction import Transaction
 
@@ -223,7 +224,7 @@ def _restored(
     encryption = source.encryption
     if request.get("SSESpecificationOverride") is not None:
         encryption, encrypts = changes.encryption_of(request["SSESpecificationOverride"])
-        encryption = tables.own_key(source) if encrypts else encryption
+        encryption = own_key(source) if encrypts else encryption
     indexes = (
         *_kept(source.local_indexes, request.get("LocalSecondaryIndexOverride"), billing),
         *_kept(source.global_indexes, request.get("GlobalSecondaryIndexOverride"), billing),

@@ -2,7 +2,7 @@
 
 from pileus.kernel.call import Call
 from pileus.services.dynamodb.addresses import of_name
-from pileus.services.dynamodb.state import tables, ttl
+from pileus.services.dynamodb.state import replica_settings, tables
 
 
 async def describe_time_to_live(call: Call, request: dict) -> dict:
@@ -23,5 +23,7 @@ async def update_time_to_live(call: Call, request: dict) -> dict:
     source   DynamoDB API reference, UpdateTimeToLive
     """
     asked = request["TimeToLiveSpecification"]
-    await call.write(ttl.set_ttl, of_name(call, request["TableName"]), asked["AttributeName"], asked["Enabled"])
+    await call.write(
+        replica_settings.set_ttl, of_name(call, request["TableName"]), asked["AttributeName"], asked["Enabled"]
+    )
     return {"TimeToLiveSpecification": {"Enabled": asked["Enabled"], "AttributeName": asked["AttributeName"]}}

@@ -7,6 +7,7 @@
     reading     get, and pages of a query or scan
     indexes     entries of secondary indexes, and their backfill
     streams, ttl, history, replicas   what follows each change of an item
+    replica_settings, replication     replicas are made and changed; what brings changes to them
 
 Two ideas shape it.
 

@@ -6,7 +6,7 @@ on seeing them.
 
 from itertools import islice
 
-from pileus.services.dynamodb.state import rows, ttl, writing
+from pileus.services.dynamodb.state import replicas, rows, ttl, writing
 from pileus.services.dynamodb.state.records import TABLES, Cause
 from pileus.store.transaction import Transaction
 
@@ -18,6 +18,8 @@ def expire(tx: Transaction, key: str) -> None:
     table = TABLES.by_id.first(tx, int(key))
     if table is None or not table.expires_by or table.status == "DELETING":
         return
+    if not replicas.expires_here(tx, table):
+        return  # another replica does, and wakes us should it go
     now_s = tx.now_ms // 1000
     low, high = rows.range_of(ttl.prefix(table))
     for entry, _ in list(islice(tx.scan(low, high), EXPIRED_AT_ONCE)):

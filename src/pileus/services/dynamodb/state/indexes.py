@@ -95,12 +95,14 @@ def move(
     return is_bytes - was_bytes
 
 
-def grow_collection(tx: Transaction, table: TableRecord, item: Item, grown_bytes: int) -> None:
+def grow_collection(
+    tx: Transaction, table: TableRecord, item: Item, grown_bytes: int, *, is_limited: bool = True
+) -> None:
     """Add to the size of the item's collection. Raises ItemCollectionSizeLimitExceededException."""
     key = _collection_key(table, item)
     raw = tx.get(key)
     size_bytes = grown_bytes + (0 if raw is None else _BYTES.unpack(raw)[0])
-    if grown_bytes > 0 and size_bytes > COLLECTION_BYTES_MAX:
+    if is_limited and grown_bytes > 0 and size_bytes > COLLECTION_BYTES_MAX:
         raise ItemCollectionSizeLimitExceededException()
     if size_bytes:
         tx.put(key, _BYTES.pack(size_bytes))

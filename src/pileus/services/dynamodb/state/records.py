@@ -145,12 +145,23 @@ class Recovery(msgspec.Struct, frozen=True):
     period_days: int = 35
 
 
-class Replica(msgspec.Struct, frozen=True):
-    """The same table in another region. status: CREATING, UPDATING, DELETING or ACTIVE."""
+class IndexOverride(msgspec.Struct, frozen=True):
+    """read_units: of provisioned capacity; on_demand_read_units: the most of an on-demand table."""
 
-    region: str
-    status: str
-    table_id: int = 0
+    read_units: int | None = None
+    on_demand_read_units: int | None = None
+
+
+class Overrides(msgspec.Struct, frozen=True):
+    """What a replica has of its own, whatever the others have; None or "": it follows them."""
+
+    read_units: int | None = None
+    on_demand_read_units: int | None = None
+    table_class: str = ""
+    indexes: dict[str, IndexOverride] = {}
+
+    def of_index(self, name: str) -> IndexOverride:
+        return self.indexes.get(name, IndexOverride())
 
 
 class TableRecord(msgspec.Struct, frozen=True, dict=True):
@@ -163,6 +174,9 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     billing          PROVISIONED or PAY_PER_REQUEST
     stream           None: no stream is open; last_stream then says which was
     copying          backups and exports that are being made of it now: items keep a history meanwhile
+    replicas         the other regions that have a replica of it: tables of the same account and name
+    overrides        what it has of its own as a replica
+    sourced_at_ms    when a replica was last made of it; 0: never
     stream_policies  the resource policies of its streams, by ARN
     """
 
@@ -196,10 +210,12 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     ttl: TimeToLive | None = None
     recovery: Recovery | None = None
     copying: int = 0
-    replicas: tuple[Replica, ...] = ()
+    replicas: tuple[str, ...] = ()
     restored_from: dict | None = None
     """RestoreSummary, as DescribeTable gives it."""
     stream_policies: dict[str, Policy] = {}
+    overrides: Overrides = Overrides()
+    sourced_at_ms: int = 0
 
     @cached_property
     def address(self) -> Address:

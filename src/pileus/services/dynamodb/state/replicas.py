@@ -1,24 +1,186 @@
-"""Global tables: the same table in several regions.
+"""Global tables: the same table in several regions, and the changes that wait to go to the others.
 
-While nobody has written this chapter, no replica can be added (501), so there is nothing to replicate.
+    waiting  "dynamodb.waiting\\0"  table id (8)  suffix     -> place (8), sequence (8)
+    line     "dynamodb.line\\0"     table id (8)  place (8)  -> suffix
+    head     "dynamodb.head\\0"     table id (8)             -> place (8) before which there is nothing any more
+
+A replica is a table like any other; `TableRecord.replicas` names the other regions, the same in all of them. A client's
+or TTL's change commits with a waiting row that says: what is at this suffix is to go to the others, and its last change
+was this one of the store's ascending numbers. The timer PUSH (replication.py) takes the rows in the order of the line,
+brings the item *as it is then* to all other replicas in one transaction, and removes them. So a killed process loses
+nothing and repeats nothing, many changes of one item go together, and each key's changes keep their order.
+
+The last writer wins. All regions share one store and thus one ascending number, DynamoDB's "internal timestamp": of two
+changes of an item that wait in two regions, the one with the greater number stays, and no two are equal. A version is
+needed only while a change waits: whatever lies in a region without a waiting row is older than every waiting change of
+its key, because bringing a change removes the older ones it meets. That is why there are no versions beside the items
+and no tombstones: a deletion that waits is its own tombstone, and once nothing waits, nobody can bring the item back.
+
+As on AWS a write that changes nothing makes no stream record and thus goes nowhere; a transaction is one only in the
+region where it ran.
+
+Source: DynamoDB developer guide, "How DynamoDB global tables work" ("Multi-Region eventual consistency", "Time to live",
+"Settings synchronization").
 """
 
-from pileus.kernel.errors import NotImplementedByUs
-from pileus.services.dynamodb.state.records import Cause, TableRecord
+import struct
+from collections.abc import Iterator
+
+import msgspec
+from msgspec.structs import replace
+
+from pileus.kernel.errors import ValidationException
+from pileus.services.dynamodb.errors import ResourceInUseException
+from pileus.services.dynamodb.state import rows, ttl
+from pileus.services.dynamodb.state.records import (
+    TABLES,
+    Cause,
+    Overrides,
+    TableRecord,
+)
 from pileus.services.dynamodb.state.rows import Item
+from pileus.store.table import Table
+from pileus.store.timers import SET_TIMERS
 from pileus.store.transaction import Transaction
+
+WAITING = b"dynamodb.waiting\0"
+LINE = b"dynamodb.line\0"
+HEADS = b"dynamodb.head\0"
+PUSH = "dynamodb.push"
+"""The timer of a table that has waiting changes; its key is the table's id."""
+FILL = "dynamodb.fill"
+"""The timer of a replica that is being filled; its key is the replica's table id."""
+SOURCE_KEPT_MS = 24 * 3_600_000
+"""A table that has just filled another is not deleted. Source: developer guide, "Global tables: How it works"."""
+
+_WAITING = struct.Struct(">QQ")
+
+
+class Fill(msgspec.Struct, frozen=True):
+    """The source's items before `suffix` are in the replica."""
+
+    table_id: int
+    source_id: int
+    suffix: bytes = b""
+
+
+FILLS = Table("dynamodb.fills", Fill, key=lambda row: (row.table_id,))
+
+
+# Changes that wait
 
 
 def replicate(
     tx: Transaction, table: TableRecord, suffix: bytes, old: Item | None, new: Item | None, cause: Cause
 ) -> None:
     """Send the change to the other regions. Called only while the table has replicas."""
+    if cause in (Cause.REPLICATION, Cause.RESTORE):
+        return
+    sequence = tx.next_sequence()
+    key = WAITING + table.id.to_bytes(8) + suffix
+    raw = tx.get(key)
+    if raw is not None:
+        tx.put(key, _WAITING.pack(_WAITING.unpack(raw)[0], sequence))  # it keeps its place in the line
+        return
+    tx.put(key, _WAITING.pack(sequence, sequence))
+    tx.put(_line(table.id) + sequence.to_bytes(8), suffix)
+    if SET_TIMERS.get(tx, PUSH, str(table.id)) is None:
+        tx.wake_at(tx.now_ms, PUSH, str(table.id))
 
 
-def table_deleted(tx: Transaction, table: TableRecord) -> None:
-    """The table of this region goes."""
+def waiting(tx: Transaction, table: TableRecord, suffix: bytes) -> int | None:
+    """The number of the item's last change, where it has not gone to the others."""
+    raw = tx.get(WAITING + table.id.to_bytes(8) + suffix)
+    return None if raw is None else _WAITING.unpack(raw)[1]
 
 
-def change(tx: Transaction, table: TableRecord, update: dict) -> TableRecord:
-    """Carry out one ReplicationGroupUpdate of UpdateTable; returns the changed record, which the caller puts."""
-    raise NotImplementedByUs("replicas of global tables (ReplicaUpdates)")
+def drop_waiting(tx: Transaction, table: TableRecord, suffix: bytes) -> None:
+    """The item's last change has gone to the others, or a later one of theirs came over it."""
+    key = WAITING + table.id.to_bytes(8) + suffix
+    raw = tx.get(key)
+    if raw is not None:
+        tx.delete(_line(table.id) + _WAITING.unpack(raw)[0].to_bytes(8))
+        tx.delete(key)
+
+
+def line(tx: Transaction, table: TableRecord) -> Iterator[tuple[int, bytes]]:
+    """(place, suffix) of waiting changes, those that wait longest first."""
+    low, high = rows.range_of(_line(table.id))
+    head = tx.get(HEADS + table.id.to_bytes(8)) or b""
+    for key, suffix in tx.scan(low + head, high):
+        yield int.from_bytes(key[-8:]), suffix
+
+
+def advance(tx: Transaction, table: TableRecord, place: int) -> None:
+    """Nothing waits up to `place`: the next look at the line does not cross the graves of what has gone."""
+    tx.put(HEADS + table.id.to_bytes(8), (place + 1).to_bytes(8))
+
+
+def is_drained(tx: Transaction, table: TableRecord) -> bool:
+    return next(line(tx, table), None) is None
+
+
+def _forget(tx: Transaction, table: TableRecord) -> None:
+    """There is nobody to bring changes to."""
+    tx.cancel_wake(PUSH, str(table.id))
+    tx.delete(HEADS + table.id.to_bytes(8))
+    tx.delete_range(*rows.range_of(WAITING + table.id.to_bytes(8)))
+    tx.delete_range(*rows.range_of(_line(table.id)))
+
+
+def _line(table_id: int) -> bytes:
+    return LINE + table_id.to_bytes(8)
+
+
+# The group
+
+
+def others(tx: Transaction, table: TableRecord) -> list[TableRecord]:
+    """The tables of the other regions, in whatever status."""
+    found = [TABLES.get(tx, table.account, region, table.name) for region in table.replicas]
+    assert None not in found
+    return found
+
+
+def is_changing(tx: Transaction, table: TableRecord) -> bool:
+    """A replica is being made or deleted: as long, the table that asked for it is UPDATING."""
+    return any(other.status in ("CREATING", "DELETING") for other in others(tx, table))
+
+
+def check_idle(tx: Transaction, table: TableRecord) -> None:
+    """Raise ResourceInUseException while a replica is being created, changed or deleted: one change at a time."""
+    if any(other.status != "ACTIVE" for other in others(tx, table)):
+        raise ResourceInUseException("The resource which you are attempting to change is in use.")
+
+
+def check_deletable(tx: Transaction, table: TableRecord) -> None:
+    """Raise ValidationException for a replica from which another was made within the last 24 hours."""
+    if table.replicas and table.sourced_at_ms and tx.now_ms - table.sourced_at_ms < SOURCE_KEPT_MS:
+        raise ValidationException(
+            "Replica cannot be deleted because it has acted as a source region for new replica(s) being added to the "
+            "table in the last 24 hours."
+        )
+
+
+def expires_here(tx: Transaction, table: TableRecord) -> bool:
+    """TTL deletes in one region, the oldest replica's, and the others follow: so one stream says that it was TTL."""
+    living = (other for other in others(tx, table) if other.status not in ("CREATING", "DELETING"))
+    return all(table.id < other.id for other in living)
+
+
+def table_deleted(tx: Transaction, table: TableRecord) -> list[TableRecord]:
+    """The table of this region goes; the others go on without it. Returns those."""
+    if not table.replicas:
+        return []
+    _forget(tx, table)
+    remaining = []
+    for other in others(tx, table):
+        other = replace(other, replicas=tuple(region for region in other.replicas if region != table.region))
+        if not other.replicas:
+            other = replace(other, overrides=Overrides())
+            _forget(tx, other)
+        TABLES.put(tx, other)
+        if other.expires_by:
+            tx.wake_at(tx.now_ms, ttl.EXPIRE, str(other.id))
+        remaining.append(other)
+    return remaining

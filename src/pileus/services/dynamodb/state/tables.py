@@ -5,7 +5,6 @@ client that waits for the table sees is what it sees of AWS, only sooner.
 """
 
 from collections.abc import Callable
-from hashlib import blake2b
 from itertools import islice
 
 from msgspec.structs import replace
@@ -18,8 +17,9 @@ from pileus.services.dynamodb.errors import (
     ResourceNotFoundException,
     TableNotFound,
 )
-from pileus.services.dynamodb.state import backups, history, indexes, replicas, rows, streams, ttl
-from pileus.services.dynamodb.state.records import TABLES, TABLES_MAX, Encryption, SecondaryIndex, TableRecord
+from pileus.services.dynamodb.state import backups, history, indexes, replica_settings, replicas, rows, streams, ttl
+from pileus.services.dynamodb.state.encryption import own_key
+from pileus.services.dynamodb.state.records import TABLES, TABLES_MAX, SecondaryIndex, TableRecord
 from pileus.store.transaction import Transaction
 
 SETTLE = "dynamodb.settle"
@@ -99,7 +99,9 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
     """Carry out the plan (changes.Plan) that `plan_of(table, now_ms)` makes of the table as it is."""
     table = named(tx, address)
     check_idle(table)
+    replicas.check_idle(tx, table)
     plan = plan_of(table, tx.now_ms)
+    before = table
     table = replace(plan.table, status="UPDATING")
     if plan.encrypts:
         table = replace(table, encryption=own_key(table))
@@ -112,10 +114,19 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
         table = replace(table, indexes=(*table.indexes, created))
     if plan.dropped:
         table = _with_status(table, plan.dropped, "DELETING")
-    for update in plan.replicas:
-        table = replicas.change(tx, table, update)
     TABLES.put(tx, table)
     tx.wake_at(tx.now_ms, SETTLE, str(table.id))
+    updates = {asked["RegionName"]: asked for kind, asked in plan.replicas if kind == "Update"}
+    for other in replica_settings.follow(tx, before, table, updates):
+        tx.wake_at(tx.now_ms, SETTLE, str(other.id))
+    for kind, asked in plan.replicas:
+        if kind == "Create":
+            table = replica_settings.create(tx, table, asked)
+        elif kind == "Delete":
+            _begin_deletion(tx, replica_settings.named(tx, table, asked["RegionName"]))
+        else:
+            changed = replica_settings.update(tx, table, asked)
+            tx.wake_at(tx.now_ms, SETTLE, str(changed.id))
     return table
 
 
@@ -123,6 +134,11 @@ def delete(tx: Transaction, address: Address) -> TableRecord:
     """Begin to delete a table: no item of it can be read from now on."""
     table = named(tx, address)
     check_idle(table)
+    replicas.check_idle(tx, table)
+    return _begin_deletion(tx, table)
+
+
+def _begin_deletion(tx: Transaction, table: TableRecord) -> TableRecord:
     if table.is_protected:
         raise ValidationException(
             "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection "
@@ -132,6 +148,7 @@ def delete(tx: Transaction, address: Address) -> TableRecord:
         raise ResourceInUseException(
             f"Attempt to change a resource which is still in use: Table is being backed up or restored: {table.name}"
         )
+    replicas.check_deletable(tx, table)
     table = replace(table, status="DELETING")
     TABLES.put(tx, table)
     tx.wake_at(tx.now_ms, SETTLE, str(table.id))
@@ -153,7 +170,9 @@ def settle(tx: Transaction, key: str) -> None:
     if table is None:
         return
     if table.status == "DELETING":
-        _remove(tx, table)
+        # What was written here and is not yet in the other regions goes there first; the last of it wakes us again.
+        if replicas.is_drained(tx, table):
+            _remove(tx, table)
         return
     for index in table.global_indexes:
         if index.status == "DELETING":
@@ -163,7 +182,8 @@ def settle(tx: Transaction, key: str) -> None:
             table = _with_status(table, index.name, "ACTIVE")
         elif index.status == "CREATING" and not index.is_backfilling:
             table = indexes.begin_backfill(tx, table, index)
-    TABLES.put(tx, replace(table, status="ACTIVE"))
+    is_changing = table.status == "UPDATING" and replicas.is_changing(tx, table)
+    TABLES.put(tx, replace(table, status="UPDATING" if is_changing else "ACTIVE"))
 
 
 def without_index(table: TableRecord, index: SecondaryIndex) -> TableRecord:
@@ -189,17 +209,11 @@ def _remove(tx: Transaction, table: TableRecord) -> None:
     else:
         tx.delete_range(*rows.range_of(rows.table_prefix(table.id)))
     history.table_deleted(tx, table)
-    replicas.table_deleted(tx, table)
+    for other in replicas.table_deleted(tx, table):
+        if other.status == "UPDATING":
+            tx.wake_at(tx.now_ms, SETTLE, str(other.id))
     ttl.table_deleted(tx, table)
     for index in table.indexes:
         indexes.remove(tx, index)
     indexes.table_deleted(tx, table)
     TABLES.remove(tx, table)
-
-
-def own_key(table: TableRecord) -> Encryption:
-    """The key that AWS manages for DynamoDB, one an account and region: its id is derived from them."""
-    digest = blake2b(f"{table.account}/{table.region}".encode(), digest_size=16).hexdigest()
-    key_id = "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:]))
-    partition = table.arn.split(":")[1]
-    return Encryption(f"arn:{partition}:kms:{table.region}:{table.account}:key/{key_id}")

@@ -72,13 +72,18 @@ def set_ttl(tx: Transaction, address: Address, attribute: str, enable: bool) -> 
         )
     if now is not None and tx.now_ms - now.changed_at_ms < CHANGED_EVERY_MS:
         raise ValidationException("Time to live has been modified multiple times within a fixed interval")
+    return turn(tx, table, attribute, enable)
+
+
+def turn(tx: Transaction, table: TableRecord, attribute: str, enable: bool) -> TableRecord:
+    """Turn TTL on or off, where that may be."""
+    if not enable:
+        table_deleted(tx, table)
     table = replace(table, ttl=TimeToLive(attribute, "ENABLED" if enable else "DISABLED", tx.now_ms))
     TABLES.put(tx, table)
     if enable:
         ENTERING.put(tx, Progress(table.id))
         tx.wake_at(tx.now_ms, ENTER, str(table.id))
-    else:
-        table_deleted(tx, table)
     return table
 
 

@@ -38,7 +38,7 @@ def change(
         rows.put(tx, table, suffix, new, new_bytes)
     indexes.count(tx, table.id, (new is not None) - (old is not None), new_bytes - old_bytes)
     if table.indexes:
-        _change_indexes(tx, table, suffix, old, new, old_bytes, new_bytes)
+        _change_indexes(tx, table, suffix, old, new, old_bytes, new_bytes, cause)
     if table.expires_by:
         ttl.move(tx, table, suffix, old, new)
     if table.stream is not None:
@@ -57,6 +57,7 @@ def _change_indexes(
     new: Item | None,
     old_bytes: int,
     new_bytes: int,
+    cause: Cause,
 ) -> None:
     grown_bytes = new_bytes - old_bytes
     for index in table.live_indexes:
@@ -64,4 +65,5 @@ def _change_indexes(
         if index.is_local:
             grown_bytes += grew_bytes
     if table.local_indexes:
-        indexes.grow_collection(tx, table, new or old, grown_bytes)
+        # Only a client can be told that it's too much; a replica has what the others have.
+        indexes.grow_collection(tx, table, new or old, grown_bytes, is_limited=cause is Cause.CLIENT)

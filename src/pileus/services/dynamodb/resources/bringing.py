@@ -1,17 +1,15 @@
-"""The CloudFormation type AWS::DynamoDB::Table, made of DynamoDB's public operations.
+"""Bringing a table to its template, from wherever it is: the steps that both types share.
 
-A table that is there is brought to its template by the differences between what DescribeTable says and what the
-template asks, one UpdateTable after another, as the API takes one kind of change at a time.
-
-Source: CloudFormation template reference, AWS::DynamoDB::Table.
+The differences between what DescribeTable says and what the template asks become one UpdateTable after another, as the
+API takes one kind of change at a time.
 """
 
 from typing import Any
 
 from pileus.kernel.errors import AwsError
-from pileus.services.dynamodb.resource_shapes import TABLE_PROPERTIES, policy_text, pruned, schema_of
+from pileus.services.dynamodb.resources.shapes import policy_text, pruned, schema_of
 from pileus.stacks.property_types import InvalidProperty
-from pileus.stacks.resource import Created, Gone, ResourceContext, ResourceType, Updated
+from pileus.stacks.resource import Gone, ResourceContext
 
 GONE = ("ResourceNotFoundException",)
 READY_WITHIN_MS = 3_600_000
@@ -37,102 +35,74 @@ class AlreadyExists(AwsError):
     """Somebody else's table, or one that was made by hand."""
 
 
-class Table(ResourceType):
-    name = "AWS::DynamoDB::Table"
-    properties = TABLE_PROPERTIES
-    attributes = ("Arn", "StreamArn")
+async def made_before(context: ResourceContext, type_name: str, name: str) -> dict | None:
+    """The table that this step made before it was killed; refuses anybody else's."""
+    table = await described(context, name)
+    if table is None:
+        return None
+    tags = await tags_of(context, table["TableArn"])
+    if any(tags.get(key) != context.tags.get(key) for key in OWNERSHIP_TAGS):
+        raise AlreadyExists(f"Resource of type '{type_name}' with identifier '{name}' already exists.")
+    return table
 
-    def check(self, properties: dict[str, Any]) -> None:
-        for name in ("KeySchema", "AttributeDefinitions"):
-            if name not in properties and "ImportSourceSpecification" not in properties:
-                raise InvalidProperty(f"Property {name} is required for {self.name}.")
 
-    async def create(self, context: ResourceContext, properties: dict[str, Any]) -> Created:
-        name = properties.get("TableName") or context.physical_name(max_length=255)
-        table = await self._made_before(context, name)
-        if table is None:
-            await self._make(context, name, properties)
-        await context.initiated(name)
-        await _until_active(context, name)
-        await self._bring(context, name, {}, properties)
-        return Created(name, await _attributes_of(context, name))
-
-    async def update(
-        self, context: ResourceContext, physical_id: str, old: dict[str, Any], new: dict[str, Any]
-    ) -> Updated:
-        _check_indexes(old, new)
-        await _until_active(context, physical_id)
-        await self._bring(context, physical_id, old, new)
-        return Updated(await _attributes_of(context, physical_id))
-
-    async def delete(self, context: ResourceContext, physical_id: str, properties: dict[str, Any]) -> None:
-        async def is_gone() -> bool:
-            table = await _table(context, physical_id)
-            if table is None:
-                return True
-            if table["TableStatus"] == "ACTIVE":
-                await context.invoke_unless_gone("dynamodb", "DeleteTable", {"TableName": physical_id}, gone=GONE)
-            return False
-
-        await context.wait_until(is_gone, at_most_ms=READY_WITHIN_MS)
-
-    async def read(self, context: ResourceContext, physical_id: str) -> dict[str, Any]:
-        table = await _table(context, physical_id)
-        if table is None:
-            raise Gone(physical_id)
-        return self.coerced(await _properties_of(context, table))
-
-    async def _made_before(self, context: ResourceContext, name: str) -> dict | None:
-        """The table that this step made before it was killed; refuses anybody else's."""
-        table = await _table(context, name)
-        if table is None:
-            return None
-        tags = await _tags_of(context, table["TableArn"])
-        if any(tags.get(key) != context.tags.get(key) for key in OWNERSHIP_TAGS):
-            raise AlreadyExists(f"Resource of type '{self.name}' with identifier '{name}' already exists.")
-        return table
-
-    async def _make(self, context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
-        asked = {key: pruned(properties[key]) for key in AS_CREATED if key in properties}
-        tags = [{"Key": key, "Value": value} for key, value in context.tags_with(properties.get("Tags")).items()]
-        if "ImportSourceSpecification" in properties:
-            if "StreamSpecification" in properties:
-                raise InvalidProperty("A table that is imported can't have a StreamSpecification.")
-            source = properties["ImportSourceSpecification"]
-            request = {**source, "TableCreationParameters": {"TableName": name, **asked}}
-            made = await context.invoke(
-                "dynamodb", "ImportTable", {**request, "ClientToken": context.client_token[:36]}
-            )
-            arn = made["ImportTableDescription"]["TableArn"]
-            await context.invoke("dynamodb", "TagResource", {"ResourceArn": arn, "Tags": tags})
-            return
-        asked |= {"TableName": name, "Tags": tags}
+async def make(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
+    asked = {key: pruned(properties[key]) for key in AS_CREATED if key in properties}
+    tags = [{"Key": key, "Value": value} for key, value in context.tags_with(properties.get("Tags")).items()]
+    if "ImportSourceSpecification" in properties:
         if "StreamSpecification" in properties:
-            view_type = properties["StreamSpecification"]["StreamViewType"]
-            asked["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": view_type}
-        if "SSESpecification" in properties:
-            asked["SSESpecification"] = _encryption_asked(properties)
-        await context.invoke("dynamodb", "CreateTable", asked)
-
-    async def _bring(
-        self, context: ResourceContext, name: str, old: dict[str, Any], properties: dict[str, Any]
-    ) -> None:
-        """Make the table what the template says, from wherever it is. `old`: what the template said before."""
-        for step in (_bring_settings, _bring_indexes, _bring_encryption, _bring_stream):
-            await step(context, name, properties)
-        await _bring_expiry(context, name, properties)
-        if "PointInTimeRecoverySpecification" in {**old, **properties}:
-            await _bring_recovery(context, name, properties)
-        await _bring_kinesis(context, name, old.get("KinesisStreamSpecification"), properties)
-        table = await _require_table(context, name)
-        await _bring_policy(context, table["TableArn"], properties.get("ResourcePolicy"))
-        stream = properties.get("StreamSpecification")
-        if stream is not None:
-            await _bring_policy(context, table["LatestStreamArn"], stream.get("ResourcePolicy"))
-        await _retag(context, table["TableArn"], context.tags_with(properties.get("Tags")))
+            raise InvalidProperty("A table that is imported can't have a StreamSpecification.")
+        source = properties["ImportSourceSpecification"]
+        request = {**source, "TableCreationParameters": {"TableName": name, **asked}}
+        made = await context.invoke("dynamodb", "ImportTable", {**request, "ClientToken": context.client_token[:36]})
+        arn = made["ImportTableDescription"]["TableArn"]
+        await context.invoke("dynamodb", "TagResource", {"ResourceArn": arn, "Tags": tags})
+        return
+    asked |= {"TableName": name, "Tags": tags}
+    if "StreamSpecification" in properties:
+        view_type = properties["StreamSpecification"]["StreamViewType"]
+        asked["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": view_type}
+    if "SSESpecification" in properties:
+        asked["SSESpecification"] = encryption_asked(properties)
+    await context.invoke("dynamodb", "CreateTable", asked)
 
 
-def _check_indexes(old: dict[str, Any], new: dict[str, Any]) -> None:
+async def bring(context: ResourceContext, name: str, old: dict[str, Any], properties: dict[str, Any]) -> None:
+    """Make the table what the template says, from wherever it is. `old`: what the template said before."""
+    for step in (bring_settings, bring_indexes, bring_encryption, bring_stream):
+        await step(context, name, properties)
+    await bring_expiry(context, name, properties)
+    await bring_own(context, name, old, properties)
+
+
+async def bring_own(context: ResourceContext, name: str, old: dict[str, Any], properties: dict[str, Any]) -> None:
+    """Of that what each replica of a global table has for itself: recovery, Kinesis, policies, tags."""
+    if "PointInTimeRecoverySpecification" in {**old, **properties}:
+        await bring_recovery(context, name, properties)
+    await bring_kinesis(context, name, old.get("KinesisStreamSpecification"), properties)
+    table = await require(context, name)
+    await bring_policy(context, table["TableArn"], properties.get("ResourcePolicy"))
+    stream = properties.get("StreamSpecification")
+    if stream is not None:
+        await bring_policy(context, table["LatestStreamArn"], stream.get("ResourcePolicy"))
+    await retag(context, table["TableArn"], context.tags_with(properties.get("Tags")))
+
+
+async def delete(context: ResourceContext, name: str) -> None:
+    """Delete the table and wait until it is gone; fine where it is gone already."""
+
+    async def is_gone() -> bool:
+        table = await described(context, name)
+        if table is None:
+            return True
+        if table["TableStatus"] == "ACTIVE":
+            await context.invoke_unless_gone("dynamodb", "DeleteTable", {"TableName": name}, gone=GONE)
+        return False
+
+    await context.wait_until(is_gone, at_most_ms=READY_WITHIN_MS)
+
+
+def check_indexes(old: dict[str, Any], new: dict[str, Any]) -> None:
     """What CloudFormation refuses of changes to global indexes."""
     had = {index["IndexName"]: index for index in old.get("GlobalSecondaryIndexes") or ()}
     has = {index["IndexName"]: index for index in new.get("GlobalSecondaryIndexes") or ()}
@@ -146,9 +116,9 @@ def _check_indexes(old: dict[str, Any], new: dict[str, Any]) -> None:
             )
 
 
-async def _bring_settings(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
+async def bring_settings(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
     """Billing, throughput, class and protection."""
-    table = await _require_table(context, name)
+    table = await require(context, name)
     asked: dict[str, Any] = {}
     billing = properties.get("BillingMode", "PROVISIONED")
     if billing != table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"):
@@ -158,7 +128,7 @@ async def _bring_settings(context: ResourceContext, name: str, properties: dict[
         has = table.get("ProvisionedThroughput", {})
         if "BillingMode" in asked or any(has.get(key) != value for key, value in wanted.items()):
             asked["ProvisionedThroughput"] = wanted
-        updates = _throughput_updates(table, properties, "BillingMode" in asked)
+        updates = throughput_updates(table, properties, "BillingMode" in asked)
         if updates:
             asked["GlobalSecondaryIndexUpdates"] = updates
     for key in ("OnDemandThroughput", "WarmThroughput"):
@@ -170,10 +140,10 @@ async def _bring_settings(context: ResourceContext, name: str, properties: dict[
     if bool(properties.get("DeletionProtectionEnabled")) != bool(table.get("DeletionProtectionEnabled")):
         asked["DeletionProtectionEnabled"] = bool(properties.get("DeletionProtectionEnabled"))
     if asked:
-        await _change(context, name, asked)
+        await change(context, name, asked)
 
 
-def _throughput_updates(table: dict, properties: dict[str, Any], is_new_mode: bool) -> list[dict]:
+def throughput_updates(table: dict, properties: dict[str, Any], is_new_mode: bool) -> list[dict]:
     has = {index["IndexName"]: index["ProvisionedThroughput"] for index in table.get("GlobalSecondaryIndexes", ())}
     updates = []
     for index in properties.get("GlobalSecondaryIndexes") or ():
@@ -185,50 +155,50 @@ def _throughput_updates(table: dict, properties: dict[str, Any], is_new_mode: bo
     return updates
 
 
-async def _bring_indexes(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
+async def bring_indexes(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
     """Global indexes, one at a time: the API takes no two."""
     wanted = {index["IndexName"]: index for index in properties.get("GlobalSecondaryIndexes") or ()}
-    table = await _require_table(context, name)
+    table = await require(context, name)
     has = {index["IndexName"] for index in table.get("GlobalSecondaryIndexes", ())}
     for index_name in sorted(has - wanted.keys()):
-        await _change(context, name, {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": index_name}}]})
+        await change(context, name, {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": index_name}}]})
     for index_name in [index_name for index_name in wanted if index_name not in has]:
         request = {
             "AttributeDefinitions": properties["AttributeDefinitions"],
             "GlobalSecondaryIndexUpdates": [{"Create": pruned(wanted[index_name])}],
         }
-        await _change(context, name, request)
+        await change(context, name, request)
 
 
-async def _bring_encryption(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
-    table = await _require_table(context, name)
+async def bring_encryption(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
+    table = await require(context, name)
     has = table.get("SSEDescription", {})
-    wanted = _encryption_asked(properties)
+    wanted = encryption_asked(properties)
     is_on = has.get("Status") in ("ENABLED", "UPDATING", "ENABLING")
     if wanted["Enabled"] != is_on or wanted.get("KMSMasterKeyId", has.get("KMSMasterKeyArn")) != has.get(
         "KMSMasterKeyArn"
     ):
-        await _change(context, name, {"SSESpecification": wanted})
+        await change(context, name, {"SSESpecification": wanted})
 
 
-def _encryption_asked(properties: dict[str, Any]) -> dict[str, Any]:
+def encryption_asked(properties: dict[str, Any]) -> dict[str, Any]:
     """The API's SSESpecification, which calls SSEEnabled otherwise."""
     specified = dict(properties.get("SSESpecification") or {})
     return {"Enabled": specified.pop("SSEEnabled", False), **specified}
 
 
-async def _bring_stream(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
+async def bring_stream(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
     """Another view type is another stream: the one there is ends first."""
     wanted = (properties.get("StreamSpecification") or {}).get("StreamViewType")
-    table = await _require_table(context, name)
+    table = await require(context, name)
     has = table.get("StreamSpecification", {}).get("StreamViewType")
     if has is not None and has != wanted:
-        await _change(context, name, {"StreamSpecification": {"StreamEnabled": False}})
+        await change(context, name, {"StreamSpecification": {"StreamEnabled": False}})
     if wanted is not None and has != wanted:
-        await _change(context, name, {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": wanted}})
+        await change(context, name, {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": wanted}})
 
 
-async def _bring_expiry(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
+async def bring_expiry(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
     answer = await context.invoke("dynamodb", "DescribeTimeToLive", {"TableName": name})
     described = answer["TimeToLiveDescription"]
     has = described.get("AttributeName") if described["TimeToLiveStatus"] in ("ENABLED", "ENABLING") else None
@@ -244,7 +214,7 @@ async def _bring_expiry(context: ResourceContext, name: str, properties: dict[st
         )
 
 
-async def _bring_recovery(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
+async def bring_recovery(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
     wanted = {"PointInTimeRecoveryEnabled": False, **(properties.get("PointInTimeRecoverySpecification") or {})}
     answer = await context.invoke("dynamodb", "DescribeContinuousBackups", {"TableName": name})
     has = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
@@ -258,7 +228,7 @@ async def _bring_recovery(context: ResourceContext, name: str, properties: dict[
         )
 
 
-async def _bring_kinesis(
+async def bring_kinesis(
     context: ResourceContext, name: str, old: dict[str, Any] | None, properties: dict[str, Any]
 ) -> None:
     specified = properties.get("KinesisStreamSpecification")
@@ -275,7 +245,7 @@ async def _bring_kinesis(
         await context.invoke("dynamodb", "EnableKinesisStreamingDestination", request)
 
 
-async def _bring_policy(context: ResourceContext, arn: str, specified: dict[str, Any] | None) -> None:
+async def bring_policy(context: ResourceContext, arn: str, specified: dict[str, Any] | None) -> None:
     answer = await context.invoke_unless_gone(
         "dynamodb", "GetResourcePolicy", {"ResourceArn": arn}, gone=("PolicyNotFoundException",)
     )
@@ -289,41 +259,43 @@ async def _bring_policy(context: ResourceContext, arn: str, specified: dict[str,
         await context.invoke("dynamodb", "DeleteResourcePolicy", {"ResourceArn": arn})
 
 
-async def _change(context: ResourceContext, name: str, asked: dict[str, Any]) -> None:
+async def change(context: ResourceContext, name: str, asked: dict[str, Any]) -> None:
     await context.invoke("dynamodb", "UpdateTable", {"TableName": name, **asked})
-    await _until_active(context, name)
+    await until_active(context, name)
 
 
-async def _until_active(context: ResourceContext, name: str) -> None:
+async def until_active(context: ResourceContext, name: str) -> None:
     async def is_active() -> bool:
-        table = await _require_table(context, name)
-        indexes = table.get("GlobalSecondaryIndexes", ())
-        return table["TableStatus"] == "ACTIVE" and all(index["IndexStatus"] == "ACTIVE" for index in indexes)
+        table = await require(context, name)
+        statuses = [table["TableStatus"]]
+        statuses += [index["IndexStatus"] for index in table.get("GlobalSecondaryIndexes", ())]
+        statuses += [replica["ReplicaStatus"] for replica in table.get("Replicas", ())]
+        return all(status == "ACTIVE" for status in statuses)
 
     await context.wait_until(is_active, at_most_ms=READY_WITHIN_MS)
 
 
-async def _table(context: ResourceContext, name: str) -> dict | None:
+async def described(context: ResourceContext, name: str) -> dict | None:
     answer = await context.invoke_unless_gone("dynamodb", "DescribeTable", {"TableName": name}, gone=GONE)
     return None if answer is None else answer["Table"]
 
 
-async def _require_table(context: ResourceContext, name: str) -> dict:
-    table = await _table(context, name)
+async def require(context: ResourceContext, name: str) -> dict:
+    table = await described(context, name)
     if table is None:
         raise Gone(name)
     return table
 
 
-async def _attributes_of(context: ResourceContext, name: str) -> dict[str, str]:
-    table = await _require_table(context, name)
+async def attributes_of(context: ResourceContext, name: str) -> dict[str, str]:
+    table = await require(context, name)
     attributes = {"Arn": table["TableArn"]}
     if table.get("StreamSpecification", {}).get("StreamEnabled"):
         attributes["StreamArn"] = table["LatestStreamArn"]
     return attributes
 
 
-async def _tags_of(context: ResourceContext, arn: str) -> dict[str, str]:
+async def tags_of(context: ResourceContext, arn: str) -> dict[str, str]:
     found: dict[str, str] = {}
     more: dict[str, str] = {}
     while True:
@@ -334,8 +306,8 @@ async def _tags_of(context: ResourceContext, arn: str) -> dict[str, str]:
         more = {"NextToken": answer["NextToken"]}
 
 
-async def _retag(context: ResourceContext, arn: str, tags: dict[str, str]) -> None:
-    has = await _tags_of(context, arn)
+async def retag(context: ResourceContext, arn: str, tags: dict[str, str]) -> None:
+    has = await tags_of(context, arn)
     surplus = [key for key in has if key not in tags]
     if surplus:
         await context.invoke("dynamodb", "UntagResource", {"ResourceArn": arn, "TagKeys": surplus})
@@ -344,7 +316,7 @@ async def _retag(context: ResourceContext, arn: str, tags: dict[str, str]) -> No
         await context.invoke("dynamodb", "TagResource", {"ResourceArn": arn, "Tags": missing})
 
 
-async def _properties_of(context: ResourceContext, table: dict) -> dict[str, Any]:
+async def properties_of(context: ResourceContext, table: dict) -> dict[str, Any]:
     """The properties as the table has them now; what is as by default is left out."""
     name = table["TableName"]
     found: dict[str, Any] = {
@@ -370,12 +342,7 @@ async def _properties_of(context: ResourceContext, table: dict) -> dict[str, Any
     if "AttributeName" in answer["TimeToLiveDescription"]:
         attribute = answer["TimeToLiveDescription"]["AttributeName"]
         found["TimeToLiveSpecification"] = {"Enabled": True, "AttributeName": attribute}
-    tags = {
-        key: value for key, value in (await _tags_of(context, table["TableArn"])).items() if key not in context.tags
-    }
+    tags = {key: value for key, value in (await tags_of(context, table["TableArn"])).items() if key not in context.tags}
     if tags:
         found["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
     return found
-
-
-RESOURCE_TYPES = [Table]

@@ -1,0 +1,294 @@
+"""The CloudFormation type AWS::DynamoDB::GlobalTable, made of DynamoDB's public operations.
+
+Its properties are those of one table in several regions. Seen from one region it is a table like any other: `seen_from`
+says which AWS::DynamoDB::Table that is, and the steps of bringing.py make it so. First the stack's own region, whose
+settings the replicas follow; then replicas go and come; then each region's own settings.
+
+Source: CloudFormation template reference, AWS::DynamoDB::GlobalTable.
+"""
+
+from typing import Any
+
+from pileus.services.dynamodb.resources import bringing
+from pileus.services.dynamodb.resources.shapes import GLOBAL_TABLE_PROPERTIES
+from pileus.stacks.intrinsics import Unknown
+from pileus.stacks.property_types import InvalidProperty
+from pileus.stacks.resource import Created, Gone, ResourceContext, ResourceType, Updated
+
+AS_IN_TABLES = (
+    "AttributeDefinitions",
+    "KeySchema",
+    "LocalSecondaryIndexes",
+    "TimeToLiveSpecification",
+    "WarmThroughput",
+)
+OWN_AS_IN_TABLES = (
+    "DeletionProtectionEnabled",
+    "KinesisStreamSpecification",
+    "PointInTimeRecoverySpecification",
+    "ResourcePolicy",
+    "TableClass",
+    "Tags",
+)
+SCALING_SETTINGS = ("ReadCapacityAutoScalingSettings", "WriteCapacityAutoScalingSettings")
+
+
+class GlobalTable(ResourceType):
+    name = "AWS::DynamoDB::GlobalTable"
+    properties = GLOBAL_TABLE_PROPERTIES
+    attributes = ("Arn", "StreamArn", "TableId")
+
+    def check(self, properties: dict[str, Any]) -> None:
+        replicas = properties["Replicas"]
+        if isinstance(replicas, Unknown) or any(isinstance(replica, Unknown) for replica in replicas):
+            return
+        regions = [replica["Region"] for replica in replicas if not isinstance(replica["Region"], Unknown)]
+        if len(set(regions)) < len(regions):
+            raise InvalidProperty("Replicas must not contain more than one entry of the same region")
+        if len(replicas) > 1 and "StreamSpecification" not in properties:
+            raise InvalidProperty("StreamSpecification is required where there is more than one replica")
+        for settings in _scaling_settings(properties):
+            bounds = {settings["MinCapacity"], settings["MaxCapacity"]}
+            if len(bounds) > 1 and not any(isinstance(bound, Unknown) for bound in bounds):
+                raise InvalidProperty(
+                    f"Pileus does not honour auto scaling of {self.name} yet: "
+                    "MinCapacity and MaxCapacity must be the same."
+                )
+        if len(replicas) > 1 and properties.get("BillingMode", "PROVISIONED") == "PROVISIONED":
+            raise InvalidProperty(
+                f"Pileus does not honour auto scaling of {self.name} yet, which a table with more than one replica "
+                "needs: BillingMode must be PAY_PER_REQUEST."
+            )
+
+    async def create(self, context: ResourceContext, properties: dict[str, Any]) -> Created:
+        local = seen_from(context.region, properties)
+        name = properties.get("TableName") or context.physical_name(max_length=255)
+        table = await bringing.made_before(context, self.name, name)
+        if table is None:
+            await bringing.make(context, name, local)
+        await context.initiated(name)
+        await bringing.until_active(context, name)
+        await _bring(context, name, {}, properties)
+        return Created(name, await _attributes_of(context, name))
+
+    async def update(
+        self, context: ResourceContext, physical_id: str, old: dict[str, Any], new: dict[str, Any]
+    ) -> Updated:
+        bringing.check_indexes(seen_from(context.region, old), seen_from(context.region, new))
+        if len(_regions(old) ^ _regions(new)) > 1:
+            raise InvalidProperty("Cannot add or delete more than one replica in a single update")
+        await bringing.until_active(context, physical_id)
+        await _bring(context, physical_id, old, new)
+        return Updated(await _attributes_of(context, physical_id))
+
+    async def delete(self, context: ResourceContext, physical_id: str, properties: dict[str, Any]) -> None:
+        """The other replicas first, one after another: the region that they were made from can't go before them."""
+        table = await bringing.described(context, physical_id)
+        for replica in () if table is None else table.get("Replicas", ()):
+            await _remove(context, physical_id, replica["RegionName"])
+        await bringing.delete(context, physical_id)
+
+    async def read(self, context: ResourceContext, physical_id: str) -> dict[str, Any]:
+        table = await bringing.described(context, physical_id)
+        if table is None:
+            raise Gone(physical_id)
+        found = _global_of(await bringing.properties_of(context, table))
+        found["Replicas"] = []
+        for region in (context.region, *sorted(replica["RegionName"] for replica in table.get("Replicas", ()))):
+            there = context.in_region(region)
+            properties = await bringing.properties_of(there, await bringing.require(there, physical_id))
+            own = {key: properties[key] for key in OWN_AS_IN_TABLES if key in properties}
+            found["Replicas"].append({"Region": region, **own})
+        return self.coerced(found)
+
+
+def seen_from(region: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """The properties of AWS::DynamoDB::Table that the replica in this region has. Raises InvalidProperty."""
+    replica = next((replica for replica in properties["Replicas"] if replica["Region"] == region), None)
+    if replica is None:
+        raise InvalidProperty(
+            "Invalid request provided: The Replicas section must contain an entry for the current region"
+        )
+    seen = {key: properties[key] for key in AS_IN_TABLES if key in properties}
+    seen |= {key: replica[key] for key in OWN_AS_IN_TABLES if key in replica}
+    seen["BillingMode"] = properties.get("BillingMode", "PROVISIONED")
+    seen |= _capacity(seen["BillingMode"], properties, replica)
+    own = {index["IndexName"]: index for index in replica.get("GlobalSecondaryIndexes") or ()}
+    unknown = own.keys() - {index["IndexName"] for index in properties.get("GlobalSecondaryIndexes") or ()}
+    if unknown:
+        raise InvalidProperty(f"Replicas name indexes that the table does not have: {', '.join(sorted(unknown))}")
+    if properties.get("GlobalSecondaryIndexes"):
+        seen["GlobalSecondaryIndexes"] = [
+            {key: index[key] for key in ("IndexName", "KeySchema", "Projection", "WarmThroughput") if key in index}
+            | _capacity(seen["BillingMode"], index, own.get(index["IndexName"], {}))
+            for index in properties["GlobalSecondaryIndexes"]
+        ]
+    if "SSESpecification" in properties:
+        seen["SSESpecification"] = {**properties["SSESpecification"], **replica.get("SSESpecification", {})}
+    if "StreamSpecification" in properties:
+        seen["StreamSpecification"] = {
+            **properties["StreamSpecification"],
+            **replica.get("ReplicaStreamSpecification", {}),
+        }
+    return seen
+
+
+def _capacity(billing: str, writes: dict[str, Any], reads: dict[str, Any]) -> dict[str, Any]:
+    """ProvisionedThroughput or OnDemandThroughput of a table or an index: writes are everybody's, reads the replica's."""
+    if billing == "PROVISIONED":
+        written = (writes.get("WriteProvisionedThroughputSettings") or {}).get("WriteCapacityAutoScalingSettings")
+        read = reads.get("ReadProvisionedThroughputSettings") or {}
+        scaled = read.get("ReadCapacityAutoScalingSettings")
+        if written is None or (scaled is None and "ReadCapacityUnits" not in read):
+            raise InvalidProperty(
+                "WriteProvisionedThroughputSettings and ReadProvisionedThroughputSettings must be specified when "
+                "BillingMode is PROVISIONED"
+            )
+        read_units = read["ReadCapacityUnits"] if scaled is None else scaled["MinCapacity"]
+        units = {"ReadCapacityUnits": read_units, "WriteCapacityUnits": written["MinCapacity"]}
+        return {"ProvisionedThroughput": units}
+    limits = {**(writes.get("WriteOnDemandThroughputSettings") or {}), **_read_limit(reads)}
+    return {"OnDemandThroughput": limits} if limits else {}
+
+
+def _read_limit(reads: dict[str, Any]) -> dict[str, int]:
+    return reads.get("ReadOnDemandThroughputSettings") or {}
+
+
+def _scaling_settings(properties: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every auto scaling setting there is."""
+    found = []
+    waiting: list[Any] = [properties]
+    while waiting:  # a part that is Unknown yet is neither
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            waiting += part.values()
+            found += [part[key] for key in SCALING_SETTINGS if isinstance(part.get(key), dict)]
+    return found
+
+
+def _regions(properties: dict[str, Any]) -> set[str]:
+    return {replica["Region"] for replica in properties["Replicas"]}
+
+
+async def _bring(context: ResourceContext, name: str, old: dict[str, Any], properties: dict[str, Any]) -> None:
+    local = seen_from(context.region, properties)
+    table = await bringing.require(context, name)
+    for replica in table.get("Replicas", ()):
+        if replica["RegionName"] not in _regions(properties):
+            await _remove(context, name, replica["RegionName"])
+    await bringing.bring_settings(context, name, local)
+    await bringing.bring_indexes(context, name, local)
+    await _bring_encryption(context, name, properties)
+    await bringing.bring_stream(context, name, local)
+    await bringing.bring_expiry(context, name, local)
+    for region in sorted(_regions(properties) - {context.region}):
+        await _bring_replica(context, name, region, properties)
+    for region in sorted(_regions(properties)):
+        was = seen_from(region, old) if region in (_regions(old) if old else ()) else {}
+        there, wanted = context.in_region(region), seen_from(region, properties)
+        await _bring_protection(there, name, wanted)
+        await bringing.bring_own(there, name, was, wanted)
+
+
+async def _bring_protection(context: ResourceContext, name: str, wanted: dict[str, Any]) -> None:
+    table = await bringing.require(context, name)
+    is_protected = bool(wanted.get("DeletionProtectionEnabled"))
+    if bool(table.get("DeletionProtectionEnabled")) != is_protected:
+        await bringing.change(context, name, {"DeletionProtectionEnabled": is_protected})
+
+
+async def _bring_replica(context: ResourceContext, name: str, region: str, properties: dict[str, Any]) -> None:
+    """Make the replica, or bring what it overrides to what the template says."""
+    table = await bringing.require(context, name)
+    replica = next((one for one in table.get("Replicas", ()) if one["RegionName"] == region), None)
+    wanted = _overrides(region, properties)
+    if replica is None:
+        if wanted["TableClassOverride"] == table.get("TableClassSummary", {}).get("TableClass", "STANDARD"):
+            del wanted["TableClassOverride"]
+        key = seen_from(region, properties).get("SSESpecification", {}).get("KMSMasterKeyId")
+        wanted |= {"KMSMasterKeyId": key} if key is not None else {}
+        await bringing.change(context, name, {"ReplicaUpdates": [{"Create": {"RegionName": region, **wanted}}]})
+    elif any(_has(replica, key) != value for key, value in wanted.items()):
+        await bringing.change(context, name, {"ReplicaUpdates": [{"Update": {"RegionName": region, **wanted}}]})
+
+
+def _overrides(region: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """What the template says of this replica alone, as CreateReplicationGroupMemberAction has it."""
+    replica = next(replica for replica in properties["Replicas"] if replica["Region"] == region)
+    wanted: dict[str, Any] = {"TableClassOverride": replica.get("TableClass", "STANDARD")}
+    if _read_limit(replica):
+        wanted["OnDemandThroughputOverride"] = _read_limit(replica)
+    indexes = [
+        {"IndexName": index["IndexName"], "OnDemandThroughputOverride": _read_limit(index)}
+        for index in replica.get("GlobalSecondaryIndexes") or ()
+        if _read_limit(index)
+    ]
+    if indexes:
+        wanted["GlobalSecondaryIndexes"] = indexes
+    return wanted
+
+
+def _has(replica: dict[str, Any], key: str) -> Any:
+    """What a ReplicaDescription says of an override."""
+    if key == "TableClassOverride":
+        return replica.get("ReplicaTableClassSummary", {}).get("TableClass", "STANDARD")
+    if key == "GlobalSecondaryIndexes":
+        return [
+            {"IndexName": index["IndexName"], "OnDemandThroughputOverride": index["OnDemandThroughputOverride"]}
+            for index in replica.get(key, ())
+            if "OnDemandThroughputOverride" in index
+        ]
+    return replica.get(key)
+
+
+async def _remove(context: ResourceContext, name: str, region: str) -> None:
+    """Delete a replica, and wait until the table goes on without it."""
+
+    async def is_gone() -> bool:
+        table = await bringing.require(context, name)
+        replica = next((one for one in table.get("Replicas", ()) if one["RegionName"] == region), None)
+        if replica is not None and {replica["ReplicaStatus"], table["TableStatus"]} == {"ACTIVE"}:
+            request = {"TableName": name, "ReplicaUpdates": [{"Delete": {"RegionName": region}}]}
+            await context.invoke("dynamodb", "UpdateTable", request)
+        return replica is None
+
+    await context.wait_until(is_gone, at_most_ms=bringing.READY_WITHIN_MS)
+    await bringing.until_active(context, name)
+
+
+async def _bring_encryption(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
+    """A customer's key is each region's own, and all are said in one request."""
+    wanted = bringing.encryption_asked(seen_from(context.region, properties))
+    table = await bringing.require(context, name)
+    replicas = [replica for replica in table.get("Replicas", ()) if replica["RegionName"] in _regions(properties)]
+    has = table.get("SSEDescription", {})
+    is_same = wanted["Enabled"] == (has.get("Status") == "ENABLED")
+    asked: dict[str, Any] = {"SSESpecification": wanted}
+    if "KMSMasterKeyId" in wanted:
+        is_same = is_same and wanted["KMSMasterKeyId"] == has.get("KMSMasterKeyArn")
+        updates = []
+        for replica in replicas:
+            key = seen_from(replica["RegionName"], properties)["SSESpecification"].get("KMSMasterKeyId")
+            is_same = is_same and key == replica.get("KMSMasterKeyId")
+            updates.append({"Update": {"RegionName": replica["RegionName"], "KMSMasterKeyId": key}})
+        if updates:
+            asked["ReplicaUpdates"] = updates
+    if not is_same:
+        await bringing.change(context, name, asked)
+
+
+async def _attributes_of(context: ResourceContext, name: str) -> dict[str, str]:
+    table = await bringing.require(context, name)
+    return {**await bringing.attributes_of(context, name), "TableId": table["TableId"]}
+
+
+def _global_of(table: dict[str, Any]) -> dict[str, Any]:
+    """The properties of a table, without what belongs to its replicas, as the global table's."""
+    found = {key: value for key, value in table.items() if key not in OWN_AS_IN_TABLES}
+    found.pop("ProvisionedThroughput", None)
+    for index in found.get("GlobalSecondaryIndexes", ()):
+        index.pop("ProvisionedThroughput", None)
+    return found

@@ -1,0 +1,300 @@
+"""Replicas are made and changed: the replica actions of UpdateTable, and what of one replica the others follow.
+
+Billing, capacity, indexes, TTL and the kind of encryption are the same everywhere, but for what a replica overrides;
+protection, recovery, tags and policies are each replica's own.
+
+Source: API reference, UpdateTable, CreateReplicationGroupMemberAction, UpdateReplicationGroupMemberAction; developer
+guide, "How DynamoDB global tables work" ("Settings synchronization"). The texts about the local region, write capacity,
+keys and sources are those of recorded answers; the others are as near as we know.
+"""
+
+import re
+
+from msgspec.structs import replace
+
+from pileus.kernel.errors import ValidationException
+from pileus.services.dynamodb.addresses import Address
+from pileus.services.dynamodb.errors import LimitExceededException, ResourceInUseException, invalid
+from pileus.services.dynamodb.state import streams, ttl
+from pileus.services.dynamodb.state.encryption import own_key
+from pileus.services.dynamodb.state.records import (
+    TABLES,
+    TABLES_MAX,
+    Encryption,
+    IndexOverride,
+    OnDemandLimits,
+    Overrides,
+    SecondaryIndex,
+    TableRecord,
+    Throughput,
+)
+from pileus.services.dynamodb.state.replicas import FILL, FILLS, Fill, others
+from pileus.store.transaction import Transaction
+
+VIEW_TYPE = "NEW_AND_OLD_IMAGES"
+_REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-\d{1,2}")
+
+
+def named(tx: Transaction, table: TableRecord, region: str) -> TableRecord:
+    """The replica of another region. Raises ValidationException."""
+    _check_elsewhere(table, region)
+    if region not in table.replicas:
+        raise ValidationException(
+            "Update global table operation failed because one or more replicas were not part of the global table."
+        )
+    found = TABLES.get(tx, table.account, region, table.name)
+    assert found is not None
+    return found
+
+
+def _check_elsewhere(table: TableRecord, region: str) -> None:
+    if region == table.region:
+        raise ValidationException(
+            "Cannot add, delete, or update the local region through ReplicaUpdates. Use CreateTable, DeleteTable, or "
+            "UpdateTable as required."
+        )
+
+
+# Replicas are made and changed
+
+
+def create(tx: Transaction, table: TableRecord, asked: dict) -> TableRecord:
+    """Begin to make a replica and to fill it; until that is done it is CREATING and takes no requests.
+
+    asked    CreateReplicationGroupMemberAction
+    returns  the changed record of `table`, which is in the store already
+    """
+    region = asked["RegionName"]
+    _check_elsewhere(table, region)
+    if not _REGION.fullmatch(region):
+        raise invalid(f"Region {region} is not valid")
+    if TABLES.get(tx, table.account, region, table.name) is not None:
+        raise ValidationException(
+            f"Failed to create a the new replica of table with name: '{table.name}' because one or more replicas "
+            "already existed as tables."
+        )
+    if table.billing != "PAY_PER_REQUEST":
+        raise ValidationException("Table write capacity should either be Pay-Per-Request or AutoScaled.")
+    if table.stream is not None and table.stream.view_type != VIEW_TYPE:
+        raise invalid(f"The stream of a table with replicas must have the view type {VIEW_TYPE}")
+    if any(index.status != "ACTIVE" for index in table.global_indexes):
+        raise ResourceInUseException("The resource which you are attempting to change is in use.")
+    if sum(1 for _ in TABLES.scan(tx, table.account, region)) >= TABLES_MAX:
+        raise LimitExceededException(
+            f"Subscriber limit exceeded: There is a limit of {TABLES_MAX} tables per subscriber"
+        )
+    group = others(tx, table)
+    table = replace(table, sourced_at_ms=tx.now_ms)
+    if table.stream is None:
+        table = streams.open_stream(tx, table, VIEW_TYPE)
+    replica = _overridden(_made(tx, table, region), asked)
+    replica = replace(replica, encryption=_encryption(table, replica, asked.get("KMSMasterKeyId")))
+    replica = streams.open_stream(tx, replica, VIEW_TYPE)
+    TABLES.put(tx, replica)
+    for member in (table, *group):
+        TABLES.put(tx, replace(member, replicas=(*member.replicas, region)))
+    FILLS.put(tx, Fill(replica.id, table.id))
+    tx.wake_at(tx.now_ms, FILL, str(replica.id))
+    return replace(table, replicas=(*table.replicas, region))
+
+
+def _made(tx: Transaction, table: TableRecord, region: str) -> TableRecord:
+    """A replica's record: the table's, without what each replica has for itself."""
+    return replace(
+        table,
+        region=region,
+        id=tx.next_sequence(),
+        uuid=tx.ids.uuid(),
+        created_at_ms=tx.now_ms,
+        status="CREATING",
+        indexes=tuple(
+            replace(index, id=tx.next_sequence(), status="ACTIVE" if index.is_local else "CREATING")
+            for index in table.indexes
+        ),
+        is_protected=False,
+        tags={},
+        policy=None,
+        stream=None,
+        last_stream=None,
+        stream_policies={},
+        recovery=None,
+        copying=0,
+        restored_from=None,
+        replicas=(table.region, *table.replicas),
+        overrides=Overrides(),
+        sourced_at_ms=0,
+    )
+
+
+def update(tx: Transaction, table: TableRecord, asked: dict) -> TableRecord:
+    """Change what a replica has of its own, and return it. `asked`: UpdateReplicationGroupMemberAction."""
+    replica = named(tx, table, asked["RegionName"])
+    changed = _overridden(replica, asked)
+    if asked.get("KMSMasterKeyId") is not None:
+        changed = replace(changed, encryption=_encryption(table, replica, asked["KMSMasterKeyId"]))
+    if changed.table_class != replica.table_class:
+        changed = replace(changed, table_class_changed_at_ms=tx.now_ms)
+    changed = replace(changed, status="UPDATING")
+    TABLES.put(tx, changed)
+    return changed
+
+
+def _overridden(replica: TableRecord, asked: dict) -> TableRecord:
+    """With what the action asks for this replica alone. Raises ValidationException."""
+    overrides = replica.overrides
+    is_on_demand = replica.billing == "PAY_PER_REQUEST"
+    override = _override(asked, is_on_demand)
+    table_class = asked.get("TableClassOverride") or overrides.table_class
+    overrides = replace(
+        overrides,
+        read_units=overrides.read_units if override.read_units is None else override.read_units,
+        on_demand_read_units=(
+            overrides.on_demand_read_units if override.on_demand_read_units is None else override.on_demand_read_units
+        ),
+        table_class=table_class,
+    )
+    for wanted in asked.get("GlobalSecondaryIndexes") or ():
+        name = wanted["IndexName"]
+        index = replica.index(name)
+        if index is None or index.is_local:
+            raise invalid(f"The table does not have the specified index: {name}")
+        had, given = overrides.of_index(name), _override(wanted, is_on_demand)
+        changed = IndexOverride(
+            had.read_units if given.read_units is None else given.read_units,
+            had.on_demand_read_units if given.on_demand_read_units is None else given.on_demand_read_units,
+        )
+        overrides = replace(overrides, indexes={**overrides.indexes, name: changed})
+    return _applied(replace(replica, overrides=overrides))
+
+
+def _override(asked: dict, is_on_demand: bool) -> IndexOverride:
+    provisioned = (asked.get("ProvisionedThroughputOverride") or {}).get("ReadCapacityUnits")
+    on_demand = (asked.get("OnDemandThroughputOverride") or {}).get("MaxReadRequestUnits")
+    if provisioned is not None and is_on_demand:
+        raise invalid("ProvisionedThroughputOverride can only be specified when BillingMode is PROVISIONED")
+    if on_demand is not None and not is_on_demand:
+        raise invalid("OnDemandThroughputOverride can only be specified when BillingMode is PAY_PER_REQUEST")
+    if on_demand is not None and (on_demand == 0 or on_demand < -1):
+        raise invalid("MaxReadRequestUnits must be a positive number or -1")
+    return IndexOverride(provisioned, on_demand)
+
+
+def _applied(replica: TableRecord) -> TableRecord:
+    """With its overrides over what it follows."""
+    own = replica.overrides
+    is_on_demand = replica.billing == "PAY_PER_REQUEST"
+    indexes = []
+    for index in replica.indexes:
+        of_index = own.of_index(index.name)
+        indexes.append(
+            replace(
+                index,
+                throughput=None if index.throughput is None else _read_over(index.throughput, of_index.read_units),
+                on_demand=_limited(index.on_demand, of_index.on_demand_read_units) if is_on_demand else None,
+            )
+        )
+    return replace(
+        replica,
+        throughput=_read_over(replica.throughput, own.read_units),
+        on_demand=_limited(replica.on_demand, own.on_demand_read_units) if is_on_demand else None,
+        table_class=own.table_class or replica.table_class,
+        indexes=tuple(indexes),
+    )
+
+
+def _read_over(throughput: Throughput, read_units: int | None) -> Throughput:
+    # An on-demand table has no units; the override waits for the day that it has.
+    if read_units is None or throughput.write_units == 0:
+        return throughput
+    return replace(throughput, read_units=read_units)
+
+
+def _limited(limits: OnDemandLimits | None, read_units: int | None) -> OnDemandLimits | None:
+    if read_units is None:
+        return limits
+    return OnDemandLimits(read_units, None if limits is None else limits.write_units)
+
+
+def _encryption(table: TableRecord, replica: TableRecord, key: str | None) -> Encryption | None:
+    """What a replica is encrypted with: the kind is the table's, the customer's key is each region's own."""
+    if key is not None:
+        if table.encryption is None:
+            raise invalid("KMSMasterKeyId can only be specified for replicas of a table that is encrypted with KMS")
+        return Encryption(key)
+    if table.encryption is None:
+        return None
+    if table.encryption != own_key(table):
+        raise invalid("KMSMasterKeyId must be specified for each replica.")
+    return own_key(replica)
+
+
+# The others follow
+
+
+def follow(tx: Transaction, before: TableRecord, after: TableRecord, updates: dict[str, dict]) -> list[TableRecord]:
+    """Bring what UpdateTable changed of one replica to the others; returns those that changed.
+
+    updates  region -> UpdateReplicationGroupMemberAction of the same request, which may name the region's key
+
+    Billing, capacity, indexes, TTL and the kind of encryption are the same everywhere, but for what a replica overrides;
+    protection, recovery, tags and policies are each replica's own. Source: "Settings synchronization", see above.
+    """
+    changed = []
+    for other in others(tx, after):
+        followed = _followed(tx, before, after, other)
+        if after.encryption != before.encryption:
+            key = updates.get(other.region, {}).get("KMSMasterKeyId")
+            followed = replace(followed, encryption=_encryption(after, other, key))
+        if followed != other:
+            followed = replace(followed, status="UPDATING")
+            TABLES.put(tx, followed)
+            changed.append(followed)
+    return changed
+
+
+def _followed(tx: Transaction, before: TableRecord, after: TableRecord, other: TableRecord) -> TableRecord:
+    new: dict = {}
+    if after.billing != before.billing:
+        new |= {"billing": after.billing, "billing_changed_at_ms": after.billing_changed_at_ms}
+    if after.warm != before.warm:
+        new["warm"] = after.warm
+    if after.table_class != before.table_class and not other.overrides.table_class:
+        new["table_class"] = after.table_class
+        new["table_class_changed_at_ms"] = after.table_class_changed_at_ms
+    if after.attribute_types != before.attribute_types:
+        new["attribute_types"] = after.attribute_types
+    new["throughput"] = _moved(before.throughput, after.throughput, other.throughput)
+    new["on_demand"] = after.on_demand if after.on_demand != before.on_demand else other.on_demand
+    new["indexes"] = tuple(_followed_index(tx, before, index, other) for index in after.indexes)
+    return _applied(replace(other, **new))
+
+
+def _followed_index(tx: Transaction, before: TableRecord, index: SecondaryIndex, other: TableRecord) -> SecondaryIndex:
+    was, has = before.index(index.name), other.index(index.name)
+    if was is None or has is None:
+        return replace(index, id=tx.next_sequence(), status="CREATING")
+    if index.is_local or index == was:
+        return has
+    return replace(
+        has,
+        status="DELETING" if index.status == "DELETING" else has.status,
+        throughput=_moved(was.throughput, index.throughput, has.throughput),
+        on_demand=index.on_demand if index.on_demand != was.on_demand else has.on_demand,
+        warm=index.warm if index.warm != was.warm else has.warm,
+    )
+
+
+def _moved(was: Throughput | None, now: Throughput | None, has: Throughput | None) -> Throughput | None:
+    """What a replica has once another one's throughput has changed. Reads that were not changed stay the replica's."""
+    if now == was or now is None:
+        return has
+    is_same_read = was is not None and has is not None and now.read_units == was.read_units
+    return replace(now, read_units=has.read_units) if is_same_read else now
+
+
+def set_ttl(tx: Transaction, address: Address, attribute: str, enable: bool) -> TableRecord:
+    """Turn TTL on or off, in all regions. Raises as ttl.set_ttl."""
+    table = ttl.set_ttl(tx, address, attribute, enable)
+    for other in others(tx, table):
+        ttl.turn(tx, other, attribute, enable)
+    return table

@@ -1,0 +1,80 @@
+"""What replicas' timers do: bring waiting changes to the other regions, and fill a new replica. See replicas.py."""
+
+from itertools import islice
+
+from msgspec.structs import replace
+
+from pileus.services.dynamodb.state import replicas, rows, tables, writing
+from pileus.services.dynamodb.state.records import Cause, TableRecord
+from pileus.services.dynamodb.state.rows import Item
+from pileus.store.transaction import Transaction
+
+AT_ONCE, BYTES_AT_ONCE = 200, 1 << 20
+"""Items of a step, and after how many bytes it ends: some 10 ms of the loop's time."""
+
+
+def push(tx: Transaction, key: str) -> None:
+    """Bring some waiting changes to all other regions, and come again until none waits. The timer's transition."""
+    table = tables.by_id(tx, int(key))
+    if table is None:
+        return
+    targets = [other for other in replicas.others(tx, table) if other.status != "DELETING"]
+    brought_bytes = 0
+    for place, suffix in list(islice(replicas.line(tx, table), AT_ONCE)):
+        sequence = replicas.waiting(tx, table, suffix)
+        assert sequence is not None
+        found = rows.get(tx, table, suffix)
+        for target in targets:
+            _bring(tx, target, suffix, found, sequence)
+        replicas.drop_waiting(tx, table, suffix)
+        replicas.advance(tx, table, place)
+        brought_bytes += 0 if found is None else found[1]
+        if brought_bytes >= BYTES_AT_ONCE:
+            break
+    if not replicas.is_drained(tx, table):
+        tx.wake_at(tx.now_ms, replicas.PUSH, key)
+    elif table.status == "DELETING":
+        tx.wake_at(tx.now_ms, tables.SETTLE, key)
+
+
+def _bring(tx: Transaction, target: TableRecord, suffix: bytes, found: tuple[Item, int] | None, sequence: int) -> None:
+    theirs = replicas.waiting(tx, target, suffix)
+    if theirs is not None:
+        if theirs > sequence:
+            return  # their change is the later one: it comes to us
+        replicas.drop_waiting(tx, target, suffix)
+    _write(tx, target, suffix, found)
+
+
+def _write(tx: Transaction, target: TableRecord, suffix: bytes, found: tuple[Item, int] | None) -> None:
+    """A replica that is being filled has no stream records: nobody could read the table at their time."""
+    had, had_bytes = rows.get(tx, target, suffix) or (None, 0)
+    item, size_bytes = found or (None, 0)
+    cause = Cause.RESTORE if target.status == "CREATING" else Cause.REPLICATION
+    writing.change(tx, target, suffix, had, item, cause=cause, old_bytes=had_bytes, new_bytes=size_bytes)
+
+
+def fill(tx: Transaction, key: str) -> None:
+    """Bring some items of the source to a new replica and come again, until all are there. The timer's transition.
+
+    Each item is brought as it is at the moment of its step; changes that come after that go the way of all changes.
+    """
+    under_way = replicas.FILLS.get(tx, int(key))
+    if under_way is None:
+        return
+    replica, source = tables.by_id(tx, under_way.table_id), tables.by_id(tx, under_way.source_id)
+    assert replica is not None and source is not None, "neither can be deleted while the replica is CREATING"
+    copied_bytes = 0
+    for count, (suffix, raw) in enumerate(list(islice(rows.scan(tx, source, under_way.suffix), AT_ONCE + 1))):
+        if count == AT_ONCE or copied_bytes >= BYTES_AT_ONCE:
+            replicas.FILLS.put(tx, replace(under_way, suffix=suffix))
+            tx.wake_at(tx.now_ms, replicas.FILL, key)
+            return
+        found = rows.decode(raw)
+        copied_bytes += found[1]
+        _write(tx, replica, suffix, found)
+    replicas.FILLS.delete(tx, replica.id)
+    tables.settle(tx, key)
+    for other in replicas.others(tx, replica):
+        if other.status == "UPDATING":
+            tables.settle(tx, str(other.id))

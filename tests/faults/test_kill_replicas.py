@@ -1,0 +1,133 @@
+"""SIGKILL while the regions of a global table are written to: no acknowledged write is lost, and all regions converge.
+
+Each writer has items of its own, of which it knows the last acknowledged state, and all of them fight for others, of
+which only one thing must hold: they are the same everywhere in the end. A replica is being filled at the first kill.
+"""
+
+import os
+import random
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import BotoCoreError
+
+from tests.faults.server import Server
+
+KILLS = int(os.environ.get("PILEUS_KILLS", "50")) // 5
+SEED = int(os.environ.get("PILEUS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+EAST, WEST, SOUTH = REGIONS = ("us-east-1", "eu-west-1", "sa-east-1")
+CONVERGED_S = 60
+
+
+class Writer:
+    """Writes to one region. `wanted`: item -> its last acknowledged number, None for deleted; `open`: may be either."""
+
+    def __init__(self, server: Server, region: str, moments: random.Random) -> None:
+        self.client = server.client("dynamodb", region_name=region)
+        self.region = region
+        self.moments = moments
+        self.number = 0
+        self.wanted: dict[str, int | None] = {}
+        self.open: dict[str, int | None] = {}
+
+    def write(self, stopping: threading.Event) -> None:
+        while not stopping.is_set():
+            self.number += 1
+            own = f"{self.region} {self.moments.randrange(20)}"
+            name = own if self.moments.random() < 0.7 else f"all {self.moments.randrange(5)}"
+            value = None if self.moments.random() < 0.3 else self.number
+            self.open[name] = value
+            try:
+                if value is None:
+                    self.client.delete_item(TableName="items", Key={"p": {"S": name}})
+                else:
+                    self.client.put_item(TableName="items", Item={"p": {"S": name}, "n": {"N": str(value)}})
+            except (BotoCoreError, ConnectionError):
+                return  # killed: it may have happened or not
+            self.wanted[name] = self.open.pop(name)
+
+    def check(self, items: dict[str, int], seed: int) -> None:
+        for name, value in self.wanted.items():
+            if name.startswith(self.region):
+                allowed = {value, self.open[name]} if name in self.open else {value}
+                assert items.get(name) in allowed, f"{name} is {items.get(name)}, not {value} (seed {seed})"
+
+
+def items_of(client) -> dict[str, int]:
+    pages = client.get_paginator("scan").paginate(TableName="items")
+    return {item["p"]["S"]: int(item["n"]["N"]) for page in pages for item in page["Items"]}
+
+
+def make_table(server: Server) -> None:
+    east = server.client("dynamodb", region_name=EAST)
+    east.create_table(
+        TableName="items",
+        AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    east.get_waiter("table_exists").wait(TableName="items", WaiterConfig={"Delay": 1})
+    for start in range(0, 2000, 25):
+        puts = [
+            {"PutRequest": {"Item": {"p": {"S": f"old {n}"}, "n": {"N": str(n)}, "x": {"S": "x" * 500}}}}
+            for n in range(start, start + 25)
+        ]
+        assert not east.batch_write_item(RequestItems={"items": puts})["UnprocessedItems"]
+    add_replica(server, WEST)
+    east.update_table(TableName="items", ReplicaUpdates=[{"Create": {"RegionName": SOUTH}}])
+
+
+def add_replica(server: Server, region: str) -> None:
+    server.client("dynamodb", region_name=EAST).update_table(
+        TableName="items", ReplicaUpdates=[{"Create": {"RegionName": region}}]
+    )
+    wait_for_replicas(server)
+
+
+def wait_for_replicas(server: Server) -> None:
+    east, deadline = server.client("dynamodb", region_name=EAST), time.monotonic() + CONVERGED_S
+    while True:
+        table = east.describe_table(TableName="items")["Table"]
+        if {table["TableStatus"], *(replica["ReplicaStatus"] for replica in table["Replicas"])} == {"ACTIVE"}:
+            return
+        assert time.monotonic() < deadline, table
+        time.sleep(0.05)
+
+
+@pytest.mark.timeout(120 + 30 * KILLS)
+def test_replicas_converge_and_lose_nothing_to_kill_9(tmp_path: Path):
+    moments = random.Random(SEED)
+    server = Server(tmp_path / "data")
+    server.start()
+    try:
+        make_table(server)
+        server.kill()
+        server.start()
+        wait_for_replicas(server)
+        writers = [Writer(server, region, random.Random(moments.random())) for region in REGIONS]
+        for _ in range(KILLS):
+            stopping = threading.Event()
+            threads = [threading.Thread(target=writer.write, args=(stopping,), daemon=True) for writer in writers]
+            for thread in threads:
+                thread.start()
+            time.sleep(moments.uniform(0.05, 0.8))
+            server.kill()
+            stopping.set()
+            for thread in threads:
+                thread.join()
+            server.start()
+        deadline = time.monotonic() + CONVERGED_S
+        while True:
+            east, west, south = (items_of(writer.client) for writer in writers)
+            if east == west == south:
+                break
+            assert time.monotonic() < deadline, f"the regions differ (seed {SEED})"
+            time.sleep(0.1)
+        for writer in writers:
+            writer.check(east, SEED)
+        assert sum(name.startswith("old ") for name in east) == 2000
+    finally:
+        server.stop()
+    print(f"\nseed {SEED}: {KILLS} kills; {sum(writer.number for writer in writers)} writes, {len(east)} items")
