@@ -121,6 +121,14 @@ def _filled(table_arn: str) -> list[Touch]:
     return [Touch(f"dynamodb:{action}", table_arn) for action in actions]
 
 
+def on_table_arn(call: Call, request: dict) -> list[str]:
+    return [request["TableArn"]]
+
+
+def on_export(call: Call, request: dict) -> list[str]:
+    return [request["ExportArn"]]
+
+
 def on_nothing(call: Call, request: dict) -> list[str]:
     return ["*"]
 
@@ -143,12 +151,15 @@ RESOURCES = {
     "DescribeBackup": on_backup,
     "DescribeContinuousBackups": on_table,
     "DescribeEndpoints": on_nothing,
+    "DescribeExport": on_export,
     "DescribeLimits": on_nothing,
     "DescribeTable": on_table,
     "DescribeTimeToLive": on_table,
+    "ExportTableToPointInTime": on_table_arn,
     "GetItem": on_item,
     "GetResourcePolicy": on_resource,
     "ListBackups": on_nothing,
+    "ListExports": on_nothing,
     "ListTables": on_nothing,
     "ListTagsOfResource": on_resource,
     "PutItem": on_item,

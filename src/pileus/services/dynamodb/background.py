@@ -1,6 +1,17 @@
 """The timers and events of DynamoDB: kind -> handler. A timer's key is the id of what it is about, as text."""
 
-from pileus.services.dynamodb.state import backups, expiry, history, indexes, streams, tables, transactions, ttl
+from pileus.services.dynamodb import exporting
+from pileus.services.dynamodb.state import (
+    backups,
+    expiry,
+    exports,
+    history,
+    indexes,
+    streams,
+    tables,
+    transactions,
+    ttl,
+)
 
 TIMERS = {
     tables.SETTLE: tables.settle,
@@ -12,5 +23,8 @@ TIMERS = {
     history.PRUNE: history.prune,
     backups.COPY: backups.copy,
     backups.EXPIRE: backups.expire,
+    exports.EXPIRE: exports.expire,
 }
-EVENTS: dict = {}
+EVENTS = {
+    exports.WORK: exporting.write_export,
+}
