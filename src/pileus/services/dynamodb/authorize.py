@@ -129,6 +129,14 @@ def on_export(call: Call, request: dict) -> list[str]:
     return [request["ExportArn"]]
 
 
+def on_import(call: Call, request: dict) -> list[str]:
+    return [request["ImportArn"]]
+
+
+def on_imported_table(call: Call, request: dict) -> list[str]:
+    return [of_name(call, request["TableCreationParameters"]["TableName"]).arn]
+
+
 def on_nothing(call: Call, request: dict) -> list[str]:
     return ["*"]
 
@@ -152,14 +160,17 @@ RESOURCES = {
     "DescribeContinuousBackups": on_table,
     "DescribeEndpoints": on_nothing,
     "DescribeExport": on_export,
+    "DescribeImport": on_import,
     "DescribeLimits": on_nothing,
     "DescribeTable": on_table,
     "DescribeTimeToLive": on_table,
     "ExportTableToPointInTime": on_table_arn,
     "GetItem": on_item,
     "GetResourcePolicy": on_resource,
+    "ImportTable": on_imported_table,
     "ListBackups": on_nothing,
     "ListExports": on_nothing,
+    "ListImports": on_nothing,
     "ListTables": on_nothing,
     "ListTagsOfResource": on_resource,
     "PutItem": on_item,

@@ -1,11 +1,12 @@
 """The timers and events of DynamoDB: kind -> handler. A timer's key is the id of what it is about, as text."""
 
-from pileus.services.dynamodb import exporting
+from pileus.services.dynamodb import exporting, importing
 from pileus.services.dynamodb.state import (
     backups,
     expiry,
     exports,
     history,
+    imports,
     indexes,
     streams,
     tables,
@@ -24,7 +25,9 @@ TIMERS = {
     backups.COPY: backups.copy,
     backups.EXPIRE: backups.expire,
     exports.EXPIRE: exports.expire,
+    imports.EXPIRE: imports.expire,
 }
 EVENTS = {
     exports.WORK: exporting.write_export,
+    imports.WORK: importing.fill_table,
 }

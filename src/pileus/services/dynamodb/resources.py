@@ -37,6 +37,10 @@ class AlreadyExists(AwsError):
     """Somebody else's table, or one that was made by hand."""
 
 
+class ImportFailed(AwsError):
+    """A table that ImportSourceSpecification fills, not with everything."""
+
+
 class Table(ResourceType):
     name = "AWS::DynamoDB::Table"
     properties = TABLE_PROPERTIES
@@ -49,10 +53,12 @@ class Table(ResourceType):
 
     async def create(self, context: ResourceContext, properties: dict[str, Any]) -> Created:
         name = properties.get("TableName") or context.physical_name(max_length=255)
-        table = await self._made_before(context, name)
-        if table is None:
-            await self._make(context, name, properties)
-        await context.initiated(name)
+        if "ImportSourceSpecification" in properties:
+            await self._import(context, name, properties)
+        else:
+            if await self._made_before(context, name) is None:
+                await self._make(context, name, properties)
+            await context.initiated(name)
         await _until_active(context, name)
         await self._bring(context, name, {}, properties)
         return Created(name, await _attributes_of(context, name))
@@ -92,20 +98,33 @@ class Table(ResourceType):
             raise AlreadyExists(f"Resource of type '{self.name}' with identifier '{name}' already exists.")
         return table
 
+    async def _import(self, context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
+        """Fill a new table, or wait for it. It takes no tags before it is there, so its token says that it is ours."""
+        if "StreamSpecification" in properties:
+            raise InvalidProperty("A table that is imported can't have a StreamSpecification.")
+        request = {
+            **properties["ImportSourceSpecification"],
+            "TableCreationParameters": {"TableName": name, **_as_created(properties)},
+            "ClientToken": context.client_token[:36],
+        }
+        made = (await context.invoke("dynamodb", "ImportTable", request))["ImportTableDescription"]
+        await context.initiated(name)
+
+        async def described() -> dict:
+            answer = await context.invoke("dynamodb", "DescribeImport", {"ImportArn": made["ImportArn"]})
+            return answer["ImportTableDescription"]
+
+        async def has_ended() -> bool:
+            return (await described())["ImportStatus"] != "IN_PROGRESS"
+
+        await context.wait_until(has_ended, at_most_ms=READY_WITHIN_MS)
+        ended = await described()
+        if ended["ImportStatus"] != "COMPLETED":
+            raise ImportFailed(f"{ended['FailureCode']}: {ended['FailureMessage']}")
+
     async def _make(self, context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
-        asked = {key: pruned(properties[key]) for key in AS_CREATED if key in properties}
+        asked = _as_created(properties)
         tags = [{"Key": key, "Value": value} for key, value in context.tags_with(properties.get("Tags")).items()]
-        if "ImportSourceSpecification" in properties:
-            if "StreamSpecification" in properties:
-                raise InvalidProperty("A table that is imported can't have a StreamSpecification.")
-            source = properties["ImportSourceSpecification"]
-            request = {**source, "TableCreationParameters": {"TableName": name, **asked}}
-            made = await context.invoke(
-                "dynamodb", "ImportTable", {**request, "ClientToken": context.client_token[:36]}
-            )
-            arn = made["ImportTableDescription"]["TableArn"]
-            await context.invoke("dynamodb", "TagResource", {"ResourceArn": arn, "Tags": tags})
-            return
         asked |= {"TableName": name, "Tags": tags}
         if "StreamSpecification" in properties:
             view_type = properties["StreamSpecification"]["StreamViewType"]
@@ -130,6 +149,10 @@ class Table(ResourceType):
         if stream is not None:
             await _bring_policy(context, table["LatestStreamArn"], stream.get("ResourcePolicy"))
         await _retag(context, table["TableArn"], context.tags_with(properties.get("Tags")))
+
+
+def _as_created(properties: dict[str, Any]) -> dict[str, Any]:
+    return {key: pruned(properties[key]) for key in AS_CREATED if key in properties}
 
 
 def _check_indexes(old: dict[str, Any], new: dict[str, Any]) -> None:

@@ -2,18 +2,25 @@
 
     S string, N decimal, B blob, BOOL bool, NULL null, L list, M struct, SS/NS/BS lists annotated with $dynamodb_…
 
-The library is imported at the first use: it takes longer to load than most calls take, and few ever need it.
+The library is imported at the first use: it takes longer to load than most calls take, and few ever need it. Its C part
+writes; what others wrote is read by its Python part, ten times slower, as garbage makes the C part (0.15) write where it
+must not and takes the process with it.
 Source: DynamoDB developer guide, "DynamoDB table export output format" ("Amazon Ion"); Amazon Ion 1.0 specification.
 """
 
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
+from io import StringIO
 from types import SimpleNamespace
 from typing import Any
 
 SET_ANNOTATIONS = {"$dynamodb_SS": "SS", "$dynamodb_NS": "NS", "$dynamodb_BS": "BS"}
 _ANNOTATION_OF = {kind: annotation for annotation, kind in SET_ANNOTATIONS.items()}
+
+
+_RAISED_AT_GARBAGE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, StopIteration)
+"""By the library, besides its own."""
 
 
 class NotIon(ValueError):
@@ -34,9 +41,8 @@ def read_line(text: bytes) -> Mapping[str, Any]:
     """The one struct of a line. Raises NotIon."""
     ion = _ion()
     try:
-        values = ion.simpleion.loads(text, single_value=False)
-    except Exception as error:
-        # The library's C part raises what it likes of what it can't read: its own types, ValueError, TypeError.
+        values = ion.simpleion.load_python(StringIO(text.decode()), single_value=False)
+    except (ion.IonException, *_RAISED_AT_GARBAGE) as error:
         raise NotIon(str(error) or "Not an Ion value") from error
     if len(values) != 1 or not isinstance(values[0], Mapping):
         raise NotIon("A line must hold one Ion struct")
@@ -54,8 +60,9 @@ def item(value: Any) -> dict:
 def _ion() -> SimpleNamespace:
     from amazon.ion import simple_types, simpleion
     from amazon.ion.core import IonType
+    from amazon.ion.exceptions import IonException
 
-    return SimpleNamespace(simpleion=simpleion, types=simple_types, IonType=IonType)
+    return SimpleNamespace(simpleion=simpleion, types=simple_types, IonType=IonType, IonException=IonException)
 
 
 def _out(value: dict) -> Any:
