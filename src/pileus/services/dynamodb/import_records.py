@@ -64,7 +64,8 @@ class ObjectReader:
         valid: list[Valid] = []
         failures: list[tuple[int, str]] = []
         begin, is_end = self._index, False
-        begin_bytes = self._pass_over()
+        self._pass_over()
+        begin_bytes = self._read_bytes
         while not is_end and self._index - begin < BATCH_RECORDS and self._read_bytes - begin_bytes < BATCH_BYTES:
             try:
                 line = next(self._records, None)
@@ -83,14 +84,11 @@ class ObjectReader:
             self._index += 1
         return Batch(valid, failures, self._index - begin, self._read_bytes - begin_bytes, is_end)
 
-    def _pass_over(self) -> int:
-        """Skip what was taken before, and how many bytes that was: they have been counted."""
-        if not self._skip:
-            return self._read_bytes
+    def _pass_over(self) -> None:
+        """Skip what was taken before."""
         for _ in range(self._skip):
             next(self._records, None)
         self._skip = 0
-        return self._read_bytes
 
     def _valid(self, line: bytes | Malformed) -> Valid:
         if isinstance(line, Malformed):
@@ -115,10 +113,7 @@ class ObjectReader:
                 is_first = False
                 line = line.removeprefix(BYTE_ORDER_MARK)
             if self._is_csv:
-                # Quotes are doubled within quotes: an odd number says that the line end belongs to the value.
-                while line.count(b'"') % 2 and (more := self._line(stream)):
-                    line += more
-                    self._check_length(line)
+                line = self._whole_record(line, stream)
             line = line.rstrip(b"\r\n") if self._is_csv else line.strip()
             if not line:
                 continue
@@ -127,18 +122,25 @@ class ObjectReader:
                 continue
             yield line
 
+    def _whole_record(self, line: bytes, stream: io.BufferedReader) -> bytes:
+        """A line of CSV, and those that follow within its quotes: these are doubled where they are text, so an odd
+        number of them says that the line end belongs to the value."""
+        parts, size_bytes, quotes = [line], len(line), line.count(b'"')
+        while quotes % 2 and (more := self._line(stream)):
+            parts.append(more)
+            size_bytes += len(more)
+            quotes += more.count(b'"')
+            _check_length(size_bytes)
+        return b"".join(parts)
+
     def _line(self, stream: io.BufferedReader) -> bytes:
         try:
             line = stream.readline(LINE_BYTES_MAX + 1)
         except _undecodable() as error:
             raise Malformed(f"The object can't be decompressed: {error}") from error
         self._read_bytes += len(line)
-        self._check_length(line)
+        _check_length(len(line))
         return line
-
-    def _check_length(self, line: bytes) -> None:
-        if len(line) > LINE_BYTES_MAX:
-            raise Malformed(f"A record is longer than {LINE_BYTES_MAX} bytes")
 
     def _csv_item(self, line: bytes) -> Item:
         cells = self._cells(line)
@@ -188,10 +190,15 @@ def _decompressed(pull: Callable[[], bytes], compression: str) -> io.RawIOBase:
     return raw
 
 
+def _check_length(size_bytes: int) -> None:
+    if size_bytes > LINE_BYTES_MAX:
+        raise Malformed(f"A record is longer than {LINE_BYTES_MAX} bytes")
+
+
 def _undecodable() -> tuple[type[Exception], ...]:
     """What decompressors raise; zstandard's, where it is loaded."""
     module = sys.modules.get("zstandard")
-    found = (OSError, EOFError, zlib.error, ValueError)
+    found = (gzip.BadGzipFile, EOFError, zlib.error)
     return found if module is None else (*found, module.ZstdError)
 
 

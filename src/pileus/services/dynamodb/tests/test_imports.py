@@ -210,6 +210,13 @@ class TestFormats:
         assert counts(done) == (2, 1, 1)
         assert done["ProcessedSizeBytes"] <= len(lines(key("a"))) + 1001
 
+    async def test_a_quote_that_never_ends_is_not_read_into_memory(self, cloud, monkeypatch):
+        monkeypatch.setattr(import_records, "LINE_BYTES_MAX", 1000)
+        await upload(cloud, 'p,v\na,1\nb,"' + "x\n" * 5000)
+        done = await imported(cloud, "CSV")
+        assert counts(done) == (2, 1, 1)
+        assert done["ProcessedSizeBytes"] < 1100
+
     @pytest.mark.parametrize("form", ["DYNAMODB_JSON", "ION"])
     async def test_an_export_is_imported(self, cloud, form):
         await cloud.dynamodb.CreateTable(**table("first"))
