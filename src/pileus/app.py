@@ -1,7 +1,7 @@
 """The composition root: the one place where the parts meet."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from pileus.kernel.call import Call, Worker
 from pileus.kernel.clock import Clock
 from pileus.kernel.ids import Ids
 from pileus.kernel.principal import Principal
-from pileus.kernel.service import Registry, Service
+from pileus.kernel.service import Registry, Service, Touch
 from pileus.kernel.tasks import Tasks
 from pileus.store import residents
 from pileus.store.blobs import Blobs
@@ -164,6 +164,9 @@ class Pileus:
     async def authorize(self, call: Call, request: dict) -> None:
         """Whether `invoke` would be allowed; raises AccessDenied."""
         await self.gateway.authorize(call, request)
+
+    async def authorize_touches(self, call: Call, touches: Iterable[Touch]) -> None:
+        await self.gateway.authorizer.check_touches(await self.service(call.service), call, touches)
 
     @property
     def session_key(self) -> bytes:

@@ -1,7 +1,7 @@
 """The body behind a signature: checked against what was signed while it streams to whoever reads it."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from pileus.authn.chunked import ChunkedBody
 from pileus.authn.refusals import refusal
@@ -24,6 +24,8 @@ class HashedBody(Body):
     So whoever streams it must not keep what it got before the stream has ended well.
     """
 
+    digests = ("sha256",)
+
     def __init__(self, source: Body, declared: str, signed: Signed) -> None:
         self._source, self._declared, self._signed = source, declared, signed
 
@@ -38,6 +40,16 @@ class HashedBody(Body):
             digest.update(piece)
             yield piece
         self._check(digest.hexdigest())
+
+    async def readinto(self, room: memoryview) -> int:
+        return await self._source.readinto(room)
+
+    @property
+    def is_at_end(self) -> bool:
+        return self._source.is_at_end
+
+    def check(self, digests: Mapping[str, bytes]) -> None:
+        self._check(digests["sha256"].hex())
 
     def _check(self, computed: str) -> None:
         if computed != self._declared:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import httptools
 
-from pileus.gateway.incoming import BodyTooSlow, SocketBody
+from pileus.gateway.incoming import BodyTooSlow, Intake, SocketBody
 from pileus.gateway.outgoing import write_response
 from pileus.kernel.http import BodyCutShort, BodyTooLarge, HttpRequest, HttpResponse
 
@@ -62,6 +62,7 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport = None  # set in connection_made, before anything can use it
         self.parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self.is_tls = False
+        self.is_local = False
         self.client_host = ""
         self.client_certificate_pem: str | None = None
         # What is being received
@@ -98,6 +99,7 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=self.limits.write_held_bytes)
         peer = transport.get_extra_info("peername")
         self.client_host = peer[0] if peer else ""
+        self.is_local = self.client_host in ("127.0.0.1", "::1")
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
             self.is_tls = True
@@ -213,11 +215,13 @@ class Connection(asyncio.Protocol):
             self.upgrading = exchange  # `_upgraded` goes on from there
         else:
             self._enqueue(exchange)
+            if body.is_full:
+                self.adjust_reading()
 
     def on_body(self, data: bytes) -> None:
         body = self.incoming
         body.feed(data)
-        if body.held_bytes > self.limits.body_held_bytes:
+        if body.is_full:
             self.adjust_reading()
 
     def on_message_complete(self) -> None:
@@ -416,7 +420,7 @@ class Connection(asyncio.Protocol):
     def adjust_reading(self) -> None:
         """Read on only if there is room: pipelined requests and unread bodies make the sender wait."""
         body = self.incoming
-        pause = bool(self.waiting) or (body is not None and body.held_bytes > self.limits.body_held_bytes)
+        pause = bool(self.waiting) or (body is not None and body.is_full)
         if pause == self.read_paused or self.is_closing():
             return
         self.read_paused = pause
@@ -424,6 +428,25 @@ class Connection(asyncio.Protocol):
             self.transport.pause_reading()
         else:
             self.transport.resume_reading()
+
+    def begin_intake(self, body: SocketBody) -> None:
+        """What is still to come of the body goes past the parser, which then starts afresh."""
+        intake = Intake(self, body)
+        body.begin_intake(intake)
+        self._set_protocol(intake)
+
+    def end_intake(self) -> None:
+        self.parser = httptools.HttpRequestParser(self)
+        self.on_message_complete()
+        self._set_protocol(self)
+
+    def _set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """While it reads, a transport goes on reading for the old one."""
+        if not self.read_paused:
+            self.transport.pause_reading()
+        self.transport.set_protocol(protocol)
+        self.read_paused = True
+        self.adjust_reading()
 
     def write_continue(self) -> None:
         if not self.is_closing():

@@ -17,19 +17,14 @@ from pileus.kernel.call import Call, Cloud
 from pileus.kernel.errors import AccessDenied, AwsError, InternalFailure, NotImplementedByUs
 from pileus.kernel.http import Body, BodyCutShort, BodyTooLarge, HttpRequest, HttpResponse
 from pileus.kernel.service import Operation, Registry, Service
+from pileus.protocol import codings, models
 from pileus.protocol import errors as protocol_errors
-from pileus.protocol import models
 from pileus.protocol.identify import Identified, ServiceIndex, needs_form
 from pileus.protocol.identify import identify as which
-from pileus.protocol.refusals import UnknownOperation
+from pileus.protocol.refusals import RequestEntityTooLarge, UnknownOperation
 from pileus.store.watch import WatcherGone
 
 log = logging.getLogger("pileus.gateway")
-
-
-class RequestEntityTooLarge(AwsError):
-    status = 413
-    text = "The request body is larger than any operation takes."
 
 
 class IncompleteBody(AwsError):
@@ -214,6 +209,9 @@ async def invoke(gateway: Gateway, exchange: Exchange) -> None:
 
 async def serialize(gateway: Gateway, exchange: Exchange) -> None:
     exchange.response = exchange.model.serialize(exchange.result, exchange.request_id, exchange.target.protocol)
+    overlay = exchange.model.api.overlay
+    if overlay.codings:
+        codings.encode(exchange.request, exchange.response, overlay.codings, overlay.coded_from_bytes)
 
 
 Stage = Callable[[Gateway, Exchange], Awaitable[None]]

@@ -8,13 +8,13 @@ after the other), `incoming` (bodies), `outgoing` (responses), `limits`.
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 
 import orjson
 
 from pileus.gateway.connection import Connection
 from pileus.gateway.limits import Limits
+from pileus.gateway.outgoing import FileThreads
 from pileus.kernel.clock import Clock
 from pileus.kernel.http import HttpRequest, HttpResponse
 
@@ -22,8 +22,8 @@ Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
 Refuser = Callable[[int, str, str], HttpResponse]
 OnWebsocket = Callable[[HttpRequest, asyncio.Transport, bytes], None]
 
-FILE_THREADS = 4
-"""They wait for the disk only, never for a receiver."""
+FILE_THREADS = 16
+"""They wait for the disk, and for a receiver only while there are some to spare."""
 
 BACKLOG = 1024
 
@@ -68,7 +68,7 @@ class Server:
         self.on_websocket = on_websocket
         self.clock = clock or Clock()
         self.loop: asyncio.AbstractEventLoop = None  # the one that `start` runs in
-        self.file_threads: ThreadPoolExecutor = None  # its threads start with the first file
+        self.file_threads: FileThreads = None  # its threads start with the first file
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
         self._look: asyncio.TimerHandle | None = None
@@ -79,7 +79,7 @@ class Server:
     async def start(self) -> None:
         """Return when connections are accepted. Raises OSError if the port is taken."""
         self.loop = asyncio.get_running_loop()
-        self.file_threads = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="gateway-file")
+        self.file_threads = FileThreads(FILE_THREADS)
         self._all_closed = asyncio.Event()
         self._all_closed.set()
         handshake = {"ssl_handshake_timeout": self.limits.head_s} if self.tls is not None else {}

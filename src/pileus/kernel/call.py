@@ -1,6 +1,6 @@
 """One call of one operation: who, where, when, and the ways an operation may reach the rest of the cloud."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -53,6 +53,10 @@ class Cloud(Protocol):
         """Raise AccessDenied where `invoke` would, and do nothing else."""
         ...
 
+    async def authorize_touches(self, call: "Call", touches: Iterable[Any]) -> None:
+        """Return if the call may touch these. Raises AccessDenied."""
+        ...
+
 
 @dataclass(slots=True)
 class Call:
@@ -97,6 +101,13 @@ class Call:
     async def write(self, fn: Callable, /, *args, **kwargs) -> Any:
         """Run a transition `fn(tx, …)`; return what it returned once it is committed to disk."""
         return await self.cloud.store.write(fn, *args, **kwargs)
+
+    async def authorize(self, touches: Iterable[Any]) -> None:
+        """Return if the caller may touch these (kernel.service.Touch); raises AccessDenied.
+
+        For operations of which each part is allowed or denied by itself: their entry in authorize.py is empty.
+        """
+        await self.cloud.authorize_touches(self, touches)
 
     def watch(self, topic: str) -> AbstractAsyncContextManager:
         """Subscribe to `tx.notify(topic)`; see store/watch.py. Waiting ends with WatcherGone when the client leaves."""

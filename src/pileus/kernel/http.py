@@ -4,7 +4,7 @@ Only `gateway/` speaks to the server library; everything else knows these.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -12,8 +12,13 @@ class Body:
     """A request's body: a stream that is read once.
 
     This one holds all its bytes already; the gateway's reads from the socket. `read` is for bodies that a limit keeps
-    small, iteration for those that must stream.
+    small, iteration for those that must stream, `readinto` for those that stream into memory of the reader's: then
+    the reader computes the `digests` and ends with `check`.
     """
+
+    digests: Sequence[str] = ()
+    _pieces: AsyncIterator[bytes] | None = None
+    _left = memoryview(b"")
 
     def __init__(self, data: bytes = b"") -> None:
         self._data = data
@@ -27,6 +32,28 @@ class Body:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._data:
             yield self._data
+
+    async def readinto(self, room: memoryview) -> int:
+        """Put what comes next at the room's beginning and return how many bytes it is; 0 at the end."""
+        if self._pieces is None:
+            self._pieces = aiter(self)
+        while not self._left:
+            piece = await anext(self._pieces, None)
+            if piece is None:
+                return 0
+            self._left = memoryview(piece)
+        count = min(len(room), len(self._left))
+        room[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether it is sure that `readinto` would return 0. A body may learn of its end only by looking."""
+        return False
+
+    def check(self, digests: Mapping[str, bytes]) -> None:
+        """Raise what iterating would have raised at the end, if the bytes that `readinto` gave have other digests."""
 
     @property
     def disconnected(self) -> asyncio.Event:

@@ -97,8 +97,12 @@ class Told:
 
     @property
     def type_name(self) -> str:
-        space = self.api.overlay.error_namespace
-        return f"{space}#{self.name}" if space and self.shape is not None else self.name
+        overlay = self.api.overlay
+        if self.shape is not None:
+            space = overlay.error_namespace
+        else:
+            space = overlay.plain_namespaces.get(self.name) or overlay.plain_namespaces.get("")
+        return f"{space}#{self.name}" if space else self.name
 
     @cached_property
     def _message_member(self) -> str:

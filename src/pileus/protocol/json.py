@@ -80,7 +80,7 @@ def loads(body: bytes) -> object:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise SerializationException("Unable to parse the JSON body.") from error
+        raise SerializationException() from error  # AWS says no more
 
 
 def dumps(value: object) -> bytes:
@@ -140,6 +140,10 @@ def body_writer(shapes: dict[str, Shape], ref: Ref | None) -> Callable[[dict], b
     return write
 
 
+def _nothing(result: dict) -> bytes:
+    return b""
+
+
 def value_writer(shapes: dict[str, Shape], ref: Ref) -> Callable[[object], object]:
     """From a result's part to what orjson can print; for errors and events."""
     turn = Mapper(shapes, _write_leaf, incoming=False, thorough=True).build(ref)
@@ -163,9 +167,12 @@ def writer(op: Operation, protocol: str) -> Callable[[dict, str], HttpResponse]:
 
         return rpc_writer(op, protocol, value_writer)
     write = body_writer(op.shapes(protocol), op.output)
+    if op.output is None and op.api.overlay.has_empty_answers:
+        write = _nothing
+    headers = (content_type, *op.api.overlay.headers)
 
     def respond(result: dict, request_id: str) -> HttpResponse:
-        return HttpResponse(200, [("x-amzn-RequestId", request_id), content_type], write(result))
+        return HttpResponse(200, [("x-amzn-RequestId", request_id), *headers], write(result))
 
     return respond
 
@@ -176,6 +183,7 @@ def error_writer(api: Api, protocol: str) -> Callable:
     def respond(told, request_id: str) -> HttpResponse:
         body = {"__type": told.type_name, **told.members(value_writer)}
         headers = [("x-amzn-RequestId", request_id), content_type, ("x-amzn-errortype", told.name)]
+        headers += api.overlay.headers
         if told.query_error is not None:
             headers.append(("x-amzn-query-error", told.query_error))
         return HttpResponse(told.status, headers, dumps(body))

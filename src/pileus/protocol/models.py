@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import zlib
 from collections.abc import Callable
 from copy import copy
 
@@ -16,9 +15,10 @@ import msgspec
 from pileus.kernel.errors import AwsError
 from pileus.kernel.http import HttpRequest, HttpResponse
 
+from . import codings
 from . import shapes as shapes_
 from .overlays import Overlay, overlay_of
-from .refusals import SerializationException, UnknownOperation
+from .refusals import RequestEntityTooLarge, SerializationException, UnknownOperation
 from .routes import Routes
 from .shapes import OperationModel, Ref, ServiceModel, Shape
 from .validate import Violation, checker, default_wording
@@ -31,8 +31,6 @@ CODECS = {
     "rest-json": "rest_json",
     "rest-xml": "rest_xml",
 }
-INFLATED_LIMIT_BYTES = 64 << 20
-"""A compressed request may grow to this much; AWS states no figure, CloudWatch's own limit is far below."""
 
 Wording = Callable[[list[Violation]], AwsError | None]
 
@@ -188,8 +186,15 @@ class Operation:
         read = self._readers.get(protocol)
         if read is None:
             read = self._readers[protocol] = codec(protocol).reader(self, protocol)
-        if body and request.headers.get("content-encoding") == "gzip" and not self.has_streaming_input:
-            body = _inflate(body)
+        overlay = self.api.overlay
+        if len(body) > overlay.body_limit_bytes > 0:
+            raise RequestEntityTooLarge()
+        coding = request.headers.get("content-encoding")
+        if coding is not None and not self.has_streaming_input:
+            if overlay.codings:
+                body = codings.decoded(body, coding, overlay.codings, overlay.body_limit_bytes)
+            elif body and coding == "gzip":
+                body = codings.inflated(body)
         try:
             return read(request, body, labels)
         except RecursionError:
@@ -240,14 +245,3 @@ class Operation:
 
     def _shape(self, ref: Ref) -> Shape:
         return self.api.shapes(self.api.protocols[0])[ref.shape]
-
-
-def _inflate(body: bytes) -> bytes:
-    inflater = zlib.decompressobj(wbits=31)
-    try:
-        inflated = inflater.decompress(body, INFLATED_LIMIT_BYTES)
-    except zlib.error as error:
-        raise SerializationException("The request body is not valid gzip.") from error
-    if inflater.unconsumed_tail or not inflater.eof:
-        raise SerializationException("The request body is cut short, or too large once inflated.")
-    return inflated

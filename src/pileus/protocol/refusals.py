@@ -31,6 +31,11 @@ class MissingAction(AwsError):
     text = "The request is missing an action or a required parameter."
 
 
+class RequestEntityTooLarge(AwsError):
+    status = 413
+    text = "The request body is larger than any operation takes."
+
+
 class UnknownService(AwsError):
     """No service of AWS's is known by what the request names."""
 

@@ -10,6 +10,7 @@ import os
 import pathlib
 import shutil
 import stat
+import tempfile
 import zipfile
 import zlib
 
@@ -92,10 +93,9 @@ class Packages:
         return self._place(aside, target)
 
     def _aside(self, digest: str) -> pathlib.Path:
-        aside = self.folder / f".{digest}.{os.getpid()}"
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        return aside
+        """A folder of one's own: the functions of a template are made side by side and may all have the same zip."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return pathlib.Path(tempfile.mkdtemp(prefix=f".{digest}.", dir=self.folder))
 
     def _place(self, aside: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
         aside.chmod(0o755)

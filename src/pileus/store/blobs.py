@@ -4,8 +4,8 @@ A blob of up to INLINE_MAX_BYTES lies in the store, in its row: writing it costs
 larger one is a file. A blob may also be composed of slices of others, without copying (multipart uploads).
 
     async with blobs.writer(digests=["md5"]) as writer:
-        async for chunk in body:
-            await writer.write(chunk)
+        while await writer.fill(body):
+            pass
         blob = await writer.finish()                    # a file is on disk now
         await call.write(state.put_object, …, blob)     # where: adopt(tx, blob)
 
@@ -26,7 +26,7 @@ import contextlib
 import logging
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +37,7 @@ from pileus.kernel.errors import ServiceUnavailable
 from pileus.kernel.http import FilePart
 from pileus.kernel.ids import Ids
 from pileus.store.blob_writer import INLINE_MAX_BYTES, Blob, BlobWriter
+from pileus.store.buffers import Buffers
 from pileus.store.store import Store
 from pileus.store.table import Table
 from pileus.store.transaction import Transaction
@@ -55,8 +56,8 @@ __all__ = [
 
 log = logging.getLogger("pileus.blobs")
 
-THREADS = 4
-"""Hashing and writing to disk. Two cores do no more at once, but some wait for the disk."""
+THREADS = 8
+"""Hashing and writing to disk. Two cores do no more at once, but most of those that write wait for the disk."""
 
 READ_BYTES = 1 << 20
 SWEEP_FILES = 256
@@ -179,6 +180,7 @@ class Blobs:
         self.folder = folder
         self.store = store
         self.is_durable = store.engine.is_durable
+        self.buffers = Buffers()
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="blobs")
         self._ids = ids
         self._owned = owned
@@ -200,7 +202,7 @@ class Blobs:
 
     # Writing
 
-    def writer(self, digests: Sequence[str] = ()) -> BlobWriter:
+    def writer(self, digests: Iterable[str] = ()) -> BlobWriter:
         """An `async with` block within which a blob is written and adopted. `digests` are names of digests.py."""
         return BlobWriter(self, self._ids.hex(32), digests)
 

@@ -10,9 +10,11 @@ from typing import Protocol
 
 from pileus.kernel.errors import NotImplementedByUs
 
+Buffer = bytes | memoryview
+
 
 class Digest(Protocol):
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: Buffer, /) -> None: ...
 
     def digest(self) -> bytes: ...
 
@@ -20,19 +22,19 @@ class Digest(Protocol):
 class _Crc:
     """A cyclic redundancy check; its digest is the number, big-endian."""
 
-    def __init__(self, step: Callable[[bytes, int], int], width_bytes: int) -> None:
+    def __init__(self, step: Callable[[Buffer, int], int], width_bytes: int) -> None:
         self._step = step
         self._width_bytes = width_bytes
         self._value = 0
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: Buffer, /) -> None:
         self._value = self._step(data, self._value)
 
     def digest(self) -> bytes:
         return self._value.to_bytes(self._width_bytes)
 
 
-def _amazon(function: str) -> Callable[[bytes, int], int]:
+def _amazon(function: str) -> Callable[[Buffer, int], int]:
     """Two that the standard library lacks, imported when they are asked for: they cost 7 MiB."""
     try:
         from awscrt import checksums

@@ -9,7 +9,8 @@ import pytest
 
 from pileus.delivery.filters import Filters
 from pileus.delivery.pollers import NotReached
-from pileus.kernel.errors import AwsError
+from pileus.delivery.sources import SourceGone
+from pileus.kernel.errors import AwsError, ServiceUnavailable
 from tests.unit.delivery.polling import FakeStream, FakeTarget, Polling
 
 SECOND_MS = 1000
@@ -327,6 +328,27 @@ async def test_a_source_that_fails_is_read_again(cloud, stream, target, polling)
     assert target.seen == [1]
 
 
+@pytest.mark.parametrize(
+    ("error", "pause_ms"),
+    [(ServiceUnavailable(), 1000), (SourceGone("gone"), 60_000), (KeyError("a mistake of ours"), 60_000)],
+)
+async def test_a_poller_that_can_not_list_shards_tries_again(cloud, stream, target, polling, error, pause_ms):
+    shards, errors = stream.shards, [error]
+
+    async def failing_once(reader):
+        if errors:
+            raise errors.pop()
+        return await shards(reader)
+
+    stream.shards = failing_once
+    await stream.put(1)
+    await polling.begin()
+    await cloud.advance(pause_ms - 1)
+    assert target.seen == []
+    await cloud.advance(1)
+    assert target.seen == [1]
+
+
 async def test_nothing_is_read_for_a_target_that_is_missing(cloud, stream, target, polling):
     target.problem = "PROBLEM: gone"
     await stream.put(1)
@@ -488,6 +510,18 @@ async def test_too_large_a_state_ends_its_window_early(cloud, stream, target, po
     await cloud.settle()
     again = next(event for event in target.events if any(record["n"] == 2 for record in event["Records"]))
     assert (again["state"], again["window"]) == ({}, final["window"])
+
+
+async def test_a_window_that_is_switched_off_is_forgotten(cloud, stream, target, polling):
+    target.answers = summing
+    await stream.put(1)
+    await polling.begin(tumbling_ms=60_000)
+    await polling.end()
+    await stream.put(2)
+    target.answers = lambda event: None
+    await polling.begin(tumbling_ms=0)
+    assert polling.checkpoint().window_ms is None
+    assert target.events[-1].keys() == {"Records"}
 
 
 async def test_a_closed_shard_ends_its_window(cloud, stream, target, polling):

@@ -7,7 +7,8 @@ from wire import ENDPOINT, ROOT, allow, document, written
 
 from pileus.kernel.errors import AccessDenied
 from pileus.kernel.http import HttpRequest
-from pileus.kernel.principal import service
+from pileus.kernel.principal import service, user
+from pileus.kernel.service import Touch
 
 ANN = "arn:aws:iam::000000000000:user/ann"
 
@@ -221,6 +222,16 @@ async def test_one_service_asking_another_is_authorized_like_anyone(wire):
     await outer.invoke("sqs", "SendMessage", request, principal=s3, source_arn="arn:aws:s3:::bucket")
     with pytest.raises(AccessDenied):
         await outer.invoke("sqs", "SendMessage", request, principal=s3, source_arn="arn:aws:s3:::other")
+
+
+async def test_an_operation_may_ask_for_each_of_its_parts(wire):
+    await wire.user("ann", allow("sqs:SendMessage", "arn:aws:sqs:*:*:ann-*"))
+    found = await wire.cloud.iam.GetUser(UserName="ann")
+    ann = user("000000000000", "ann", found["User"]["UserId"])
+    call = wire.cloud.pileus.call("sqs", "SendMessageBatch", principal=ann)
+    await call.authorize([Touch("sqs:SendMessage", "arn:aws:sqs:us-east-1:000000000000:ann-jobs")])
+    with pytest.raises(AccessDenied, match="because no identity-based policy allows the sqs:sendmessage action"):
+        await call.authorize([Touch("sqs:SendMessage", "arn:aws:sqs:us-east-1:000000000000:jobs")])
 
 
 # Why

@@ -115,6 +115,22 @@ async def test_a_presigned_url_may_what_its_maker_may(wire, bucket):
     assert (await wire.send(url)).body == b"content"
 
 
+# Signed with their hash
+
+
+@pytest.mark.parametrize("size", [len(BIG), 7])
+async def test_a_body_that_is_not_what_was_signed_keeps_nothing(wire, bucket, size):
+    body = BIG[:size]
+    put = signed("PUT", f"{ENDPOINT}/bucket/k", {}, body, service="s3")
+    assert put.headers["x-amz-content-sha256"] == hashlib.sha256(body).hexdigest()
+    answer = await wire.send(put.with_body(Body(body[:-1] + b"!")), "s3")
+    assert (answer.status, answer.code) == (400, "XAmzContentSHA256Mismatch")
+    assert await content(wire, "k") is None
+    assert not [file for file in wire.cloud.pileus.blobs.folder.rglob("*") if file.is_file()]
+    assert (await wire.send(put)).status == 200
+    assert await content(wire, "k") == body
+
+
 # Chunked
 
 

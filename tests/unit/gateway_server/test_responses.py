@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from pileus.gateway.server import Server
+from pileus.gateway.server import FILE_THREADS, Server
 from pileus.kernel.clock import Clock
 from pileus.kernel.http import FilePart, HttpResponse
 
@@ -145,6 +145,21 @@ async def test_a_file_shorter_than_its_part_cuts_the_connection(serving, file):
         client.send(GET)
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
             await client.response()
+
+
+async def test_receivers_that_take_nothing_keep_no_file_from_others(serving, file):
+    whole = file.read_bytes()
+    async with serving(always(lambda: HttpResponse(200, [], FilePart(str(file), 0, len(whole))))) as (_, connect):
+        idle = [await connect(limit=1000) for _ in range(FILE_THREADS + 3)]
+        for client in idle:
+            client.send(GET)
+            await client.reader.readuntil(b"\r\n\r\n")  # the file is under way, and reads no further than its limit
+        other = await connect()
+        for _ in range(3):
+            other.send(GET)
+            assert (await asyncio.wait_for(other.response(), 5))[2] == whole
+        for client in idle:
+            assert await client.reader.readexactly(len(whole)) == whole
 
 
 async def test_a_slow_receiver_makes_the_source_wait(serving):
@@ -357,9 +372,16 @@ async def test_the_handler_sees_scheme_and_client_certificate(serving, tls):
         assert (await client.response())[2] == b"https None"
 
 
-async def test_files_and_uploads_go_over_tls(serving, tls, file):
+@pytest.mark.parametrize("into_memory", [False, True])
+async def test_files_and_uploads_go_over_tls(serving, tls, file, into_memory):
     async def handle(request):
-        total = sum([len(chunk) async for chunk in request.body])
+        total = 0
+        if into_memory:
+            room = memoryview(bytearray(500_000))
+            while count := await request.body.readinto(room):
+                total += count
+        else:
+            total = sum([len(chunk) async for chunk in request.body])
         return HttpResponse(200, [("x-total", str(total))], FilePart(str(file), 7, 3_000_000))
 
     async with serving(handle, tls=tls[0]) as (_, connect):

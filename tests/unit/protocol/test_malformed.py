@@ -7,7 +7,7 @@ import pytest
 
 from pileus.kernel.errors import AwsError
 from pileus.kernel.http import HttpRequest
-from pileus.protocol import models
+from pileus.protocol import codings, models
 
 POST = HttpRequest("POST", "/")
 
@@ -115,7 +115,7 @@ def test_gzip_is_inflated_up_to_a_limit(monkeypatch):
     for broken in (gzip.compress(b'{"QueueName":"a"}')[:-9], b"no gzip"):
         with pytest.raises(AwsError, match="SerializationException"):
             op.parse(request, broken)
-    monkeypatch.setattr(models, "INFLATED_LIMIT_BYTES", 10)
+    monkeypatch.setattr(codings, "INFLATED_LIMIT_BYTES", 10)
     with pytest.raises(AwsError, match="too large"):
         op.parse(request, gzip.compress(b'{"QueueName":"a"}'))
 

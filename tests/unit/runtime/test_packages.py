@@ -1,7 +1,9 @@
 """Zips come from users and may be hostile."""
 
+import asyncio
 import io
 import os
+import threading
 import zipfile
 
 import pytest
@@ -37,6 +39,22 @@ async def test_the_same_bytes_are_unpacked_once(packages):
     assert await packages.unpack(data) == first
     assert (first / "a/b.txt").stat().st_ino == stamp
     assert (first / "a/b.txt").read_text() == "hello"
+
+
+async def test_the_same_bytes_may_be_unpacked_side_by_side(packages, monkeypatch):
+    both_are_there = threading.Barrier(2, timeout=10)
+    extract = module._extract
+
+    def extract_together(archive, folder):
+        both_are_there.wait()
+        extract(archive, folder)
+        both_are_there.wait()
+
+    monkeypatch.setattr(module, "_extract", extract_together)
+    data = zipped(("a/b.txt", "hello"))
+    one, other = await asyncio.gather(packages.unpack(data), packages.unpack(data))
+    assert one == other and (one / "a/b.txt").read_text() == "hello"
+    assert os.listdir(packages.folder) == [one.name]
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/etc/evil", "..\\evil"])

@@ -1,17 +1,21 @@
 import asyncio
+import errno
+import fcntl
 import hashlib
 import os
 import zlib
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from pileus.kernel.clock import Clock
 from pileus.kernel.errors import ServiceUnavailable
-from pileus.kernel.http import FilePart
+from pileus.kernel.http import Body, FilePart
 from pileus.kernel.ids import Ids
 from pileus.store import blob_writer, blobs
 from pileus.store.blobs import BLOBS, DOOMED, INLINE_MAX_BYTES, Blob, Blobs, Slice
+from pileus.store.buffers import LARGE_BYTES, LARGE_COUNT
 from pileus.store.memory import MemoryEngine
 from pileus.store.store import Store
 
@@ -63,6 +67,56 @@ async def test_what_was_written_is_read(made, folder, size):
     assert blob.size_bytes == size
     assert await read(made, blob.id) == data
     assert len(files(folder)) == (size > INLINE_MAX_BYTES)
+
+
+@pytest.mark.parametrize("size", [LARGE, 4096 * 17, LARGE_BYTES - 1, LARGE_BYTES, LARGE_BYTES + 4096, 5_000_000])
+async def test_what_is_written_past_the_page_cache_is_read(made, size):
+    made.is_durable = True
+    data = os.urandom(size)
+    blob = await put(made, data, digests=["md5"])
+    assert blob.digests["md5"] == hashlib.md5(data).digest()
+    assert await read(made, blob.id) == data
+
+
+async def test_a_file_system_without_direct_io_will_do(made, monkeypatch):
+    def write(file, data):
+        if fcntl.fcntl(file, fcntl.F_GETFL) & os.O_DIRECT:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return real_write(file, data)
+
+    real_write = os.write
+    monkeypatch.setattr(os, "write", write)
+    made.is_durable = True
+    data = os.urandom(3_000_000)
+    blob = await put(made, data)
+    assert await read(made, blob.id) == data
+
+
+@pytest.mark.parametrize("size", [0, 5, INLINE_MAX_BYTES, LARGE, LARGE_BYTES, 3_000_000])
+async def test_a_body_is_taken_to_its_end(made, size):
+    data = os.urandom(size)
+    async with made.writer(digests=["md5", "sha256"]) as writer:
+        body = Body(data)
+        while await writer.fill(body):
+            pass
+        blob = await writer.finish()
+        await made.store.write(blobs.adopt, blob)
+    assert blob.digests == {"md5": hashlib.md5(data).digest(), "sha256": hashlib.sha256(data).digest()}
+    assert (blob.data is not None) == (size <= INLINE_MAX_BYTES)
+    assert await read(made, blob.id) == data
+
+
+async def test_many_bodies_at_once_share_the_large_buffers_and_none_waits(made):
+    data = os.urandom(200_000)
+    async with AsyncExitStack() as stack:
+        writers = [await stack.enter_async_context(made.writer(digests=["md5"])) for _ in range(LARGE_COUNT + 6)]
+        for writer in writers:
+            await writer.write(data[:100_000])
+        assert made.buffers.large_in_use == LARGE_COUNT
+        for writer in writers:
+            await writer.write(data[100_000:])
+            assert (await writer.finish()).digests["md5"] == hashlib.md5(data).digest()
+    assert made.buffers.large_in_use == 0
 
 
 @pytest.mark.parametrize("size", [3, 3_000_000])

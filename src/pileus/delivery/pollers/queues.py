@@ -32,6 +32,9 @@ RECEIVED_AT_ONCE = 10
 FIRST_PAUSE_MS = 250
 LAST_PAUSE_MS = 10_000
 AFTER_PROBLEM_MS = 60_000
+"""What the user has to mend: a queue that is gone, a permission."""
+AFTER_FAULT_MS = 1_000
+"""What passes by itself: a full disk, a service that failed."""
 
 
 @dataclass(slots=True)
@@ -100,7 +103,7 @@ class QueuePoller:
         log.log(level, "the poller %s of %s can't go on: %s", self._plan.id, self._plan.reader.arn, error)
         log.debug("poller failed", exc_info=error)
         await self._say(problem_of(error))
-        return self._clock.now_ms() + AFTER_PROBLEM_MS
+        return self._clock.now_ms() + pause_after_ms(error)
 
     async def _say(self, result: str) -> None:
         try:
@@ -258,3 +261,8 @@ def problem_of(error: Exception) -> str:
     if isinstance(error, AccessDenied) or "AccessDenied" in getattr(error, "code", ""):
         return f"PROBLEM: The execution role lacks permission: {error}"
     return INTERNAL
+
+
+def pause_after_ms(error: Exception) -> int:
+    """How long to rest after it, if nothing rings."""
+    return AFTER_FAULT_MS if isinstance(error, AwsError) and error.is_fault else AFTER_PROBLEM_MS

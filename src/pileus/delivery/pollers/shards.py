@@ -215,6 +215,8 @@ class ShardReader:
         position = self._checkpoint.position
         while self._order and self._order[0].is_done:
             position = self._order.popleft().sequence_number
+        if not self.plan.tumbling_ms:
+            changes = {"window_ms": None, "window_state": b"{}", **changes}  # of a plan that had windows
         changes = {"position": position, "done": self._beyond(), "lanes": len(self._lanes), **changes}
         self._checkpoint = replace(self._checkpoint, **changes)
         try:

@@ -5,7 +5,7 @@ import logging
 
 from pileus.delivery.pollers import checkpoints
 from pileus.delivery.pollers.plan import Plan
-from pileus.delivery.pollers.queues import AFTER_PROBLEM_MS, problem_of
+from pileus.delivery.pollers.queues import pause_after_ms, problem_of
 from pileus.delivery.pollers.resting import Pollers
 from pileus.delivery.pollers.shards import ShardReader
 from pileus.delivery.sources import Shard
@@ -55,7 +55,7 @@ class StreamPoller:
                     # Delivery's edge: whatever went wrong, the stream still has its records. Try again, not at once.
                     log.warning("the poller %s of %s can't go on: %s", plan.id, plan.reader.arn, error)
                     log.debug("poller failed", exc_info=error)
-                    until_ms = self._pollers.cloud.clock.now_ms() + AFTER_PROBLEM_MS
+                    until_ms = self._pollers.cloud.clock.now_ms() + pause_after_ms(error)
                     await self._say(problem_of(error))
                 self.begun.set()
                 await self._pollers.rest(self._bell, until_ms)

@@ -17,6 +17,12 @@ class Overlay:
     member_in_url     the member that a query request may leave out, for the URL it is sent to says it
     query_codes       error shape -> (code, status) of the query protocol, where the model does not have them
     error_namespace   what stands before "#" in a JSON or CBOR error's __type
+    plain_namespaces  the same for errors that are not modelled: by name, or for the others by ""
+    headers           of every answer, beside the protocol's own
+    has_empty_answers operations without output answer with no body, not with an empty document
+    body_limit_bytes  the longest request body, also once it is no longer compressed; 0: the gateway's limit alone
+    codings           the content codings of requests and answers that the service speaks, but for "identity"
+    coded_from_bytes  answers of so many bytes are compressed for those who accept it
     roots             operation -> root element of its XML answer
     bare_errors       XML errors stand alone, without <ErrorResponse> around them
     id_headers        the response headers that carry the request id
@@ -35,6 +41,12 @@ class Overlay:
     member_in_url: str = ""
     query_codes: dict[str, tuple[str, int]] = field(default_factory=dict)
     error_namespace: str = ""
+    plain_namespaces: dict[str, str] = field(default_factory=dict)
+    headers: tuple[tuple[str, str], ...] = ()
+    has_empty_answers: bool = False
+    body_limit_bytes: int = 0
+    codings: tuple[str, ...] = ()
+    coded_from_bytes: int = 0
     roots: dict[str, str] = field(default_factory=dict)
     unwrapped: frozenset[str] = frozenset()
     bare_errors: bool = False

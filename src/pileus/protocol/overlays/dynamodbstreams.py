@@ -1,6 +1,5 @@
-"""DynamoDB Streams prefixes its error types as DynamoDB does, and gives out the same attribute values."""
+"""DynamoDB Streams speaks as DynamoDB does."""
 
-from . import Overlay
-from .dynamodb import OVERLAY as DYNAMODB
+from .dynamodb import OVERLAY
 
-OVERLAY = Overlay(error_namespace=DYNAMODB.error_namespace, opaque=DYNAMODB.opaque)
+__all__ = ["OVERLAY"]

@@ -41,4 +41,8 @@ SERVICE = Service(
     event_source="pileus.services.dynamodb.event_source",
     events=background.EVENTS,
     violation=errors.violation,
+    partial={
+        "ExecuteStatement": "PartiQL: IS with other types than NULL and MISSING; columns that are no paths; arithmetic but "
+        "as all that a SET assigns; set_add and set_delete of other attributes than they are assigned to",
+    },
 )

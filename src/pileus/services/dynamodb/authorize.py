@@ -9,6 +9,7 @@ from pileus.kernel.service import Touch
 from pileus.kernel.tags import from_list
 from pileus.services.dynamodb.addresses import Address, of_arn, of_name
 from pileus.services.dynamodb.condition_keys import of_access
+from pileus.services.dynamodb.partiql import permissions
 from pileus.services.dynamodb.state.tables import find
 from pileus.store.transaction import Transaction
 
@@ -148,6 +149,7 @@ def _touch(call: Call, action: str, address: Address, wanted: dict, **named) -> 
 
 
 RESOURCES = {
+    "BatchExecuteStatement": permissions.on_batch,
     "BatchGetItem": on_batch_read,
     "BatchWriteItem": on_batch_write,
     "CreateBackup": on_table,
@@ -164,6 +166,8 @@ RESOURCES = {
     "DescribeLimits": on_nothing,
     "DescribeTable": on_table,
     "DescribeTimeToLive": on_table,
+    "ExecuteStatement": permissions.on_statement,
+    "ExecuteTransaction": permissions.on_transaction,
     "ExportTableToPointInTime": on_table_arn,
     "GetItem": on_item,
     "GetResourcePolicy": on_resource,

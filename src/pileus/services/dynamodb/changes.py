@@ -217,10 +217,11 @@ def _created(request: dict, table: TableRecord, asked: dict) -> tuple[TableRecor
                 f"defined. Existing schema: Schema:[SchemaElement: key{{{name}:{had}:HASH}}] "
                 f"New schema: Schema:[SchemaElement: key{{{name}:{kind}:HASH}}]"
             )
+    if table.index(asked["IndexName"]) is not None:
+        raise ValidationException(f"Attempting to create an index which already exists: {asked['IndexName']}")
+    # The index's attributes are to be defined in the request, known or not.
+    index = schemas.new_global_index(asked, defined, table.billing)
     types = table.attribute_types | defined
-    index = schemas.new_global_index(asked, types, table.billing)
-    if table.index(index.name) is not None:
-        raise ValidationException(f"Attempting to create an index which already exists: {index.name}")
     if any(other.status in ("CREATING", "DELETING") for other in table.indexes):
         raise LimitExceededException(
             "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"

@@ -26,7 +26,12 @@ class DynamoDBStream:
     batch_info: ClassVar[str] = "DDBStreamBatchInfo"
 
     def limits(self, arn: Arn) -> Limits:
-        return Limits(batch_size=100, batch_size_max=10_000, starting_positions=frozenset({"TRIM_HORIZON", "LATEST"}))
+        return Limits(
+            batch_size=100,
+            batch_size_max=10_000,
+            starting_positions=frozenset({"TRIM_HORIZON", "LATEST"}),
+            retention_ms=streams.RETENTION_MS,
+        )
 
     async def check(self, reader: Reader, *, timeout_s: int) -> None:
         if not await self._may_read(reader):

@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator
 import orjson
 
 from pileus.kernel.errors import AwsError
-from pileus.services.dynamodb.state import items, keys, rows
+from pileus.services.dynamodb.state import items, rows
 from pileus.services.dynamodb.state.imports import Batch, Valid
 from pileus.services.dynamodb.state.records import TableRecord
 from pileus.services.dynamodb.state.rows import Item
-from pileus.services.dynamodb.values import ion, read_item
+from pileus.services.dynamodb.values import ion
 
 BUFFER_BYTES = 256 << 10
 LINE_BYTES_MAX = 16 << 20
@@ -94,9 +94,9 @@ class ObjectReader:
         if isinstance(line, Malformed):
             raise line
         try:
-            item = read_item(self._parse(line))
-            keys.check_item(self._table, item)
-            return Valid(rows.suffix_of(self._table, item), item, items.checked_size(item))
+            put = items.put_of(self._parse(line))
+            items.check(self._table, put)
+            return Valid(rows.suffix_of(self._table, put.item), put.item, put.item_bytes)
         except AwsError as error:
             raise NotAnItem(error.message) from error
         except ion.NotIon as error:

@@ -206,8 +206,8 @@ def report(tx: Transaction, mapping: EventSourceMapping, batch_info: str, what: 
             "shardId": what.shard_id,
             "startSequenceNumber": what.first_sequence_number,
             "endSequenceNumber": what.last_sequence_number,
-            "approximateArrivalOfFirstRecord": _second(what.first_arrived_at_ms),
-            "approximateArrivalOfLastRecord": _second(what.last_arrived_at_ms),
+            "approximateArrivalOfFirstRecord": _moment(what.first_arrived_at_ms),
+            "approximateArrivalOfLastRecord": _moment(what.last_arrived_at_ms),
             "batchSize": what.count,
             "streamArn": mapping.source_arn,
         },
@@ -229,6 +229,6 @@ def report(tx: Transaction, mapping: EventSourceMapping, batch_info: str, what: 
     tx.emit(DELIVER, {**sending, "body": json.dumps(record)})
 
 
-def _second(at_ms: int) -> str:
-    """2026-01-01T00:00:00Z"""
-    return iso8601(at_ms)[:19] + "Z"
+def _moment(at_ms: int) -> str:
+    """2026-01-01T00:00:00Z, with milliseconds only where there are any: DynamoDB's records have none."""
+    return iso8601(at_ms) if at_ms % 1000 else iso8601(at_ms)[:19] + "Z"

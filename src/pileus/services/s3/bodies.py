@@ -66,7 +66,8 @@ class taken:
             _check(received, body, stated, md5)
             return received
         async with AsyncExitStack() as stack:
-            writer = await stack.enter_async_context(call.cloud.blobs.writer(["md5", chosen.lower()]))
+            digests = {"md5", chosen.lower(), *body.digests}
+            writer = await stack.enter_async_context(call.cloud.blobs.writer(digests))
             received = await _to_blob(writer, body, chosen)
             _check(received, body, stated, md5)
             self._unfinished = stack.pop_all()
@@ -78,11 +79,11 @@ class taken:
 
 
 async def _to_blob(writer: BlobWriter, body: Body, algorithm: str) -> Taken:
-    async for data in body:
-        if writer.size_bytes + len(data) > MAX_PUT_BYTES:
-            raise errors.EntityTooLarge(ProposedSize=writer.size_bytes + len(data), MaxSizeAllowed=MAX_PUT_BYTES)
-        await writer.write(data)
+    while await writer.fill(body):
+        if writer.size_bytes > MAX_PUT_BYTES:
+            raise errors.EntityTooLarge(ProposedSize=writer.size_bytes, MaxSizeAllowed=MAX_PUT_BYTES)
     blob = await writer.finish()
+    body.check(blob.digests)
     return Taken(blob, blob.digests["md5"].hex(), algorithm, checksums.text(blob.digests[algorithm.lower()]))
 
 

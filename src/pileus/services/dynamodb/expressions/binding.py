@@ -67,6 +67,12 @@ class BoundUpdate:
         return not all(change.takes_away for change in self.program.changes)
 
     @property
+    def only_takes_away(self) -> bool:
+        """Whether it changes nothing of an item that is not there, which then is not made either."""
+        changes = self.program.changes
+        return bool(changes) and all(change.takes_away for change in changes)
+
+    @property
     def attributes(self) -> tuple[str, ...]:
         """The top-level attributes it changes."""
         return self.program.touched.attributes
@@ -85,6 +91,7 @@ class Bound:
 
 _NOTHING: dict = {}
 _EMPTY = Bound()
+_MEMBERS = frozenset((*EXPRESSIONS, *LEGACY, "KeyConditions", placeholders.NAMES, placeholders.VALUES))
 
 
 def bind(request: Mapping, *expressions: str) -> Bound:
@@ -94,6 +101,8 @@ def bind(request: Mapping, *expressions: str) -> Bound:
     errors        ValidationException: mixed with legacy parameters, unused or undefined placeholders, all that is wrong
                   with the expressions
     """
+    if _MEMBERS.isdisjoint(request):
+        return _EMPTY  # most requests
     given = [name for name in EXPRESSIONS if request.get(name) is not None]
     older = [name for name in LEGACY if request.get(name) is not None]
     # KeyConditions alone goes with a FilterExpression or ProjectionExpression.

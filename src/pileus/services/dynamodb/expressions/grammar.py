@@ -42,10 +42,14 @@ from pileus.services.dynamodb.expressions.tokens import (
 )
 
 MAX_EXPRESSION_BYTES = 4096
-MAX_OPERATORS = 300
+MAX_OPERATORS = 300  # and functions; the = of a SET and the parentheses are none
 MAX_PATH_DEPTH = 32
 """Developer guide, "Quotas in Amazon DynamoDB", Expression parameters; and nested attribute depth."""
 MAX_INDEX = 2**31 - 1
+
+CACHED_TEXTS = 1024
+CACHED_CHARACTERS = 1024
+"""What is kept of parsed texts: longer ones are rare, and what they are parsed into would take much memory."""
 
 FUNCTIONS = frozenset(
     {
@@ -77,12 +81,15 @@ class Parsed:
     fault: str | None
 
 
-@lru_cache(maxsize=4096)
 def parse(parameter: str, text: str) -> Parsed:
     """Parse the text of a request's `parameter`.
 
     errors   ValidationException: empty, too long, too many operators, a syntax error
     """
+    return _kept(parameter, text) if len(text) <= CACHED_CHARACTERS else _parsed(parameter, text)
+
+
+def _parsed(parameter: str, text: str) -> Parsed:
     size_bytes = len(text.encode())
     if size_bytes > MAX_EXPRESSION_BYTES:
         raise invalid(
@@ -100,6 +107,9 @@ def parse(parameter: str, text: str) -> Parsed:
     return Parsed(
         parameter, root, tuple(parser.names), tuple(parser.values), next(filter(None, parser.faults.values()), None)
     )
+
+
+_kept = lru_cache(maxsize=CACHED_TEXTS)(_parsed)
 
 
 class _Parser:
@@ -271,7 +281,6 @@ class _Parser:
                     actions.append(Action(section, path, None))
                 else:
                     actions.append(Action(section, path, self.value()))
-                self.count_operator()
                 if not self.take_if(","):
                     break
             if self.take_if(END):

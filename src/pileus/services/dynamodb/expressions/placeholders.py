@@ -8,7 +8,14 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from pileus.kernel.errors import ValidationException
-from pileus.services.dynamodb.values.read import EMPTY_NAME, INVALID, LONG_NAME, MAX_NAME_BYTES, read_value
+from pileus.services.dynamodb.values.read import (
+    EMPTY_NAME,
+    INVALID,
+    LONG_NAME,
+    MAX_NAME_BYTES,
+    NESTED_TOO_DEEP,
+    read_value,
+)
 from pileus.services.dynamodb.values.sizes import item_bytes
 
 NAMES, VALUES = "ExpressionAttributeNames", "ExpressionAttributeValues"
@@ -61,6 +68,8 @@ def read_values(values: dict[str, dict] | None) -> dict[str, dict]:
         try:
             read[placeholder] = read_value(value)
         except ValidationException as why:
+            if why.message in (NESTED_TOO_DEEP, LONG_NAME):
+                raise
             raise ValidationException(f"{VALUES} contains invalid value: {why.message} for key {placeholder}") from why
     if item_bytes(read) > MAX_SUBSTITUTION_BYTES:
         raise ValidationException(

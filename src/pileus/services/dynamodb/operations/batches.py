@@ -145,8 +145,7 @@ def _write_of(asked: dict) -> Write:
             else "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
         )
     if given[0] == "PutRequest":
-        item = read_item(asked["PutRequest"]["Item"])
-        return Write("put", item, items.checked_size(item))
+        return items.put_of(asked["PutRequest"]["Item"])
     return Write("delete", read_item(asked["DeleteRequest"]["Key"]))
 
 

@@ -70,9 +70,8 @@ async def put_item(call: Call, request: dict) -> dict:
     """
     wanted = return_values(request, "ALL_OLD")
     bound = bind(request, "ConditionExpression")
-    item = read_item(request["Item"])
-    size_bytes = items.checked_size(item)
-    written = await _write(call, request, Write("put", item, size_bytes, bound.condition, None, shows_failed(request)))
+    asked = items.put_of(request["Item"], bound.condition, shows_failed(request))
+    written = await _write(call, request, asked)
     answer = await _answer(call, request, written)
     if wanted == "ALL_OLD" and written.old is not None:
         answer["Attributes"] = written.old

@@ -129,7 +129,8 @@ async def _page(call: Call, request: dict, asked: Reading) -> dict:
 
 
 def consumed_by(page: Page, is_consistent: bool) -> Consumed:
-    units = capacity.read_units(page.size_bytes, is_consistent)
+    size_bytes = max(page.size_bytes, page.partitions * capacity.READ_UNIT_BYTES)
+    units = capacity.read_units(size_bytes, is_consistent)
     if page.index is None:
         return Consumed(units)
     fetched = sum(capacity.read_units(size_bytes, is_consistent) for size_bytes in page.fetched)

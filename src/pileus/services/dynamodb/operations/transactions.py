@@ -106,9 +106,9 @@ def _action_of(asked: dict) -> tuple[str, dict]:
 
 def _write_of(action: str, wanted: dict) -> Write:
     bound = bind(wanted, "UpdateExpression", "ConditionExpression")
-    item = read_item(wanted["Item"] if action == "Put" else wanted["Key"])
-    size_bytes = items.checked_size(item) if action == "Put" else 0
-    return Write(_KINDS[action], item, size_bytes, bound.condition, bound.update, shows_failed(wanted))
+    if action == "Put":
+        return items.put_of(wanted["Item"], bound.condition, shows_failed(wanted))
+    return Write(_KINDS[action], read_item(wanted["Key"]), 0, bound.condition, bound.update, shows_failed(wanted))
 
 
 def _payload_bytes(asked: Write) -> int:

@@ -38,6 +38,18 @@ def read_units(size_bytes: int, is_consistent: bool, *, in_transaction: bool = F
     return units * (1.0 if is_consistent else 0.5)
 
 
+def partitions_of(table: TableRecord, index: SecondaryIndex | None) -> int:
+    """How many partitions DynamoDB gives a table or index to begin with: one serves 3,000 read and 1,000 write units.
+
+    Source: developer guide, "DynamoDB on-demand capacity mode" (12,000 and 4,000 units of a new table), "Designing
+    partition keys to distribute your workload".
+    """
+    if table.billing == "PAY_PER_REQUEST":
+        return 4
+    throughput = table.throughput if index is None or index.throughput is None else index.throughput
+    return max(1, -(-(throughput.read_units + 3 * throughput.write_units) // 3000))
+
+
 def write_units(size_bytes: int) -> int:
     return max(1, -(-size_bytes // WRITE_UNIT_BYTES))
 

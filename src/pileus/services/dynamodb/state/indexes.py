@@ -95,7 +95,7 @@ def move(
     return is_bytes - was_bytes
 
 
-def grow_collection(tx: Transaction, table: TableRecord, suffix: bytes, item: Item, grown_bytes: int) -> None:
+def grow_collection(tx: Transaction, table: TableRecord, item: Item, grown_bytes: int) -> None:
     """Add to the size of the item's collection. Raises ItemCollectionSizeLimitExceededException."""
     key = _collection_key(table, item)
     raw = tx.get(key)

@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 from pileus.kernel.errors import AwsError, ValidationException
 from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import ConditionalCheckFailedException
+from pileus.services.dynamodb.expressions import Projection
 from pileus.services.dynamodb.state import keys, rows, writing
 from pileus.services.dynamodb.state.records import ITEM_BYTES_MAX, TableRecord
 from pileus.services.dynamodb.state.rows import Item
 from pileus.services.dynamodb.state.tables import require
-from pileus.services.dynamodb.values.sizes import item_bytes
+from pileus.services.dynamodb.values import item_bytes, read_sized_item
 from pileus.store.transaction import Transaction
 
 TOO_LARGE = "Item size has exceeded the maximum allowed size"
@@ -97,15 +98,25 @@ def _updated(table: TableRecord, suffix: bytes, old: Item | None, old_bytes: int
     if asked.update is None:
         # Without an update the item is made, where it isn't there.
         new, touched = (asked.item if old is None else old), None
+    elif old is None and asked.update.only_takes_away:
+        asked.update.apply(asked.item, table.key_names, is_new=True)  # it may still be refused
+        return Written(table, suffix, None, None, 0, 0)
     else:
         updated = asked.update.apply(old or asked.item, table.key_names, is_new=old is None)
         new, touched = updated.item, updated.touched
-    new_bytes = item_bytes(new)
+    new_bytes = item_bytes(new) if old is None or touched is None else _updated_bytes(old, new, old_bytes, touched)
     if new_bytes > ITEM_BYTES_MAX:
         raise ValidationException(UPDATED_TOO_LARGE)
     if table.indexes:
         keys.check_index_keys(table, new)
     return Written(table, suffix, old, new, old_bytes, new_bytes, touched)
+
+
+def _updated_bytes(old: Item, new: Item, old_bytes: int, touched: Projection) -> int:
+    """The size of an updated item, of what the update names alone."""
+    names = touched.attributes
+    was = item_bytes({name: old[name] for name in names if name in old})
+    return old_bytes - was + item_bytes({name: new[name] for name in names if name in new})
 
 
 def commit(tx: Transaction, written: Written) -> None:
@@ -121,12 +132,12 @@ def commit(tx: Transaction, written: Written) -> None:
     )
 
 
-def checked_size(item: Item) -> int:
-    """The size of an item to be put. Raises ValidationException where it is too large."""
-    size_bytes = item_bytes(item)
+def put_of(wire: Item, condition: Any = None, shows_failed: bool = False) -> Write:
+    """The put of an item as it was sent. Raises ValidationException where it is none, or too large."""
+    item, size_bytes = read_sized_item(wire)
     if size_bytes > ITEM_BYTES_MAX:
         raise ValidationException(TOO_LARGE)
-    return size_bytes
+    return Write("put", item, size_bytes, condition, None, shows_failed)
 
 
 def write_all(tx: Transaction, writes: list[tuple[Address, Write]]) -> list[Written]:

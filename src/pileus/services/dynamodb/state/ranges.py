@@ -42,13 +42,21 @@ def of_scan(table: TableRecord, index: SecondaryIndex | None, segment: int, segm
     return Range(low, high)
 
 
+def partitions_between(prefix: bytes, low: bytes, high: bytes, partitions: int) -> int:
+    """How many of so many partitions, which share the hashes evenly, lie between two keys, in part or whole."""
+    id_at, end_at = len(prefix) - 8, len(prefix) + rows.HASH_BYTES
+    base = int.from_bytes(prefix[id_at:]) * HASHES
+    start, end = (int.from_bytes(key[id_at:end_at].ljust(16, b"\0")) - base for key in (low, high))
+    return max(1, -(-end * partitions // HASHES) - start * partitions // HASHES)
+
+
 def _hash_at(segment: int, segments: int) -> bytes:
     return (-(-segment * HASHES // segments)).to_bytes(rows.HASH_BYTES)
 
 
 def of_query(table: TableRecord, index: SecondaryIndex | None, tests: Tests) -> Range:
     """The part of a partition that meets a key condition. Raises ValidationException."""
-    if index is not None and len(index.key_names) > 2:
+    if index is not None and max(len(index.hash_names), len(index.range_names)) > 1:
         hashes, equal, last = _several(index, tests)
     else:
         names, kinds = key_of(table, index)

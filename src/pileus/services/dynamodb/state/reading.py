@@ -1,5 +1,6 @@
 """Pages of a query or scan: read by key range, up to 1 MB or a number of items, filtered and projected."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import invalid
 from pileus.services.dynamodb.expressions import Tests
-from pileus.services.dynamodb.state import indexes, ranges, rows
+from pileus.services.dynamodb.state import capacity, indexes, ranges, rows
 from pileus.services.dynamodb.state.keys import key_of
 from pileus.services.dynamodb.state.ranges import Range
 from pileus.services.dynamodb.state.records import PAGE_BYTES_MAX, SecondaryIndex, TableRecord
@@ -47,6 +48,7 @@ class Page:
     count, scanned   items that passed the filter, and that were looked at
     last_key         where the next page begins; None: this was the last
     size_bytes       of what was looked at, of the index where one was read
+    partitions       that a scan went over: it consumes a unit of each at least, however little is there
     fetched          sizes of the items that a local index had to fetch from the table
     """
 
@@ -58,6 +60,7 @@ class Page:
     last_key: Item | None = None
     size_bytes: int = 0
     fetched: list[int] = field(default_factory=list)
+    partitions: int = 1
 
 
 def page(tx: Transaction, address: Address, asked: Reading) -> Page:
@@ -74,14 +77,24 @@ def page(tx: Transaction, address: Address, asked: Reading) -> Page:
         within = ranges.of_query(table, index, asked.tests)
         if asked.filter is not None:
             asked.filter.refuse_keys(names)
-    fetches = _fetches(table, index, asked)
+    fetches = fetches_items(table, index, asked)
     low, high = within.low, within.high
     if asked.start is not None:
         low, high = _after_start(table, index, asked, within)
     found = Page(table, index)
     if low < high:
-        _read(tx, found, asked, low, high, fetches)
+        read_entries(tx, found, asked, tx.scan(low, high, asked.is_backward), fetches)
+    if asked.tests is None:
+        found.partitions = partitions_scanned(found, within, low, high)
     return found
+
+
+def partitions_scanned(found: Page, within: Range, low: bytes, high: bytes) -> int:
+    """How many partitions the page of a scan from `low` to `high` looked into."""
+    table, index = found.table, found.index
+    end = high if found.last_key is None else ranges.start_of(table, index, found.last_key, within, in_query=False)
+    prefix = ranges.prefix_of(table, index)
+    return ranges.partitions_between(prefix, low, end, capacity.partitions_of(table, index))
 
 
 def _index(table: TableRecord, asked: Reading) -> SecondaryIndex | None:
@@ -99,7 +112,7 @@ def _index(table: TableRecord, asked: Reading) -> SecondaryIndex | None:
     return index
 
 
-def _fetches(table: TableRecord, index: SecondaryIndex | None, asked: Reading) -> bool:
+def fetches_items(table: TableRecord, index: SecondaryIndex | None, asked: Reading) -> bool:
     """Whether more is asked for than the index has: of a local index DynamoDB then reads the table too."""
     if index is None or index.projection.type == "ALL":
         return False
@@ -128,14 +141,20 @@ def _after_start(
     return (within.low, start) if asked.is_backward else (start + b"\0", within.high)
 
 
-def _read(tx: Transaction, found: Page, asked: Reading, low: bytes, high: bytes, fetches: bool) -> None:
+def read_entries(
+    tx: Transaction, found: Page, asked: Reading, entries: Iterable[tuple[bytes, bytes]], fetches: bool
+) -> None:
+    """Fill a page from rows of the table, or of the index, in the order in which they come.
+
+    fetches   see `fetches_items`
+    """
     table, index = found.table, found.index
     keep, project = asked.filter, asked.projection
     counts_only = asked.select == "COUNT"
     is_whole = index is None or index.projection.type == "ALL"
     prefix = rows.table_prefix(table.id)
     item: Item = {}
-    for key, raw in tx.scan(low, high, asked.is_backward):
+    for key, raw in entries:
         if found.size_bytes >= PAGE_BYTES_MAX or found.scanned == asked.limit > 0:
             found.last_key = last_key(table, index, item)
             return

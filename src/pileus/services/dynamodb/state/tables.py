@@ -81,6 +81,7 @@ def create(
         id=tx.next_sequence(),
         uuid=tx.ids.uuid(),
         created_at_ms=tx.now_ms,
+        billing_changed_at_ms=tx.now_ms if table.billing == "PAY_PER_REQUEST" else 0,
         status="CREATING",
         indexes=tuple(
             replace(index, id=tx.next_sequence(), status="ACTIVE" if index.is_local else "CREATING")

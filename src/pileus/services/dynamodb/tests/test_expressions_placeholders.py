@@ -99,9 +99,21 @@ def test_wrong_placeholders_are_refused_in_awss_words(request_, message):
     assert refusal(request_) == message
 
 
+def test_a_value_that_is_too_deep_is_refused_in_the_words_of_a_put():
+    deep = N
+    for _ in range(32):
+        deep = {"L": [deep]}
+    assert bind(condition("a = :v", None, {":v": deep["L"][0]})).condition
+    assert refusal(condition("a = :v", None, {":v": deep})).startswith(
+        "Nesting Levels have exceeded supported limits: "
+    )
+
+
 def test_names_have_at_most_65535_bytes():
     assert bind(condition("attribute_exists(#a)", {"#a": "x" * 65_535})).condition
-    assert "65536 bytes" in refusal(condition("attribute_exists(#a)", {"#a": "x" * 65_536}))
+    too_long = "Attribute name is too large, must be less than 65536 bytes"
+    assert refusal(condition("attribute_exists(#a)", {"#a": "x" * 65_536})) == too_long
+    assert refusal(condition("a = :v", None, {":v": {"M": {"x" * 65_536: N}}})) == too_long
 
 
 def test_a_placeholder_has_at_most_255_characters():

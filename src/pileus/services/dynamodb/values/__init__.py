@@ -11,7 +11,7 @@ An item is dict[str, AttributeValue], an AttributeValue AWS's own dict with exac
 
 from pileus.services.dynamodb.values.compare import equal, less, less_or_equal, type_of
 from pileus.services.dynamodb.values.ordered import key_bytes, prefix_bytes
-from pileus.services.dynamodb.values.read import SerializationException, read_item, read_value
+from pileus.services.dynamodb.values.read import SerializationException, read_item, read_sized_item, read_value
 from pileus.services.dynamodb.values.sizes import MAX_ITEM_BYTES, item_bytes, value_bytes
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "less_or_equal",
     "prefix_bytes",
     "read_item",
+    "read_sized_item",
     "read_value",
     "type_of",
     "value_bytes",

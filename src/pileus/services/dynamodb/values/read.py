@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from pileus.kernel.errors import AwsError, ValidationException
 from pileus.services.dynamodb.values.numbers import normalise
+from pileus.services.dynamodb.values.sizes import value_bytes
 
 MAX_NESTING = 32
 """Developer guide, "Quotas in Amazon DynamoDB", Nested attribute depth: a scalar in 31 maps is the deepest."""
@@ -60,6 +61,34 @@ def read_item(wire: dict) -> dict:
     if "" in item:
         raise ValidationException(INVALID + EMPTY_NAME)
     return item
+
+
+def read_sized_item(wire: dict) -> tuple[dict, int]:
+    """`read_item`, and the item's size (sizes.item_bytes) found on the same way."""
+    if wire.__class__ is not dict:
+        raise _not_a_map(wire)
+    item = {}
+    size_bytes = 0
+    for name, value in wire.items():
+        if name.isascii():
+            size_bytes += len(name)
+        else:
+            size_bytes += len(name.encode())
+        if len(name) > MAX_NAME_BYTES // 4:
+            check_name(name)
+        if value.__class__ is dict and len(value) == 1:
+            (kind,) = value
+            if kind == "S":
+                content = value["S"]
+                if content.__class__ is str:
+                    item[name] = value
+                    size_bytes += len(content) if content.isascii() else len(content.encode())
+                    continue
+        value = item[name] = read_value(value)
+        size_bytes += value_bytes(value)
+    if "" in item:
+        raise ValidationException(INVALID + EMPTY_NAME)
+    return item, size_bytes
 
 
 def read_value(wire: dict, depth: int = 0) -> dict:

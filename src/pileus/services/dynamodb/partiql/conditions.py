@@ -1,0 +1,159 @@
+"""WHERE, SET and REMOVE as the expressions that the other operations evaluate: nodes of expressions/, compiled there.
+
+A literal becomes a value placeholder of its own, so that what expressions/ checks of values it checks of literals too.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pileus.kernel.errors import NotImplementedByUs, ValidationException
+from pileus.services.dynamodb.expressions import BoundCondition, BoundUpdate, nodes
+from pileus.services.dynamodb.expressions.condition import compile_condition
+from pileus.services.dynamodb.expressions.update import compile_update
+from pileus.services.dynamodb.partiql import statements as ast
+from pileus.services.dynamodb.partiql.errors import MISSING_HAS_NO_ORDER, not_well_formed
+
+_EXPRESSION = "expression"
+"""What expressions/ calls it in its errors; taken out again, as a statement has no parameters of that kind."""
+_SET_FUNCTIONS = {"set_add": "ADD", "set_delete": "DELETE"}
+
+
+def condition_of(where: Any) -> BoundCondition | None:
+    """The bound clause as a condition; None where there is none.
+
+    errors   ValidationException: operands of types or in places that their operator does not take
+    """
+    if where is None:
+        return None
+    placing = Placing()
+    node = placing.condition(where)
+    with plain_errors():
+        program = compile_condition(_EXPRESSION, node, placing.names)
+        for check in program.checks:
+            check(placing.values)
+    return BoundCondition(_EXPRESSION, program, placing.values)
+
+
+def update_of(actions: tuple[ast.Assignment | ast.Removal, ...]) -> BoundUpdate:
+    """SET and REMOVE as an update.
+
+    errors   ValidationException: paths that overlap, operands of wrong types
+    """
+    placing = Placing()
+    root = tuple(placing.action(action) for action in actions)
+    with plain_errors():
+        program = compile_update(_EXPRESSION, root, placing.names)
+        for check in program.checks:
+            check(placing.values)
+    return BoundUpdate(program, placing.values)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """What expressions/ refuses is told without the name of the expression that nobody wrote."""
+    try:
+        yield
+    except ValidationException as error:
+        raise ValidationException(error.message.removeprefix(f"Invalid {_EXPRESSION}: ")) from error
+
+
+class Placing:
+    """Makes nodes of expressions/, and keeps the values and names that their placeholders stand for."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, dict[str, Any]] = {}
+        self.names: dict[str, str] = {}
+
+    def condition(self, node: Any) -> nodes.Condition:
+        match node:
+            case ast.And():
+                return _balanced(nodes.And, [self.condition(part) for part in node.parts])
+            case ast.Or():
+                return _balanced(nodes.Or, [self.condition(part) for part in node.parts])
+            case ast.Not():
+                return nodes.Not(self.condition(node.part))
+            case ast.Comparison():
+                return self._comparison(node)
+            case ast.Between():
+                return nodes.Between(*map(self.operand, (node.operand, node.low, node.high)))
+            case ast.In():
+                return nodes.In(self.operand(node.operand), tuple(map(self.operand, node.options)))
+            case ast.Is(kind="NULL"):
+                return nodes.Function("attribute_type", (self._place_of(node.operand), self._value({"S": "NULL"})))
+            case ast.Is():
+                return nodes.Function("attribute_not_exists", (self._place_of(node.operand),))
+            case ast.Call() if node.function != "size":
+                return nodes.Function(node.function, tuple(map(self.operand, node.arguments)))
+        raise not_well_formed("Expected a condition")
+
+    def _comparison(self, node: ast.Comparison) -> nodes.Condition:
+        left, right = node.left, node.right
+        if isinstance(left, ast.Missing):
+            left, right = right, left
+        if isinstance(right, ast.Missing):
+            # Source: developer guide, "Using the MISSING function with PartiQL for DynamoDB".
+            if node.operator not in ("=", "<>"):
+                raise ValidationException(MISSING_HAS_NO_ORDER)
+            function = "attribute_not_exists" if node.operator == "=" else "attribute_exists"
+            return nodes.Function(function, (self._place_of(left),))
+        return nodes.Comparison(node.operator, self.operand(left), self.operand(right))
+
+    def operand(self, node: Any) -> nodes.Operand:
+        match node:
+            case ast.Path():
+                return self.path(node)
+            case ast.Literal():
+                return self._value(node.value)
+            case ast.Call(function="size" | "list_append"):
+                return nodes.Function(node.function, tuple(map(self.operand, node.arguments)))
+            case ast.Arithmetic():
+                raise NotImplementedByUs("dynamodb:ExecuteStatement with arithmetic within other expressions")
+        raise not_well_formed("Unexpected term")
+
+    def action(self, action: ast.Assignment | ast.Removal) -> nodes.Action:
+        path = self.path(action.path)
+        if isinstance(action, ast.Removal):
+            return nodes.Action("REMOVE", path, None)
+        value = action.value
+        if isinstance(value, ast.Arithmetic):
+            operand = nodes.Arithmetic(value.operator, self.operand(value.left), self.operand(value.right))
+            return nodes.Action("SET", path, operand)
+        if isinstance(value, ast.Call) and value.function in _SET_FUNCTIONS:
+            changed, members = value.arguments
+            if changed != action.path:
+                raise NotImplementedByUs(f"dynamodb:ExecuteStatement with {value.function} of another attribute")
+            if not isinstance(members, ast.Literal) or not members.value.keys() & {"SS", "NS", "BS"}:
+                raise ValidationException(
+                    f"Incorrect operand type for operator or function; operator or function: {value.function}"
+                )
+            return nodes.Action(_SET_FUNCTIONS[value.function], path, self._value(members.value))
+        return nodes.Action("SET", path, self.operand(value))
+
+    def path(self, path: ast.Path) -> nodes.Path:
+        return nodes.Path(tuple(self._step(step) for step in path.steps))
+
+    def _place_of(self, node: Any) -> nodes.Path:
+        if not isinstance(node, ast.Path):
+            raise not_well_formed("Expected an attribute")
+        return self.path(node)
+
+    def _step(self, step: ast.Step) -> ast.Step:
+        if isinstance(step, int) or not step.startswith("#"):
+            return step
+        placeholder = f"#{len(self.names)}"  # what begins with # is a placeholder in expressions/
+        self.names[placeholder] = step
+        return placeholder
+
+    def _value(self, value: dict[str, Any]) -> nodes.Value:
+        placeholder = f":{len(self.values)}"
+        self.values[placeholder] = value
+        return nodes.Value(placeholder)
+
+
+def _balanced(joined: type, parts: list[nodes.Condition]) -> nodes.Condition:
+    """A tree as flat as it can be: expressions/ walks it by recursion, and a clause may have a thousand parts."""
+    if len(parts) == 1:
+        return parts[0]
+    middle = len(parts) // 2
+    return joined(_balanced(joined, parts[:middle]), _balanced(joined, parts[middle:]))

@@ -1,0 +1,161 @@
+"""WHERE clauses, evaluated; and their keys against a plain walk through all items."""
+
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pileus.kernel.errors import NotImplementedByUs, ValidationException
+from pileus.services.dynamodb.partiql.access import KeySchema, partitions, primary_key
+from pileus.services.dynamodb.partiql.binding import bind
+from pileus.services.dynamodb.partiql.conditions import condition_of
+from pileus.services.dynamodb.partiql.grammar import parse
+from pileus.services.dynamodb.values import key_bytes
+
+ITEM = {
+    "n": {"N": "5"},
+    "s": {"S": "hello"},
+    "nil": {"NULL": True},
+    "flag": {"BOOL": True},
+    "list": {"L": [{"N": "1"}, {"M": {"k": {"S": "deep"}}}]},
+    "tags": {"SS": ["a", "b"]},
+    "#odd": {"S": "x"},
+    "a.b": {"N": "1"},
+}
+
+
+def condition(where: str, *parameters: dict):
+    return condition_of(bind(parse(f"SELECT * FROM t WHERE {where}"), list(parameters)).where)
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("n = 5", True),
+        ("n = 5.0", True),
+        ("n = '5'", False),
+        ("n <> 5", False),
+        ("none <> 5", True),
+        ("n BETWEEN 5 AND 6", True),
+        ("n NOT BETWEEN 5 AND 6", False),
+        ("n IN (1, 5)", True),
+        ("n NOT IN [1, 5]", False),
+        ("flag = TRUE AND nil = NULL", True),
+        ("list[0] = 1 AND list[1].k = 'deep'", True),
+        ("list = [1, {'k': 'deep'}]", True),
+        ("tags = <<'b', 'a'>>", True),
+        ("contains(tags, 'a') AND contains(s, 'ell')", True),
+        ("begins_with(s, 'he')", True),
+        ("attribute_type(tags, 'SS')", True),
+        ("size(s) = 5 AND size(tags) < 3", True),
+        ("nil IS NULL", True),
+        ("none IS NULL", False),
+        ("none IS NOT NULL", True),
+        ("none IS MISSING", True),
+        ("nil IS MISSING", False),
+        ("list[7] IS MISSING", True),
+        ("none = MISSING", True),
+        ("n <> MISSING", True),
+        (""""#odd" = 'x'""", True),
+        (""""a.b" = 1 AND a.b IS MISSING""", True),
+        ("NOT (n = 5 AND s = 'x') AND (n = 1 OR NOT n = 1)", True),
+        ("n = n", None),
+    ],
+)
+def test_what_a_clause_means(where, expected):
+    if expected is None:
+        with pytest.raises(ValidationException, match="The first operand must be distinct"):
+            condition(where)
+    else:
+        assert condition(where).holds(ITEM) is expected
+
+
+def test_parameters_are_values_of_any_type():
+    assert condition("tags = ? AND n > ?", {"SS": ["b", "a"]}, {"N": "4"}).holds(ITEM)
+
+
+def test_a_clause_may_be_as_long_as_a_statement():
+    assert condition(" AND ".join(["n=5"] * 1000)).holds(ITEM)
+    assert not condition(" OR ".join(["n=4"] * 1000)).holds(ITEM)
+
+
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [
+        ("n < [1]", "Incorrect operand type for operator or function; operator or function: <, operand type: L"),
+        ("n BETWEEN 1 AND {}", "Incorrect operand type for operator or function; operator or function: BETWEEN, operand type: M"),
+        ("begins_with(n, 5)", "Incorrect operand type for operator or function; operator or function: begins_with, operand type: N"),
+        ("n < MISSING", "Only equality and inequality operators can be used with MISSING"),
+        ("flag", "Statement wasn't well formed, can't be processed: Expected a condition"),
+        ("size(s)", "Statement wasn't well formed, can't be processed: Expected a condition"),
+        ("1 IS MISSING", "Statement wasn't well formed, can't be processed: Expected an attribute"),
+    ],
+)  # fmt: skip
+def test_what_means_nothing_is_refused(where, why):
+    with pytest.raises(ValidationException) as caught:
+        condition(where)
+    assert caught.value.message == why
+
+
+def test_arithmetic_within_a_clause_is_refused_by_name():
+    with pytest.raises(NotImplementedByUs, match="arithmetic"):
+        condition("n + 1 = 6")
+
+
+# The keys of a clause: whatever it is, the keys that are read hold every item that meets it, once.
+
+SCHEMA = KeySchema(("p",), ("s",), {"p": "S", "s": "N"})
+ALL = [{"p": {"S": p}, "s": {"N": str(s)}, "x": {"N": str(x)}} for p, s, x in product("abc", range(4), range(2))]
+_simple = st.one_of(
+    st.builds("p = '{}'".format, st.sampled_from("abc")),
+    st.builds("p <> '{}'".format, st.sampled_from("abc")),
+    st.builds("p IN ['{}', '{}']".format, st.sampled_from("abc"), st.sampled_from("abc")),
+    st.builds("s {} {}".format, st.sampled_from(["=", "<", "<=", ">", ">=", "<>"]), st.integers(0, 3)),
+    st.builds("{} < s".format, st.integers(0, 3)),
+    st.builds("s IN ({}, {})".format, st.integers(0, 3), st.integers(0, 3)),
+    st.builds(lambda low, more: f"s BETWEEN {low} AND {low + more}", st.integers(0, 3), st.integers(0, 2)),
+    st.builds("x = {}".format, st.integers(0, 1)),
+)
+CLAUSES = st.recursive(
+    _simple,
+    lambda inner: st.one_of(
+        st.builds("({} AND {})".format, inner, inner),
+        st.builds("({} OR {})".format, inner, inner),
+        st.builds("NOT {}".format, inner),
+    ),
+    max_leaves=8,
+)
+
+
+@given(CLAUSES)
+def test_no_clause_reads_too_little_or_anything_twice(text):
+    where = parse(f"SELECT * FROM t WHERE {text}").where
+    wanted = condition_of(where)
+    needed = partitions(where, SCHEMA)
+    if needed is None:
+        return
+    for item in ALL:
+        sort_key = key_bytes(item["s"])
+        reached = [
+            one
+            for one in needed
+            if one.hash_values == (item["p"],)
+            and one.span.low <= sort_key
+            and (one.span.high is None or sort_key < one.span.high)
+        ]
+        assert len(reached) <= 1
+        assert reached or not wanted.holds(item)
+
+
+@given(CLAUSES)
+def test_a_primary_key_and_the_rest_of_the_clause_mean_the_clause(text):
+    where = parse(f"SELECT * FROM t WHERE {text}").where
+    found = primary_key(where, SCHEMA)
+    if found is None:
+        return
+    key, rest = found
+    wanted, left = condition_of(where), condition_of(rest)
+    for item in ALL:
+        has_key = all(item[name] == value for name, value in key.items())
+        assert wanted.holds(item) is (has_key and (left is None or left.holds(item)))
