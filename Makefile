@@ -31,7 +31,8 @@ lint: $(STAMP)
 bench: $(STAMP)  ## Pileus and its peers on this machine in one run; see docs/benchmarks.md
 	$(BIN)/python -m bench
 
-lock:  ## renew requirements.lock from pyproject.toml
+lock: $(STAMP)  ## renew requirements.lock from pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv
 	$(BIN)/uv pip compile -q --no-header --universal --no-emit-index-url --extra test -o requirements.lock pyproject.toml
 
 clean:

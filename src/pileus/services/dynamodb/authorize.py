@@ -148,6 +148,22 @@ def _filled(table_arn: str) -> list[Touch]:
     return [Touch(f"dynamodb:{action}", table_arn) for action in _FILLING_ACTIONS]
 
 
+def on_table_arn(call: Call, request: dict) -> list[str]:
+    return [request["TableArn"]]
+
+
+def on_export(call: Call, request: dict) -> list[str]:
+    return [request["ExportArn"]]
+
+
+def on_import(call: Call, request: dict) -> list[str]:
+    return [request["ImportArn"]]
+
+
+def on_imported_table(call: Call, request: dict) -> list[str]:
+    return [of_name(call, request["TableCreationParameters"]["TableName"]).arn]
+
+
 def on_nothing(call: Call, request: dict) -> list[str]:
     return ["*"]
 
@@ -171,14 +187,20 @@ RESOURCES = {
     "DescribeBackup": on_backup,
     "DescribeContinuousBackups": on_table,
     "DescribeEndpoints": on_nothing,
+    "DescribeExport": on_export,
+    "DescribeImport": on_import,
     "DescribeLimits": on_nothing,
     "DescribeTable": on_table,
     "DescribeTimeToLive": on_table,
     "ExecuteStatement": permissions.on_statement,
     "ExecuteTransaction": permissions.on_transaction,
+    "ExportTableToPointInTime": on_table_arn,
     "GetItem": on_item,
     "GetResourcePolicy": on_resource,
+    "ImportTable": on_imported_table,
     "ListBackups": on_nothing,
+    "ListExports": on_nothing,
+    "ListImports": on_nothing,
     "ListTables": on_nothing,
     "ListTagsOfResource": on_resource,
     "PutItem": on_item,

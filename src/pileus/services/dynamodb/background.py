@@ -1,9 +1,12 @@
 """The timers and events of DynamoDB: kind -> handler. A timer's key is the id of what it is about, as text."""
 
+from pileus.services.dynamodb import exporting, importing
 from pileus.services.dynamodb.state import (
     backups,
     expiry,
+    exports,
     history,
+    imports,
     indexes,
     replicas,
     replication,
@@ -25,5 +28,10 @@ TIMERS = {
     history.PRUNE: history.prune,
     backups.COPY: backups.copy,
     backups.EXPIRE: backups.expire,
+    exports.EXPIRE: exports.expire,
+    imports.EXPIRE: imports.expire,
 }
-EVENTS: dict = {}
+EVENTS = {
+    exports.WORK: exporting.write_export,
+    imports.WORK: importing.fill_table,
+}

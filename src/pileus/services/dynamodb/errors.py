@@ -127,3 +127,23 @@ class InvalidRestoreTimeException(AwsError):
 
 class PointInTimeRecoveryUnavailableException(AwsError):
     pass
+
+
+class ExportNotFoundException(AwsError):
+    pass
+
+
+class ExportConflictException(AwsError):
+    text = "Export conflict: Duplicate request detected with conflicting parameters"
+
+
+class InvalidExportTimeException(AwsError):
+    pass
+
+
+class ImportNotFoundException(AwsError):
+    pass
+
+
+class ImportConflictException(AwsError):
+    text = "Import conflict: Duplicate request detected with conflicting parameters"

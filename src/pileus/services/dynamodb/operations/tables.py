@@ -1,6 +1,7 @@
 """Tables: create, describe, update, delete, list."""
 
 from functools import partial
+from typing import NamedTuple
 
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
@@ -9,7 +10,7 @@ from pileus.services.dynamodb import changes, descriptions, schemas, tagging
 from pileus.services.dynamodb.addresses import Address, of_name
 from pileus.services.dynamodb.resource_policies import new_policy
 from pileus.services.dynamodb.state import tables
-from pileus.services.dynamodb.state.records import TableRecord
+from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord
 
 LISTED_MAX = 100
 
@@ -21,48 +22,9 @@ async def create_table(call: Call, request: dict) -> dict:
     errors   LimitExceededException, ResourceInUseException, ValidationException
     source   DynamoDB API reference, CreateTable
     """
-    for name in ("VectorIndexes", "GlobalTableSourceArn", "GlobalTableSettingsReplicationMode"):
-        if request.get(name):
-            raise NotImplementedByUs(f"CreateTable's {name}")
-    address = of_name(call, request["TableName"])
-    billing = request.get("BillingMode") or schemas.PROVISIONED
-    for member in ("AttributeDefinitions", "KeySchema"):
-        if request.get(member) is None:
-            path = member[0].lower() + member[1:]
-            raise ValidationException(
-                f"1 validation error detected: Value null at '{path}' failed to satisfy constraint: "
-                "Member must not be null"
-            )
-    throughput = schemas.throughput_of(request, billing)
-    on_demand = schemas.on_demand_of(request, billing)
-    types = schemas.attribute_types(request["AttributeDefinitions"])
-    keys = schemas.keys_of(request["KeySchema"], types)
-    indexes = schemas.new_indexes(request, types, keys, billing)
-    schemas.check_all_used(types, keys, indexes)
-    encryption, encrypts = changes.encryption_of(request.get("SSESpecification") or {})
-    tags = from_list(request.get("Tags"))
-    tagging.check(tags, own=call.http is None)
-    wanted = TableRecord(
-        *address,
-        id=0,
-        uuid="",
-        created_at_ms=0,
-        status="CREATING",
-        hash_name=keys[0][0],
-        range_name=keys[1][0] if keys[1] else "",
-        attribute_types=types,
-        billing=billing,
-        throughput=throughput,
-        on_demand=on_demand,
-        warm=schemas.warm_of(request),
-        table_class=request.get("TableClass") or "",
-        is_protected=bool(request.get("DeletionProtectionEnabled")),
-        encryption=encryption,
-        tags=tags,
-        policy=new_policy(call, request["ResourcePolicy"]) if request.get("ResourcePolicy") else None,
-    )
+    new = new_table(call, request)
     stream = changes.stream_view(request["StreamSpecification"]) if request.get("StreamSpecification") else ""
-    table = await call.write(tables.create, wanted, indexes, stream=stream, encrypts=encrypts)
+    table = await call.write(tables.create, new.record, new.indexes, stream=stream, encrypts=new.encrypts)
     return {"TableDescription": await call.read(descriptions.table_out, table)}
 
 
@@ -110,6 +72,62 @@ async def update_table(call: Call, request: dict) -> dict:
     """
     table = await call.write(tables.change, _address(call, request), partial(changes.plan, request))
     return {"TableDescription": await call.read(descriptions.table_out, table)}
+
+
+class NewTable(NamedTuple):
+    """record: without ids; encrypts: with a key of DynamoDB's own in KMS."""
+
+    record: TableRecord
+    indexes: list[SecondaryIndex]
+    encrypts: bool
+
+
+def new_table(call: Call, request: dict) -> NewTable:
+    """What CreateTable, or an import's TableCreationParameters, ask for, checked; the stream is left to the former.
+
+    errors   NotImplementedByUs, ValidationException
+    """
+    for name in ("VectorIndexes", "GlobalTableSourceArn", "GlobalTableSettingsReplicationMode"):
+        if request.get(name):
+            raise NotImplementedByUs(f"CreateTable's {name}")
+    address = of_name(call, request["TableName"])
+    billing = request.get("BillingMode") or schemas.PROVISIONED
+    for member in ("AttributeDefinitions", "KeySchema"):
+        if request.get(member) is None:
+            path = member[0].lower() + member[1:]
+            raise ValidationException(
+                f"1 validation error detected: Value null at '{path}' failed to satisfy constraint: "
+                "Member must not be null"
+            )
+    throughput = schemas.throughput_of(request, billing)
+    on_demand = schemas.on_demand_of(request, billing)
+    types = schemas.attribute_types(request["AttributeDefinitions"])
+    keys = schemas.keys_of(request["KeySchema"], types)
+    indexes = schemas.new_indexes(request, types, keys, billing)
+    schemas.check_all_used(types, keys, indexes)
+    encryption, encrypts = changes.encryption_of(request.get("SSESpecification") or {})
+    tags = from_list(request.get("Tags"))
+    tagging.check(tags, own=call.http is None)
+    record = TableRecord(
+        *address,
+        id=0,
+        uuid="",
+        created_at_ms=0,
+        status="CREATING",
+        hash_name=keys[0][0],
+        range_name=keys[1][0] if keys[1] else "",
+        attribute_types=types,
+        billing=billing,
+        throughput=throughput,
+        on_demand=on_demand,
+        warm=schemas.warm_of(request),
+        table_class=request.get("TableClass") or "",
+        is_protected=bool(request.get("DeletionProtectionEnabled")),
+        encryption=encryption,
+        tags=tags,
+        policy=new_policy(call, request["ResourcePolicy"]) if request.get("ResourcePolicy") else None,
+    )
+    return NewTable(record, indexes, encrypts)
 
 
 def _address(call: Call, request: dict) -> Address:

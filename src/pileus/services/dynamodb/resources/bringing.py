@@ -35,6 +35,10 @@ class AlreadyExists(AwsError):
     """Somebody else's table, or one that was made by hand."""
 
 
+class ImportFailed(AwsError):
+    """A table that ImportSourceSpecification fills, not with everything."""
+
+
 async def made_before(context: ResourceContext, type_name: str, name: str) -> dict | None:
     """The table that this step made before it was killed; refuses anybody else's."""
     table = await described(context, name)
@@ -47,24 +51,43 @@ async def made_before(context: ResourceContext, type_name: str, name: str) -> di
 
 
 async def make(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
-    asked = {key: pruned(properties[key]) for key in AS_CREATED if key in properties}
     tags = [{"Key": key, "Value": value} for key, value in context.tags_with(properties.get("Tags")).items()]
-    if "ImportSourceSpecification" in properties:
-        if "StreamSpecification" in properties:
-            raise InvalidProperty("A table that is imported can't have a StreamSpecification.")
-        source = properties["ImportSourceSpecification"]
-        request = {**source, "TableCreationParameters": {"TableName": name, **asked}}
-        made = await context.invoke("dynamodb", "ImportTable", {**request, "ClientToken": context.client_token[:36]})
-        arn = made["ImportTableDescription"]["TableArn"]
-        await context.invoke("dynamodb", "TagResource", {"ResourceArn": arn, "Tags": tags})
-        return
-    asked |= {"TableName": name, "Tags": tags}
+    asked = _as_created(properties) | {"TableName": name, "Tags": tags}
     if "StreamSpecification" in properties:
         view_type = properties["StreamSpecification"]["StreamViewType"]
         asked["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": view_type}
     if "SSESpecification" in properties:
         asked["SSESpecification"] = encryption_asked(properties)
     await context.invoke("dynamodb", "CreateTable", asked)
+
+
+async def make_by_import(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
+    """Fill a new table, or wait for it. It takes no tags before it is there, so its token says that it is ours."""
+    if "StreamSpecification" in properties:
+        raise InvalidProperty("A table that is imported can't have a StreamSpecification.")
+    request = {
+        **properties["ImportSourceSpecification"],
+        "TableCreationParameters": {"TableName": name, **_as_created(properties)},
+        "ClientToken": context.client_token[:36],
+    }
+    made = (await context.invoke("dynamodb", "ImportTable", request))["ImportTableDescription"]
+    await context.initiated(name)
+
+    async def described() -> dict:
+        answer = await context.invoke("dynamodb", "DescribeImport", {"ImportArn": made["ImportArn"]})
+        return answer["ImportTableDescription"]
+
+    async def has_ended() -> bool:
+        return (await described())["ImportStatus"] != "IN_PROGRESS"
+
+    await context.wait_until(has_ended, at_most_ms=READY_WITHIN_MS)
+    ended = await described()
+    if ended["ImportStatus"] != "COMPLETED":
+        raise ImportFailed(f"{ended['FailureCode']}: {ended['FailureMessage']}")
+
+
+def _as_created(properties: dict[str, Any]) -> dict[str, Any]:
+    return {key: pruned(properties[key]) for key in AS_CREATED if key in properties}
 
 
 async def bring(context: ResourceContext, name: str, old: dict[str, Any], properties: dict[str, Any]) -> None:

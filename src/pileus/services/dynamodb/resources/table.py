@@ -23,10 +23,12 @@ class Table(ResourceType):
 
     async def create(self, context: ResourceContext, properties: dict[str, Any]) -> Created:
         name = properties.get("TableName") or context.physical_name(max_length=255)
-        table = await bringing.made_before(context, self.name, name)
-        if table is None:
-            await bringing.make(context, name, properties)
-        await context.initiated(name)
+        if "ImportSourceSpecification" in properties:
+            await bringing.make_by_import(context, name, properties)
+        else:
+            if await bringing.made_before(context, self.name, name) is None:
+                await bringing.make(context, name, properties)
+            await context.initiated(name)
         await bringing.until_active(context, name)
         await bringing.bring(context, name, {}, properties)
         return Created(name, await bringing.attributes_of(context, name))

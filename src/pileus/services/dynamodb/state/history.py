@@ -86,18 +86,55 @@ def as_of(tx: Transaction, rows_id: int, cut: int, after: bytes = b"") -> Iterat
             item = next(items, None)
 
 
+def between(
+    tx: Transaction, rows_id: int, low: int, high: int, after: bytes = b""
+) -> Iterator[tuple[bytes, int, bytes, bytes]]:
+    """(suffix, last, before, then) of every item that has a history, in key order, behind the suffix `after`.
+
+    last    the sequence of its last change behind the cut `low` and up to the cut `high`; 0: it has none there
+    before  its row as of the cut `low`, b"" for none; `then`: as of `high`
+    """
+    suffix = _next_changed(tx, rows_id, after)
+    while suffix is not None:
+        of_item = _changes(rows_id) + suffix
+        start, end = of_item + (low + 1).to_bytes(8), of_item + (high + 1).to_bytes(8)
+        first = next(tx.scan(start, end), None)
+        if first is None:
+            yield suffix, 0, b"", b""
+        else:
+            last = next(tx.scan(start, end, reverse=True))
+            then = _first_after(tx, rows_id, suffix, high)
+            if then is None:
+                then = tx.get(rows.table_prefix(rows_id) + suffix) or b""
+            yield suffix, int.from_bytes(last[0][-8:]), first[1], then
+        suffix = _next_changed(tx, rows_id, suffix)
+
+
+def time_of(tx: Transaction, table_id: int, sequence: int, from_ms: int, until_ms: int) -> int:
+    """When a change was made that lies between the two times: the first moment whose last change is not before it."""
+    while from_ms < until_ms:
+        middle_ms = (from_ms + until_ms) // 2
+        if cut_at(tx, table_id, middle_ms) >= sequence:
+            until_ms = middle_ms
+        else:
+            from_ms = middle_ms + 1
+    return from_ms
+
+
 def begin_recovery(tx: Transaction, table_id: int) -> None:
     """Point-in-time recovery was turned on."""
+    # A backup under way may have kept older changes: the first moment divides them from what can be recovered.
+    tx.put(_moments(table_id) + tx.now_ms.to_bytes(8), tx.next_sequence().to_bytes(8))
     tx.wake_at(tx.now_ms + DAY_MS, PRUNE, str(table_id))
 
 
 def drop_unneeded(tx: Transaction, table: TableRecord) -> None:
     """After a change of the record: what nobody needs any more goes."""
     if table.recovery is None:
-        tx.delete_range(*rows.range_of(_moments(table.id)))
         tx.cancel_wake(PRUNE, str(table.id))
         PRUNINGS.delete(tx, table.id)
     if not table.has_history:
+        tx.delete_range(*rows.range_of(_moments(table.id)))
         tx.delete_range(*rows.range_of(_changes(table.id)))
 
 
@@ -122,7 +159,10 @@ def prune(tx: Transaction, key: str) -> None:
         oldest_ms = tx.now_ms - table.recovery.period_days * DAY_MS
         pruning = Pruning(table.id, cut_at(tx, table.id, oldest_ms))
         low = _moments(table.id)
-        tx.delete_range(low, low + oldest_ms.to_bytes(8))
+        # The last moment before the window stays: it is the cut of the window's begin.
+        kept = next(tx.scan(low, low + (oldest_ms + 1).to_bytes(8), reverse=True), None)
+        if kept is not None:
+            tx.delete_range(low, kept[0])
     low, high = rows.range_of(_changes(table.id))
     changes = list(islice(tx.scan(pruning.looked_at + b"\0" if pruning.looked_at else low, high), PRUNED_AT_ONCE))
     for change, _ in changes:

@@ -62,11 +62,13 @@ def create(
     *,
     stream: str = "",
     encrypts: bool = False,
+    settles: bool = True,
 ) -> TableRecord:
     """Make a table of a record without ids.
 
     stream    the view type of its stream, "" for none
     encrypts  with KMS's own key for DynamoDB
+    settles   False: it stays CREATING until whoever fills it says otherwise
     """
     if find(tx, table.address) is not None:
         raise ResourceInUseException(f"Table already exists: {table.name}")
@@ -91,7 +93,8 @@ def create(
     if stream:
         table = streams.open_stream(tx, table, stream)
     TABLES.put(tx, table)
-    tx.wake_at(tx.now_ms, SETTLE, str(table.id))
+    if settles:
+        tx.wake_at(tx.now_ms, SETTLE, str(table.id))
     return table
 
 
@@ -172,7 +175,7 @@ def settle(tx: Transaction, key: str) -> None:
     if table.status == "DELETING":
         # What was written here and is not yet in the other regions goes there first; the last of it wakes us again.
         if replicas.is_drained(tx, table):
-            _remove(tx, table)
+            remove(tx, table)
         return
     for index in table.global_indexes:
         if index.status == "DELETING":
@@ -201,7 +204,7 @@ def _with_status(table: TableRecord, index_name: str, status: str) -> TableRecor
     )
 
 
-def _remove(tx: Transaction, table: TableRecord) -> None:
+def remove(tx: Transaction, table: TableRecord) -> None:
     """Everything of a table, in one step however much there is: ranges of keys."""
     streams.table_deleted(tx, table)
     if table.recovery is not None:

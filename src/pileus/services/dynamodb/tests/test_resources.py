@@ -217,3 +217,36 @@ def test_insights_that_are_on_are_refused_by_name():
     with pytest.raises(AwsError, match="ContributorInsightsSpecification"):
         Table().coerced(KEYS | {"ContributorInsightsSpecification": {"Enabled": True}})
     Table().coerced(KEYS | {"ContributorInsightsSpecification": {"Enabled": False}})
+
+
+IMPORTED = {
+    "ImportSourceSpecification": {
+        "InputFormat": "CSV",
+        "InputFormatOptions": {"Csv": {"Delimiter": ";", "HeaderList": ["p", "v"]}},
+        "S3BucketSource": {"S3Bucket": "source"},
+    }
+}
+
+
+async def test_a_table_is_filled_from_a_bucket(cloud, context):
+    await cloud.s3.CreateBucket(Bucket="source")
+    await cloud.s3.PutObject(Bucket="source", Key="one.csv", Body=b"a;1\nb;2\n")
+    properties = KEYS | IMPORTED | {"TableName": "orders", "Tags": [{"Key": "team", "Value": "a"}]}
+    created = await create(cloud, context, **properties)
+    table = await described(cloud, "orders")
+    assert created.attributes == {"Arn": table["TableArn"]}
+    assert (table["TableStatus"], table["ItemCount"]) == ("ACTIVE", 2)
+    tags = (await cloud.dynamodb.ListTagsOfResource(ResourceArn=table["TableArn"]))["Tags"]
+    assert {tag["Key"] for tag in tags} == {"team", *STACK_TAGS}
+    assert await create(cloud, context, **properties) == created  # a killed creation, again
+
+
+@pytest.mark.parametrize("key", ["one.csv", None])
+async def test_an_import_that_fails_fails_its_table(cloud, context, key):
+    """With items that were not imported the table is there; without the bucket it is not."""
+    if key is not None:
+        await cloud.s3.CreateBucket(Bucket="source")
+        await cloud.s3.PutObject(Bucket="source", Key=key, Body=b"a;1\nb;2;3\n")
+    message = "Some of the items failed validation checks" if key else "The specified bucket does not exist"
+    with pytest.raises(AwsError, match=message):
+        await create(cloud, context, **KEYS, **IMPORTED, TableName="orders")
