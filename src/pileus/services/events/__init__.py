@@ -1,0 +1,19 @@
+"""Amazon EventBridge: event buses, rules and their targets."""
+
+from pileus.kernel.service import Service
+from pileus.services.events import authorize, background
+from pileus.services.events.operations import buses, events, permissions, rules, tags, targets
+
+SERVICE = Service(
+    name="events",
+    operations=(buses, rules, targets, events, permissions, tags),
+    authorize=authorize,
+    timers=background.TIMERS,
+    events=background.EVENTS,
+    partial={
+        "CreateEventBus": "KmsKeyIdentifier, LogConfig, EventSourceName",
+        "PutEvents": "EndpointId; TraceHeader reaches queues only",
+        "PutTargets": "services that are not here, API destinations, input of event buses as targets",
+        "UpdateEventBus": "KmsKeyIdentifier, LogConfig",
+    },
+)
