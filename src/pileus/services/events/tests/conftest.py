@@ -22,6 +22,7 @@ class Listener:
         self.url = f"http://localhost:4566/{cloud.account}/{name}"
 
     async def messages(self) -> list[dict]:
+        """Those that came since the last look."""
         await self._cloud.settle()
         found = []
         while True:
@@ -30,10 +31,12 @@ class Listener:
             )
             if not answer.get("Messages"):
                 return found
-            found += answer["Messages"]
+            for message in answer["Messages"]:
+                await self._cloud.sqs.DeleteMessage(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+                found.append(message)
 
     async def heard(self) -> list:
-        """The bodies since the last look, as JSON."""
+        """Their bodies, as JSON."""
         return [json.loads(message["Body"]) for message in await self.messages()]
 
 
