@@ -8,6 +8,7 @@ SERVICE = Service(
     name="events",
     operations=(buses, rules, targets, events, permissions, tags),
     authorize=authorize,
+    resources="pileus.services.events.resources",
     timers=background.TIMERS,
     events=background.EVENTS,
     partial={
