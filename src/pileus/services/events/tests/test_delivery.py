@@ -140,6 +140,20 @@ async def test_a_log_group_gets_a_line_an_event(cloud, rule, send):
     assert (json.loads(line["message"])["id"], line["timestamp"]) == (answer["EventId"], cloud.clock.now_ms())
 
 
+async def test_without_a_role_the_log_groups_account_must_let_events_in(cloud, rule, send):
+    await cloud.logs.CreateLogGroup(logGroupName="/aws/events/orders")
+    arn = f"arn:aws:logs:us-east-1:{cloud.account}:log-group:/aws/events/orders"
+    await put_target(cloud, arn)
+    for count in (0, 1):
+        await send()
+        await cloud.settle()
+        found = await cloud.logs.FilterLogEvents(logGroupName="/aws/events/orders")
+        assert len(found["events"]) == count
+        policy = statement("logs:CreateLogStream", f"{arn}:*"), statement("logs:PutLogEvents", f"{arn}:*")
+        for name, document in zip("ab", policy, strict=True):
+            await cloud.logs.PutResourcePolicy(policyName=name, policyDocument=document)
+
+
 # Buses
 
 
