@@ -72,6 +72,18 @@ def on_events(call: Call, request: dict) -> Iterator[Touch]:
         yield Touch("events:PutEvents", bus.arn, context)
 
 
+def on_archive(call: Call, request: dict) -> list[str]:
+    """CreateArchive: also the bus whose events it keeps."""
+    bus = [request["EventSourceArn"]] if call.operation == "CreateArchive" else []
+    return [call.arn("events", f"archive/{request['ArchiveName']}"), *bus]
+
+
+def on_replay(call: Call, request: dict) -> list[str]:
+    """StartReplay: also the archive and the bus."""
+    others = [request["EventSourceArn"], request["Destination"]["Arn"]] if call.operation == "StartReplay" else []
+    return [call.arn("events", f"replay/{request['ReplayName']}"), *others]
+
+
 def on_tags(call: Call, request: dict) -> list[Touch]:
     tags = from_list(request.get("Tags")) or dict.fromkeys(request.get("TagKeys") or (), "")
     return [Touch(f"events:{call.operation}", request["ResourceARN"], request_tags=tags)]
@@ -115,14 +127,21 @@ def _of_pattern(text: str | None) -> dict[str, list[str]]:
 
 
 RESOURCES: dict[str, Any] = {
+    "CancelReplay": on_replay,
+    "CreateArchive": on_archive,
     "CreateEventBus": on_new_bus,
+    "DeleteArchive": on_archive,
     "DeleteEventBus": on_bus,
     "DeleteRule": on_rule,
+    "DescribeArchive": on_archive,
     "DescribeEventBus": on_bus,
+    "DescribeReplay": on_replay,
     "DescribeRule": on_rule,
     "DisableRule": on_rule,
     "EnableRule": on_rule,
+    "ListArchives": anything,
     "ListEventBuses": anything,
+    "ListReplays": anything,
     "ListRuleNamesByTarget": anything,
     "ListRules": anything,
     "ListTagsForResource": on_tags,
@@ -133,9 +152,11 @@ RESOURCES: dict[str, Any] = {
     "PutTargets": on_put_targets,
     "RemovePermission": on_bus,
     "RemoveTargets": on_rule,
+    "StartReplay": on_replay,
     "TagResource": on_tags,
     "TestEventPattern": anything,
     "UntagResource": on_tags,
+    "UpdateArchive": on_archive,
     "UpdateEventBus": on_bus,
 }
 

@@ -17,7 +17,7 @@ from pileus.kernel.principal import Principal
 from pileus.services.events import target_kinds
 from pileus.services.events.inputs import input_for
 from pileus.services.events.names import SERVICE_PRINCIPAL, BusKey, bus_of_arn
-from pileus.services.events.state import publishing, schedules
+from pileus.services.events.state import archives, publishing, replays, schedules
 from pileus.services.events.state.tables import MAX_EVENT_AGE_S, MAX_RETRY_ATTEMPTS, find_bus
 from pileus.store.events import Event
 from pileus.store.transaction import Transaction
@@ -219,8 +219,15 @@ async def route(cloud: Any, event: Event) -> None:
         received_ms=rest["received_ms"],
         trace=rest["trace"],
         after=rest["after"],
+        only=rest["only"],
     )
 
 
-EVENTS = {publishing.DELIVER: deliver, publishing.ROUTE: route}
-TIMERS = {schedules.TICK: schedules.tick}
+async def replay(cloud: Any, event: Event) -> None:
+    """Replay step by step: each is one transaction, which knows where the one before it ended."""
+    while await cloud.store.write(replays.step, tuple(event.payload["key"])):
+        pass
+
+
+EVENTS = {publishing.DELIVER: deliver, publishing.ROUTE: route, replays.REPLAY: replay}
+TIMERS = {schedules.TICK: schedules.tick, archives.EXPIRE: archives.expire, replays.FORGET: replays.forget}

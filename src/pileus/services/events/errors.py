@@ -48,3 +48,21 @@ class ManagedRuleException(AwsError):
         "This rule was created by an AWS service on behalf of your account. It is managed by that service, and can only "
         "be deleted, or have targets removed, with the Force parameter."
     )
+
+
+class ArchiveNotFound(ResourceNotFoundException):
+    code = "ResourceNotFoundException"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Archive {name} does not exist.")
+
+
+class ReplayNotFound(ResourceNotFoundException):
+    code = "ResourceNotFoundException"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Replay {name} does not exist.")
+
+
+class IllegalStatusException(AwsError):
+    pass

@@ -4,6 +4,8 @@
     buses       event buses and their policies
     rules       rules with their targets
     publishing  an event meets the rules of its bus
+    archives    events kept for later, for as long as the archive says
+    replays     kept events sent again, step by step
     schedules   rules that are due by the clock
 
 Nothing is looked up per delivery: when an event matches, what its target needs goes into the outbox with the event, in

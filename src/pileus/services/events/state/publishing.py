@@ -6,6 +6,7 @@ import orjson
 
 from pileus.delivery.patterns import compile
 from pileus.services.events.names import BusKey
+from pileus.services.events.state import archives
 from pileus.services.events.state.tables import DISABLED, RULES, Rule, find_bus
 from pileus.store.transaction import Transaction
 
@@ -41,23 +42,31 @@ def route(
     received_ms: int,
     trace: str = "",
     after: str = "",
+    only: list[str] | None = None,
 ) -> None:
     """Emit a delivery for each target of the bus's rules that match, from the rule behind `after` on.
 
     came_by  the ARNs of the buses that the event went through before, first to last
+    only     the ARNs of the rules that may get it; None: all
     """
     body = orjson.dumps(event)
+    if not after:
+        archives.keep(tx, bus, event, body, received_ms=received_ms)
     written = 0
     for rule in RULES.scan(tx, *bus, **({"after": after} if after else {})):
         if written > TRANSACTION_BYTES:
             # Of the rule before this one everything is written.
             rest = {"bus": list(bus), "event": body, "came_by": came_by, "received_ms": received_ms}
-            tx.emit(ROUTE, {**rest, "trace": trace, "after": after})
+            tx.emit(ROUTE, {**rest, "trace": trace, "after": after, "only": only})
             return
-        if rule.state != DISABLED and rule.pattern and compile(rule.pattern).matches(event):
+        if _wants(rule, event) and (only is None or rule.key.arn in only):
             deliver(tx, rule, body, came_by=[*came_by, bus.arn], received_ms=received_ms, trace=trace)
             written += len(body) * len(rule.targets)
         after = rule.name
+
+
+def _wants(rule: Rule, event: dict[str, Any]) -> bool:
+    return rule.state != DISABLED and bool(rule.pattern) and compile(rule.pattern).matches(event)
 
 
 def deliver(tx: Transaction, rule: Rule, body: bytes, *, came_by: list[str], received_ms: int, trace: str = "") -> None:

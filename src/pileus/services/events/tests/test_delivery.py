@@ -127,6 +127,22 @@ async def test_a_function_is_invoked_where_its_policy_lets_the_rule(cloud, rule,
     assert [event["detail"] for event in await printed(cloud)] == [{"n": 2}]
 
 
+async def test_a_functions_destination_may_be_a_bus(cloud, function, listen):
+    allow = {"Effect": "Allow", "Action": "events:PutEvents", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    await cloud.iam.PutRolePolicy(RoleName="runs", PolicyName="events", PolicyDocument=document)
+    bus = f"arn:aws:events:us-east-1:{cloud.account}:event-bus/default"
+    await cloud.lambda_.PutFunctionEventInvokeConfig(
+        FunctionName="prints", DestinationConfig={"OnSuccess": {"Destination": bus}}
+    )
+    await cloud.events.PutRule(Name="results", EventPattern=json.dumps({"source": ["lambda"]}))
+    queue = await listen(rule="results")
+    await cloud.lambda_.Invoke(FunctionName="prints", InvocationType="Event", Payload=b'{"n": 1}')
+    (event,) = await queue.heard()
+    assert event["detail-type"] == "Lambda Function Invocation Result - Success"
+    assert (event["detail"]["requestPayload"], event["resources"]) == ({"n": 1}, [f"{function}:$LATEST", bus])
+
+
 # Log groups
 
 
