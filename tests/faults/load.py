@@ -45,6 +45,7 @@ class Ledger:
     deleted: set[str] = field(default_factory=set)
     came_back: set[str] = field(default_factory=set)
     lines: set[str] = field(default_factory=set)
+    put_events: set[str] = field(default_factory=set)
     stacks: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
@@ -57,7 +58,7 @@ class Load:
         self.ledger = Ledger()
         self.number = 0
         # Made once: making one costs more than what is measured here, and the endpoint stays.
-        names = ("s3", "sqs", "logs", "iam", "lambda", "cloudformation")
+        names = ("s3", "sqs", "logs", "iam", "lambda", "cloudformation", "events")
         self.clients = {name: server.client(name) for name in names}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -69,7 +70,7 @@ class Load:
             return self.number
 
     def prepare(self) -> None:
-        s3, sqs, logs, iam, lambda_, _ = self.clients.values()
+        s3, sqs, logs, iam, lambda_, _, events = self.clients.values()
         for bucket in ("objects", "uploads", "seen", "worked"):
             s3.create_bucket(Bucket=bucket)
         sqs.create_queue(QueueName="jobs", Attributes={"VisibilityTimeout": "2"})
@@ -94,9 +95,21 @@ class Load:
         s3.put_bucket_notification_configuration(
             Bucket="uploads",
             NotificationConfiguration={
-                "LambdaFunctionConfigurations": [{"LambdaFunctionArn": function, "Events": ["s3:ObjectCreated:*"]}]
+                "LambdaFunctionConfigurations": [{"LambdaFunctionArn": function, "Events": ["s3:ObjectCreated:*"]}],
+                "EventBridgeConfiguration": {},
             },
         )
+        told = "arn:aws:sqs:us-east-1:000000000000:told"
+        allow = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:*",
+            "Resource": told,
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        sqs.create_queue(QueueName="told", Attributes={"Policy": policy})
+        events.put_rule(Name="tell", EventPattern=json.dumps({"source": ["load", "aws.s3"]}))
+        events.put_targets(Rule="tell", Targets=[{"Id": "told", "Arn": told}])
 
     def _make_function(self, name: str, code: str, role: str, **more: int) -> str:
         packed = io.BytesIO()
@@ -123,6 +136,7 @@ class Load:
             self.send,
             self.receive,
             self.send_task,
+            self.put_event,
             self.put_lines,
             self.create_stack,
         )
@@ -186,6 +200,14 @@ class Load:
         body = f"t{self.next()}"
         client("sqs").send_message(QueueUrl=f"{self.server.endpoint}/000000000000/tasks", MessageBody=body)
         self.ledger.tasks.add(body)
+        time.sleep(0.01)
+
+    def put_event(self, client: Callable) -> None:
+        """For the queue that a rule tells."""
+        name = f"e{self.next()}"
+        entry = {"Source": "load", "DetailType": "Event", "Detail": json.dumps({"name": name})}
+        client("events").put_events(Entries=[entry])
+        self.ledger.put_events.add(name)
         time.sleep(0.01)
 
     def put_lines(self, client: Callable) -> None:

@@ -3,6 +3,7 @@
 `PILEUS_KILLS` says how often (50 in CI; `make faults KILLS=1000` by hand), `PILEUS_SEED` repeats a run's moments.
 """
 
+import json
 import os
 import random
 import time
@@ -42,6 +43,7 @@ def test_nothing_acknowledged_is_lost_to_kill_9(tmp_path: Path):
     print(
         f"\nseed {SEED}: {KILLS} kills; {len(ledger.objects)} objects, {len(ledger.uploads)} uploads, "
         f"{len(ledger.sent)} messages ({len(ledger.deleted)} deleted), {len(ledger.tasks)} tasks, "
+        f"{len(ledger.put_events)} events, "
         f"{len(ledger.lines)} lines, {len(ledger.stacks)} stacks; longest start {max(starts):.2f} s"
     )
 
@@ -51,6 +53,7 @@ def check(server: Server, ledger: Ledger) -> None:
     check_lines(server, ledger)
     check_messages(server, ledger)
     check_events(server, ledger)
+    check_told(server, ledger)
     check_tasks(server, ledger)
     check_stacks(server, ledger)
 
@@ -92,6 +95,18 @@ def check_messages(server: Server, ledger: Ledger) -> None:
 def check_events(server: Server, ledger: Ledger) -> None:
     """Every acknowledged upload's event has reached its function, which wrote the key into another bucket."""
     check_bucket(server, "seen", ledger.uploads, "events")
+
+
+def check_told(server: Server, ledger: Ledger) -> None:
+    """Every acknowledged event, and every acknowledged upload's, has reached the queue that a rule tells."""
+    sqs, url = server.client("sqs"), f"{server.endpoint}/000000000000/told"
+    deadline, missing = time.monotonic() + SETTLE_S, ledger.put_events | ledger.uploads
+    while missing:
+        assert time.monotonic() < deadline, f"{len(missing)} were never told: {sorted(missing)[:3]} (seed {SEED})"
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
+            detail = json.loads(message["Body"])["detail"]
+            missing.discard(detail["name"] if "name" in detail else detail["object"]["key"])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
 
 def check_tasks(server: Server, ledger: Ledger) -> None:

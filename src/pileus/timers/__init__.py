@@ -1,1 +1,1 @@
-"""Durable timers: the wheel that fires them, and (with the first schedule) rate and cron expressions."""
+"""Durable timers: the wheel that fires them; rate and cron expressions, with which schedules say when."""

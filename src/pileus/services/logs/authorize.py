@@ -11,6 +11,7 @@ from pileus.kernel.arn import parse_arn
 from pileus.kernel.call import Call
 from pileus.kernel.service import Touch
 from pileus.services.logs import names
+from pileus.services.logs.state import policies
 from pileus.services.logs.state.records import GROUPS
 from pileus.store.transaction import Transaction
 
@@ -75,10 +76,12 @@ RESOURCES: dict[str, Callable[[Call, dict], Iterable[str | Touch]]] = {
     "CreateLogStream": _group,
     "DeleteLogGroup": _group,
     "DeleteLogStream": _stream,
+    "DeleteResourcePolicy": _anything,
     "DeleteRetentionPolicy": _group,
     "DeleteSubscriptionFilter": _group,
     "DescribeLogGroups": _all_groups,
     "DescribeLogStreams": _group_by_identifier,
+    "DescribeResourcePolicies": _anything,
     "DescribeSubscriptionFilters": _group,
     "FilterLogEvents": _group_by_identifier,
     "GetLogEvents": _stream_by_identifier,
@@ -86,6 +89,7 @@ RESOURCES: dict[str, Callable[[Call, dict], Iterable[str | Touch]]] = {
     "ListTagsLogGroup": _group,
     "PutLogEvents": _stream,
     "PutLogGroupDeletionProtection": _protected_group,
+    "PutResourcePolicy": _anything,
     "PutRetentionPolicy": _group,
     "PutSubscriptionFilter": _group,
     "TagLogGroup": _tag_group,
@@ -94,6 +98,14 @@ RESOURCES: dict[str, Callable[[Call, dict], Iterable[str | Touch]]] = {
     "UntagLogGroup": _group,
     "UntagResource": _resource,
 }
+
+
+def resource_policy(tx: Transaction, call: Call, arn: str) -> str | None:
+    """The account's policies, for its log groups and their streams."""
+    parsed = parse_arn(arn)
+    if parsed is None or not parsed.resource.startswith("log-group:"):
+        return None
+    return policies.together(tx, parsed.account, parsed.region)
 
 
 def resource_tags(tx: Transaction, call: Call, arn: str) -> dict[str, str] | None:

@@ -1,7 +1,7 @@
 """CloudFormation types of CloudWatch Logs, made of its public operations.
 
-Source: CloudFormation template reference, AWS::Logs::LogGroup, LogStream, SubscriptionFilter. AWS::Logs::MetricFilter
-is not among them: without CloudWatch's metrics it would publish nothing.
+Source: CloudFormation template reference, AWS::Logs::LogGroup, LogStream, ResourcePolicy, SubscriptionFilter.
+AWS::Logs::MetricFilter is not among them: without CloudWatch's metrics it would publish nothing.
 """
 
 from typing import Any
@@ -172,4 +172,31 @@ async def _put(context: ResourceContext, name: str, properties: dict[str, Any]) 
     await context.invoke("logs", "PutSubscriptionFilter", request)
 
 
-RESOURCE_TYPES = [LogGroup, LogStream, SubscriptionFilter]
+class ResourcePolicy(ResourceType):
+    """Lets other services write to the account's log groups. Its Ref is its name."""
+
+    name = "AWS::Logs::ResourcePolicy"
+    properties = {
+        "PolicyDocument": Property(str, required=True),
+        "PolicyName": Property(str, required=True, replacement=True),
+    }
+
+    async def create(self, context: ResourceContext, properties: dict[str, Any]) -> Created:
+        await self._put(context, properties)
+        return Created(properties["PolicyName"])
+
+    async def update(
+        self, context: ResourceContext, physical_id: str, old: dict[str, Any], new: dict[str, Any]
+    ) -> Updated | None:
+        await self._put(context, new)
+        return None
+
+    async def delete(self, context: ResourceContext, physical_id: str, properties: dict[str, Any]) -> None:
+        await context.invoke_unless_gone("logs", "DeleteResourcePolicy", {"policyName": physical_id}, gone=_GONE)
+
+    async def _put(self, context: ResourceContext, properties: dict[str, Any]) -> None:
+        request = {"policyName": properties["PolicyName"], "policyDocument": properties["PolicyDocument"]}
+        await context.invoke("logs", "PutResourcePolicy", request)
+
+
+RESOURCE_TYPES = [LogGroup, LogStream, SubscriptionFilter, ResourcePolicy]

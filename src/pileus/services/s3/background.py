@@ -1,6 +1,7 @@
 """What S3 does by itself: hand events to their destinations, apply lifecycle rules."""
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -49,6 +50,7 @@ async def _to_topic(cloud: Any, told: dict) -> None:
 async def _to_event_bridge(cloud: Any, told: dict) -> None:
     detail_type, detail = events.bridge_event(told)
     entry = {
+        "Time": datetime.fromtimestamp(told["at_ms"] // 1000, UTC),  # when it happened, however late it is delivered
         "Source": "aws.s3",
         "DetailType": detail_type,
         "Detail": orjson.dumps(detail).decode(),

@@ -23,6 +23,7 @@ PAGE_MAX_EVENTS = 10_000
 PAGE_MAX_BYTES = 1_048_576
 SUBSCRIPTIONS_PER_GROUP = 2
 REGEX_FILTERS_PER_GROUP = 5
+RESOURCE_POLICIES_PER_REGION = 10
 
 RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
@@ -117,6 +118,16 @@ class Batch(msgspec.Struct, frozen=True):
     entries: msgspec.Raw
 
 
+class ResourcePolicy(msgspec.Struct, frozen=True):
+    """Of the account, in a region: who else may write to its log groups."""
+
+    account: str
+    region: str
+    name: str
+    document: str
+    updated_ms: int
+
+
 GROUPS = Table("logs.groups", LogGroup, key=lambda group: group.key, by_id=Index(lambda group: (group.id,)))
 SIZES = Table("logs.sizes", GroupSize, key=lambda size: (size.group_id,))
 STREAMS = Table("logs.streams", LogStream, key=lambda stream: (stream.group_id, stream.name))
@@ -124,6 +135,9 @@ BATCHES = Table(
     "logs.batches",
     Batch,
     key=lambda batch: (batch.group_id, batch.stream_id, batch.first_ms, batch.sequence),
+)
+RESOURCE_POLICIES = Table(
+    "logs.resource_policies", ResourcePolicy, key=lambda policy: (policy.account, policy.region, policy.name)
 )
 
 END = (FOREVER_MS, 0, 0)

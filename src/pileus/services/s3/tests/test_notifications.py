@@ -124,7 +124,7 @@ TOPIC = {"TopicArn": "arn:aws:sns:us-east-1:000000000000:t", "Events": ["s3:Obje
 
 @pytest.mark.parametrize(
     ("service", "configuration"),
-    [("events", {"EventBridgeConfiguration": {}}), ("sns", {"TopicConfigurations": [TOPIC]})],
+    [("sns", {"TopicConfigurations": [TOPIC]})],
 )
 async def test_nothing_is_promised_to_a_service_that_is_not_there(cloud, bucket, service, configuration):
     if cloud.pileus.registry.get(service) is not None:
@@ -134,6 +134,40 @@ async def test_nothing_is_promised_to_a_service_that_is_not_there(cloud, bucket,
             Bucket=bucket, NotificationConfiguration=configuration, SkipDestinationValidation=True
         )
     assert await cloud.s3.GetBucketNotificationConfiguration(Bucket=bucket) == {}
+
+
+async def heard_by_event_bridge(cloud, url: str) -> list[dict]:
+    """By a rule for all events of S3, through the queue."""
+    await cloud.settle()
+    answer = await cloud.sqs.ReceiveMessage(QueueUrl=url, MaxNumberOfMessages=10)
+    return [json.loads(message["Body"]) for message in answer.get("Messages", ())]
+
+
+async def test_event_bridge_hears_of_everything_on_the_default_bus(cloud, versioned, queue):
+    url, arn = queue
+    allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:*", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    await cloud.sqs.SetQueueAttributes(QueueUrl=url, Attributes={"Policy": policy})
+    await cloud.events.PutRule(Name="s3", EventPattern=json.dumps({"source": ["aws.s3"]}))
+    await cloud.events.PutTargets(Rule="s3", Targets=[{"Id": "1", "Arn": arn}])
+    await cloud.s3.PutBucketNotificationConfiguration(
+        Bucket=versioned, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    version = (await cloud.s3.PutObject(Bucket=versioned, Key="in/a b.txt", Body=b"hello"))["VersionId"]
+    await cloud.s3.DeleteObject(Bucket=versioned, Key="in/a b.txt")
+    created, deleted = sorted(await heard_by_event_bridge(cloud, url), key=lambda event: event["detail-type"])
+    assert {name: created[name] for name in ("source", "detail-type", "account", "time", "region", "resources")} == {
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "account": cloud.account,
+        "time": "2026-01-01T00:00:00Z",
+        "region": "us-east-1",
+        "resources": [f"arn:aws:s3:::{versioned}"],
+    }
+    thing = created["detail"]["object"]
+    assert (thing["key"], thing["size"], thing["version-id"]) == ("in/a b.txt", 5, version)
+    assert created["detail"]["reason"] == "PutObject"
+    assert (deleted["detail-type"], deleted["detail"]["deletion-type"]) == ("Object Deleted", "Delete Marker Created")
 
 
 async def test_lifecycle_says_so(cloud, bucket, queue):
