@@ -125,7 +125,7 @@ class Backups(Work):
         others = [key for key in wanted.keys() | found.keys() if found.get(key) != wanted.get(key)]
         assert not others, f"restored, {len(others)} items are not what they were, such as {others[:3]}"
         self.dynamodb.delete_table(TableName=RESTORED)
-        self.dynamodb.get_waiter("table_not_exists").wait(TableName=RESTORED, WaiterConfig={"Delay": 1})
+        self.dynamodb.get_waiter("table_not_exists").wait(TableName=RESTORED, WaiterConfig={"Delay": 0.05})
 
     def check(self) -> None:
         self.restarted()
