@@ -192,7 +192,6 @@ def test_a_stream_and_its_function(aws, connect, tmp_path):
     deadline = time.monotonic() + 15
     while (lines := printed(connect)) != ["seen one", "seen two"]:
         assert time.monotonic() < deadline, f"the function has printed {lines}"
-        time.sleep(0.1)
     ended = aws("lambda", "delete-event-source-mapping", "--uuid", mapping["UUID"])
     assert ended["State"] == "Deleting"
 
