@@ -17,6 +17,7 @@ from tests.faults.dynamodb.counters import Counters
 from tests.faults.dynamodb.expiry import Expiry
 from tests.faults.dynamodb.indexes import Indexes
 from tests.faults.dynamodb.items import Items
+from tests.faults.dynamodb.replicas import Replicas
 from tests.faults.dynamodb.tables import Tables
 from tests.faults.dynamodb.transactions import Transactions
 from tests.faults.dynamodb.work import Work
@@ -57,7 +58,7 @@ class Crew:
                 return  # the server was killed; whatever this request did is not acknowledged
             except (ClientError, AssertionError) as error:
                 # A refusal is an answer; but nothing here gives the server a reason to refuse.
-                self.problems.append(f"{step.__qualname__}: {error}")
+                self.problems.append(f"{step}: {error}")
                 return
 
 
@@ -67,7 +68,8 @@ def test_dynamodb_keeps_its_promises_over_kill_9(tmp_path: Path):
     server = Server(tmp_path / "data")
     server.start()
     clients = {name: server.client(name) for name in SERVICES}
-    kinds = (Counters, Transactions, Indexes, Expiry, Tables, Backups)
+    clients["dynamodb in another region"] = server.client("dynamodb", region_name="eu-west-1")
+    kinds = (Counters, Transactions, Indexes, Expiry, Tables, Replicas, Backups)
     works: list[Work] = [Items(clients, random.Random(SEED), server)]
     works += [kind(clients, random.Random(SEED)) for kind in kinds]
     crew = Crew(works)

@@ -22,7 +22,7 @@ ITEMS = 2200
 RESTORED = "restored"
 CHECKED = 6
 """Backups, and moments, that are restored at the end."""
-QUIET_S = 0.01
+QUIET_S = 0.05
 COPIED_EVERY_S = 0.3
 KEPT = 10
 
@@ -78,7 +78,7 @@ class Backups(Work):
         """Ask for nothing while a second becomes full, and note what the table is then."""
         now_s = time.time()
         if now_s % 1 > 1 - QUIET_S:
-            time.sleep(1 - now_s % 1 + QUIET_S)
+            time.sleep(1 - now_s % 1 + 0.01)
             self.moments_kept[int(now_s) + 1] = dict(self.kept.items)
 
     def begin_copy(self) -> None:
