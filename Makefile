@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
+SDK := tests/conformance/clients/javascript
 APP ?= difference_checker
 KILLS ?= 50
 
@@ -13,7 +14,7 @@ KILLS ?= 50
 demo: $(STAMP)  ## start Pileus, deploy an application, show it at work, leave nothing behind
 	@$(BIN)/pileus demo $(APP)
 
-test: lint unit e2e faults  ## every test
+test: lint $(TOOLS) unit e2e faults  ## every test
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest
@@ -44,8 +45,11 @@ $(STAMP): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-# The AWS tools pin botocore as they please, so they have an environment of their own.
-$(TOOLS): $(STAMP) requirements-tools.txt
+# The AWS tools pin botocore as they please, so they have an environment of their own; and Node's packages a folder.
+$(TOOLS): $(STAMP) requirements-tools.txt $(SDK)/package.json
 	test -x $(VENV)/tools/bin/python || $(PYTHON) -m venv $(VENV)/tools
 	$(VENV)/tools/bin/python -m pip install -q --disable-pip-version-check -r requirements-tools.txt
+	mkdir -p $(VENV)/tools/javascript && cp $(SDK)/package.json $(VENV)/tools/javascript/
+	npm install --prefix $(VENV)/tools/javascript --no-package-lock --no-audit --no-fund --loglevel=error \
+		|| echo "The JavaScript SDK is NOT installed; its tests will be skipped."
 	@touch $@

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,102 @@ def test_logs(aws, connect):
     # `logs tail` is of version 2 of the CLI; what it asks is this.
     found = aws("logs", "filter-log-events", "--log-group-name", "cli", "--filter-pattern", "hello")["events"]
     assert [event["message"] for event in found] == ["hello from the cli"]
+
+
+def test_dynamodb(aws, connect):
+    aws("dynamodb", "create-table", "--table-name", "cli", "--billing-mode", "PAY_PER_REQUEST",
+        "--attribute-definitions", "AttributeName=p,AttributeType=S", "AttributeName=s,AttributeType=N",
+        "--key-schema", "AttributeName=p,KeyType=HASH", "AttributeName=s,KeyType=RANGE")  # fmt: skip
+    # Not `wait`, which looks every 20 seconds.
+    connect("dynamodb").get_waiter("table_exists").wait(TableName="cli", WaiterConfig={"Delay": 0.05})
+    item = {"p": {"S": "a"}, "s": {"N": "1"}, "raw": {"B": "hello"}, "tags": {"SS": ["x"]}}
+    aws("dynamodb", "put-item", "--table-name", "cli", "--item", json.dumps(item))
+    key = json.dumps({"p": {"S": "a"}, "s": {"N": "1"}})
+    assert aws("dynamodb", "get-item", "--table-name", "cli", "--key", key, "--consistent-read")["Item"] == item | {
+        "raw": {"B": "aGVsbG8="}  # version 1 takes bytes and shows base64
+    }
+    updated = aws("dynamodb", "update-item", "--table-name", "cli", "--key", key, "--return-values", "UPDATED_NEW",
+                  "--update-expression", "SET #n = :n", "--expression-attribute-names", '{"#n": "name"}',
+                  "--expression-attribute-values", '{":n": {"S": "b"}}')  # fmt: skip
+    assert updated["Attributes"] == {"name": {"S": "b"}}
+    with pytest.raises(CommandFailed, match=r"\(ConditionalCheckFailedException\) when calling the DeleteItem"):
+        aws("dynamodb", "delete-item", "--table-name", "cli", "--key", key, "--condition-expression",
+            "attribute_not_exists(p)")  # fmt: skip
+    puts = [{"PutRequest": {"Item": {"p": {"S": "b"}, "s": {"N": str(n)}}}} for n in range(5)]
+    aws("dynamodb", "batch-write-item", "--request-items", json.dumps({"cli": puts}))
+    # The CLI reads all pages itself.
+    found = aws("dynamodb", "query", "--table-name", "cli", "--key-condition-expression", "p = :p", "--page-size", "2",
+                "--expression-attribute-values", '{":p": {"S": "b"}}', "--query", "Items[].s.N")  # fmt: skip
+    assert found == ["0", "1", "2", "3", "4"]
+    first = aws("dynamodb", "scan", "--table-name", "cli", "--max-items", "4")
+    rest = aws("dynamodb", "scan", "--table-name", "cli", "--starting-token", first["NextToken"])
+    assert len(first["Items"]) == 4 and len(rest["Items"]) == 2
+    statement = "SELECT s FROM cli WHERE p = 'b' AND s > 2"
+    assert len(aws("dynamodb", "execute-statement", "--statement", statement)["Items"]) == 2
+    with pytest.raises(CommandFailed, match=r"\(ResourceNotFoundException\) when calling the DescribeTable"):
+        aws("dynamodb", "describe-table", "--table-name", "none")
+
+
+def test_a_stream_and_its_function(aws, connect, tmp_path):
+    arn = connect("dynamodb").create_table(
+        TableName="fed",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )["TableDescription"]["LatestStreamArn"]
+    packed = tmp_path / "function.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("app.py", PRINTS)
+    aws("lambda", "create-function", "--function-name", "reader", "--runtime", "python3.11", "--handler",
+        "app.handler", "--role", reading_role(connect), "--zip-file", f"fileb://{packed}")  # fmt: skip
+    mapping = aws("lambda", "create-event-source-mapping", "--function-name", "reader", "--event-source-arn", arn,
+                  "--starting-position", "TRIM_HORIZON", "--batch-size", "10", "--filter-criteria",
+                  '{"Filters": [{"Pattern": "{\\"eventName\\": [\\"INSERT\\"]}"}]}')  # fmt: skip
+    assert (mapping["BatchSize"], mapping["EventSourceArn"]) == (10, arn)
+    for p in ("one", "two"):
+        connect("dynamodb").put_item(TableName="fed", Item={"p": {"S": p}})
+    [stream] = aws("dynamodbstreams", "list-streams", "--table-name", "fed")["Streams"]
+    [shard] = aws("dynamodbstreams", "describe-stream", "--stream-arn", stream["StreamArn"])["StreamDescription"][
+        "Shards"
+    ]
+    iterator = aws("dynamodbstreams", "get-shard-iterator", "--stream-arn", arn, "--shard-id", shard["ShardId"],
+                   "--shard-iterator-type", "TRIM_HORIZON", "--query", "ShardIterator")  # fmt: skip
+    records = aws("dynamodbstreams", "get-records", "--shard-iterator", iterator)["Records"]
+    assert [record["dynamodb"]["NewImage"]["p"]["S"] for record in records] == ["one", "two"]
+    deadline = time.monotonic() + 15
+    while (lines := printed(connect)) != ["seen one", "seen two"]:
+        assert time.monotonic() < deadline, f"the function has printed {lines}"
+    ended = aws("lambda", "delete-event-source-mapping", "--uuid", mapping["UUID"])
+    assert ended["State"] == "Deleting"
+
+
+PRINTS = """
+def handler(event, context):
+    for record in event["Records"]:
+        print("seen", record["dynamodb"]["NewImage"]["p"]["S"])
+"""
+
+
+def reading_role(connect) -> str:
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam = connect("iam")
+    role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam.attach_role_policy(
+        RoleName="reader", PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaDynamoDBExecutionRole"
+    )
+    return role
+
+
+def printed(connect) -> list[str]:
+    """What the function has printed, in order."""
+    logs = connect("logs")
+    try:
+        events = logs.filter_log_events(logGroupName="/aws/lambda/reader", filterPattern="seen")["events"]
+    except logs.exceptions.ResourceNotFoundException:
+        return []
+    return [event["message"].strip() for event in events]
 
 
 def test_what_is_not_there_yet_is_said_by_name(aws):

@@ -6,7 +6,8 @@ import pytest
 
 from pileus.kernel.errors import AwsError
 from pileus.kernel.principal import root
-from pileus.services.dynamodb.state import backups, history
+from pileus.services.dynamodb.addresses import Address
+from pileus.services.dynamodb.state import backups, history, tables
 
 DAY_MS = 86_400_000
 ON = {"PointInTimeRecoveryEnabled": True}
@@ -258,6 +259,32 @@ class TestPointInTimeRecovery:
         assert changes_kept(cloud) == 1
         await restore_to(cloud, cloud.clock.now_ms() - DAY_MS)
         assert (await items(cloud, "restored"))["key-0"] == 0
+
+    async def test_the_window_begins_with_what_the_table_was_then_also_while_it_is_backed_up(self, cloud):
+        await make_table(cloud)
+        await put(cloud, "a", 1)
+        await back_up(cloud)  # under way: what is changed keeps a history
+        await put(cloud, "a", 2)
+        cloud.clock.advance(ms=1000)
+        await turn(cloud)
+        turned_ms = cloud.clock.now_ms()
+        cloud.clock.advance(ms=1000)
+        await restore_to(cloud, turned_ms)
+        await restore_to(cloud, cloud.clock.now_ms(), "later")
+        assert await items(cloud, "restored") == await items(cloud, "later") == {"a": 2}
+
+    async def test_a_table_is_restored_to_the_first_moment_while_what_is_older_goes(self, cloud, monkeypatch):
+        monkeypatch.setattr(history, "PRUNED_AT_ONCE", 2)
+        await make_table(cloud)
+        await turn(cloud, ON | {"RecoveryPeriodInDays": 1})
+        for n in range(5):
+            await put(cloud, f"key-{n}", n)
+        cloud.clock.advance(ms=DAY_MS + 1)
+        table = (await cloud.store.read(tables.find, Address(cloud.account, cloud.region, "orders"))).id
+        await cloud.store.write(history.prune, str(table))  # one of its steps
+        assert changes_kept(cloud) == 3
+        await restore_to(cloud, cloud.clock.now_ms() - DAY_MS)
+        assert await items(cloud, "restored") == {f"key-{n}": n for n in range(5)}
 
     async def test_turned_off_it_forgets(self, cloud):
         await make_table(cloud)
