@@ -77,6 +77,7 @@ def page(tx: Transaction, address: Address, asked: Reading) -> Page:
         within = ranges.of_query(table, index, asked.tests)
         if asked.filter is not None:
             asked.filter.refuse_keys(names)
+            refuse_unprojected(table, index, asked.filter)
     fetches = fetches_items(table, index, asked)
     low, high = within.low, within.high
     if asked.start is not None:
@@ -110,6 +111,21 @@ def _index(table: TableRecord, asked: Reading) -> SecondaryIndex | None:
     if asked.is_consistent and not index.is_local:
         raise ValidationException("Consistent reads are not supported on global secondary indexes")
     return index
+
+
+def refuse_unprojected(table: TableRecord, index: SecondaryIndex | None, keep: Any) -> None:
+    """Refuse the filter of a query that looks at what the index, global or local, does not have.
+
+    A scan is not refused: its filter finds nothing there.
+    """
+    if index is None or keep is None or index.projection.type == "ALL":
+        return
+    projected = indexes.projected_names(table, index)
+    beyond = [name for name in keep.attributes if name not in projected]
+    if beyond:
+        raise invalid(
+            f"Secondary index {index.name} does not project one or more filter attributes: [{', '.join(beyond)}]"
+        )
 
 
 def fetches_items(table: TableRecord, index: SecondaryIndex | None, asked: Reading) -> bool:

@@ -145,7 +145,7 @@ async def test_segments_that_are_refused(table):
         (where("p = :p", p="a") | {"Select": "SPECIFIC_ATTRIBUTES"}, "Must specify the AttributesToGet or Projection"),
         (
             where("p = :p", p="a") | {"Select": "COUNT", "ProjectionExpression": "x"},
-            "Cannot specify the ProjectionExpression when choosing to get COUNT",
+            "Cannot specify the ProjectionExpression when choosing to get only the Count",
         ),
         (
             where("p = :p", p="a") | {"FilterExpression": "attribute_exists(c)"},
@@ -226,6 +226,30 @@ async def test_an_index_shows_what_it_projects(make):
         table.Scan(IndexName="some", ConsistentRead=True),
         "Consistent reads are not supported on global secondary indexes",
     )
+
+
+async def test_a_query_filters_on_what_its_index_projects_alone(make):
+    keys_only = {"ProjectionType": "KEYS_ONLY"}
+    table = await make(
+        types={"x": "S"},
+        GlobalSecondaryIndexes=[index("gsi", "x", projection=keys_only)],
+        LocalSecondaryIndexes=[index("lsi", "p", "x", projection=keys_only)],
+    )
+    await table.put(p="p", c="c", x="x", a="a", b="b")
+    for name, asked in (("gsi", where("x = :k", k="x", v="b")), ("lsi", where("p = :k", k="p", v="b"))):
+        await refused(
+            table.Query(IndexName=name, FilterExpression="b = :v OR c = :v OR a.z = :v", **asked),
+            f"One or more parameter values were invalid: Secondary index {name} does not project one or more filter "
+            r"attributes: \[b, a\]",
+        )
+        assert (await table.Query(IndexName=name, FilterExpression="c <> :v", **asked))["Count"] == 1
+        page = await table.Scan(IndexName=name, FilterExpression="b = :v", ExpressionAttributeValues={":v": {"S": "b"}})
+        assert (page["Count"], page["ScannedCount"]) == (0, 1)
+    legacy = {
+        "KeyConditions": {"x": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "x"}]}},
+        "QueryFilter": {"b": {"ComparisonOperator": "NULL"}},
+    }
+    await refused(table.Query(IndexName="gsi", **legacy), r"does not project one or more filter attributes: \[b\]")
 
 
 async def test_an_index_of_several_key_attributes_is_queried_from_left_to_right(make):
