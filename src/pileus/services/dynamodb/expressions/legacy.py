@@ -91,7 +91,7 @@ def key_condition_of(conditions: dict[str, dict]) -> Tests:
         if operator not in _INDEXABLE:
             raise ValidationException(NOT_INDEXABLE)
         tests[name] = KeyTest(_INDEXABLE[operator], tuple(arguments))
-    return Tests(tests)
+    return Tests(tests, is_legacy=True)
 
 
 def projection_of(attributes: list[str]) -> Projection:
