@@ -63,6 +63,7 @@ async def test_a_deleted_table_leaves_nothing(cloud, make):
         await table.put(p="a", c=str(n), x="y", ttl=4_000_000_000)
     deleted = await table.DeleteTable()
     assert deleted["TableDescription"]["TableStatus"] == "DELETING"
+    assert (await table.DeleteTable())["TableDescription"]["TableStatus"] == "DELETING"
     await cloud.settle()
     await refused(table.DescribeTable(), "Table: tbl not found", "ResourceNotFoundException")
     left, _ = cloud.store.look(lambda tx: [key for key, _ in tx.scan(b"dynamodb", b"dynamodc")])
