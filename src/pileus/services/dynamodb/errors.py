@@ -79,6 +79,12 @@ class TransactionCanceledException(AwsError):
         )
 
 
+class EmptyKey(ValidationException):
+    """A key's value is empty text or bytes: of a transaction that is no reason of its cancellation but its refusal."""
+
+    code = "ValidationException"
+
+
 def invalid(reason: str) -> ValidationException:
     return ValidationException(INVALID + reason)
 

@@ -80,6 +80,20 @@ async def make_two(dynamodb) -> None:
 
 async def test_one_bad_item_refuses_the_whole_batch(cloud, table):
     await refused(
-        cloud.dynamodb.BatchWriteItem(RequestItems={"tbl": [put(p="a", c="b"), put(p="a")]}), "Missing the key c"
+        cloud.dynamodb.BatchWriteItem(RequestItems={"tbl": [put(p="a", c="b"), put(p="a")]}),
+        "The provided key element does not match the schema",
     )
     assert (await table.Scan())["Count"] == 0
+
+
+async def test_a_key_that_does_not_fit_is_told_alike_of_puts_and_deletes(cloud, table):
+    for key in ({"p": {"N": "5"}, "c": {"S": "c"}}, {"x": {"S": "x"}}):
+        for one in ({"PutRequest": {"Item": key}}, {"DeleteRequest": {"Key": key}}):
+            await refused(
+                cloud.dynamodb.BatchWriteItem(RequestItems={"tbl": [one]}),
+                "The provided key element does not match the schema",
+            )
+    for one in (put(p="", c="c"), delete(p="", c="c")):
+        await refused(
+            cloud.dynamodb.BatchWriteItem(RequestItems={"tbl": [one]}), "cannot contain an empty string value. Key: p"
+        )

@@ -151,6 +151,15 @@ async def test_a_key_is_not_updated(table):
         ),
         "Cannot update attribute c. This attribute is part of the key",
     )
+    await refused(
+        table.UpdateItem(
+            Key=item(p="a", c="b"),
+            UpdateExpression="SET c = :c",
+            ConditionExpression="attribute_exists(p)",
+            ExpressionAttributeValues={":c": {"S": "d"}},
+        ),
+        "Cannot update attribute c. This attribute is part of the key",
+    )
 
 
 async def test_an_index_key_must_be_of_its_type_and_not_empty(make):
