@@ -26,6 +26,8 @@ from pileus.services.dynamodb.values.numbers import normalise
 
 NESTING_MAX = 80
 """Brackets, braces, parentheses and NOTs inside each other: values nest 32 levels, and the parser is recursive."""
+SUMS_MAX = 100
+"""Signs + and - between values: each makes the tree of its sum one level deeper."""
 KEPT_LENGTH_MAX = 1024
 """Of the statements that are kept parsed: longer ones hold their values, and seldom come twice."""
 FUNCTIONS = {"attribute_type": 2, "begins_with": 2, "contains": 2, "size": 1}
@@ -51,6 +53,7 @@ class _Parser:
         self._tokens = tokens
         self._at = 0
         self._depth = 0
+        self._sums = 0
         self._parameters = 0
 
     # Statements
@@ -252,6 +255,9 @@ class _Parser:
         left = self._term(functions)
         while self._next.kind is Kind.SIGN and self._next.text in ("+", "-"):
             operator = self._take().text
+            self._sums += 1
+            if self._sums > SUMS_MAX:
+                raise not_well_formed("The statement is nested too deeply")
             left = ast.Arithmetic(operator, left, self._term(functions))
         return left
 

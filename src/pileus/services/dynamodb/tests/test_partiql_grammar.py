@@ -173,6 +173,7 @@ def test_exists_holds_a_select():
         ("SELECT * FROM t WHERE " + "(" * 8000, "The statement is nested too deeply"),
         ("SELECT * FROM t WHERE " + "NOT " * 2000 + "a=1", "The statement is nested too deeply"),
         ("SELECT * FROM t WHERE a = " + "[" * 8000, "The statement is nested too deeply"),
+        ("UPDATE t SET n = 1" + "+1" * 101 + " WHERE a = 1", "The statement is nested too deeply"),
     ],
 )
 def test_what_is_not_well_formed_is_refused_with_the_reason(statement, why):
