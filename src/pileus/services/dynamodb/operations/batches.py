@@ -5,7 +5,7 @@ from pileus.kernel.errors import AwsError, ValidationException
 from pileus.services.dynamodb import throttle
 from pileus.services.dynamodb.addresses import Address, of_name
 from pileus.services.dynamodb.errors import ResourceNotFoundException, invalid
-from pileus.services.dynamodb.expressions import bind
+from pileus.services.dynamodb.expressions import bind, legacy
 from pileus.services.dynamodb.parameters import collection_metrics, consumed_by, detail_of, wants_metrics
 from pileus.services.dynamodb.state import capacity, items, keys, rows
 from pileus.services.dynamodb.state.capacity import Consumed
@@ -37,6 +37,7 @@ async def batch_get_item(call: Call, request: dict) -> dict:
         raise ValidationException("Too many items requested for the BatchGetItem call")
     addresses = {name: of_name(call, name) for name in asked}
     _check_once_each(addresses)
+    legacy.refuse_mixed_projections(asked.values())
     parts = {name: (bind(wanted, "ProjectionExpression").projection, _keys(wanted)) for name, wanted in asked.items()}
     left = await _throttled(call, addresses, throttle.READ)
     gets = [(name, addresses[name], wanted) for name, (_, wanted) in parts.items() if name not in left]

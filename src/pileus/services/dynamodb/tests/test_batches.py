@@ -97,3 +97,29 @@ async def test_a_key_that_does_not_fit_is_told_alike_of_puts_and_deletes(cloud, 
         await refused(
             cloud.dynamodb.BatchWriteItem(RequestItems={"tbl": [one]}), "cannot contain an empty string value. Key: p"
         )
+
+
+async def test_lengths_of_batches_are_told_in_dynamodbs_words(cloud, table):
+    many = {"tbl": [put(p="a", c=str(n)) for n in range(26)]}
+    for writes in (many, {"tbl": []}):
+        await refused(
+            cloud.dynamodb.BatchWriteItem(RequestItems=writes),
+            r"1 validation error detected: Value '{tbl=\[.*\]}' at 'requestItems' failed to satisfy constraint: Map value "
+            r"must satisfy constraint: \[Member must have length less than or equal to 25, Member must have length "
+            r"greater than or equal to 1\]",
+        )
+    for keys, bound in (([item(p="a", c=str(n)) for n in range(101)], "less than or equal to 100"), ([], "greater.*1")):
+        await refused(
+            cloud.dynamodb.BatchGetItem(RequestItems={"tbl": {"Keys": keys}}),
+            "1 validation error detected: Value at 'RequestItems.tbl.member.Keys' failed to satisfy constraint: Member "
+            f"must have length {bound}",
+        )
+
+
+async def test_a_batch_has_one_kind_of_projections(cloud, table):
+    keys = [item(p="a", c="b")]
+    asked = {
+        "tbl": {"Keys": keys, "ProjectionExpression": "p"},
+        "two": {"Keys": keys, "AttributesToGet": ["p"]},
+    }
+    await refused(cloud.dynamodb.BatchGetItem(RequestItems=asked), "Can not use both expression and non-expression")

@@ -215,3 +215,11 @@ async def test_a_collection_of_ten_gigabytes_is_the_largest(make, monkeypatch):
     await table.put(p="b", c="c")
     await table.DeleteItem(Key=item(p="a", c="b"))
     await table.put(p="a", c="c")
+
+
+async def test_an_unknown_value_is_told_with_the_known_ones_in_dynamodbs_order(table):
+    await refused(
+        table.UpdateItem(Key=item(p="a", c="b"), ReturnValues="SOME"),
+        "Value 'SOME' at 'returnValues' failed to satisfy constraint: Member must satisfy enum value set: "
+        r"\[ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW\]",
+    )
