@@ -11,7 +11,7 @@ from pileus.services.dynamodb.expressions import Tests
 from pileus.services.dynamodb.state import capacity, indexes, ranges, rows
 from pileus.services.dynamodb.state.keys import key_of
 from pileus.services.dynamodb.state.ranges import Range
-from pileus.services.dynamodb.state.records import PAGE_BYTES_MAX, SecondaryIndex, TableRecord
+from pileus.services.dynamodb.state.records import PAGE_BYTES_MAX, READ_BYTES_MAX, SecondaryIndex, TableRecord
 from pileus.services.dynamodb.state.rows import Item
 from pileus.services.dynamodb.state.tables import require
 from pileus.services.dynamodb.values.sizes import item_bytes
@@ -169,9 +169,11 @@ def read_entries(
     counts_only = asked.select == "COUNT"
     is_whole = index is None or index.projection.type == "ALL"
     prefix = rows.table_prefix(table.id)
+    # Items that are fetched are answered, and so count for the page as they are.
+    behind_bytes, behind_max = 0, PAGE_BYTES_MAX if fetches else READ_BYTES_MAX
     item: Item = {}
     for key, raw in entries:
-        if found.size_bytes >= PAGE_BYTES_MAX or found.scanned == asked.limit > 0:
+        if found.size_bytes >= PAGE_BYTES_MAX or found.scanned == asked.limit > 0 or behind_bytes >= behind_max:
             found.last_key = last_key(table, index, item)
             return
         if index is not None:
@@ -181,6 +183,7 @@ def read_entries(
         if not is_whole:
             shown = indexes.projected(table, index, item)
             found.size_bytes += item_bytes(shown)
+            behind_bytes += size_bytes
             if fetches:
                 found.fetched.append(size_bytes)
                 shown = item

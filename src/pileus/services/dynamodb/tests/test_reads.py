@@ -2,6 +2,7 @@
 
 import pytest
 
+from pileus.services.dynamodb.state import reading
 from pileus.services.dynamodb.tests.conftest import index, item
 from pileus.services.dynamodb.tests.test_tables import refused
 
@@ -291,3 +292,24 @@ async def test_sort_keys_sort_as_their_type(make, kind, values):
     assert [float(one) if kind == "N" else one for one in found] == [
         float(one) if kind == "N" else one for one in values
     ]
+
+
+async def test_a_page_of_an_index_ends_with_what_lies_behind_it(make, monkeypatch):
+    keys_only = {"ProjectionType": "KEYS_ONLY"}
+    table = await make(
+        types={"x": "S"},
+        GlobalSecondaryIndexes=[index("gsi", "x", projection=keys_only)],
+        LocalSecondaryIndexes=[index("lsi", "p", "x", projection=keys_only)],
+    )
+    for n in range(5):
+        await table.put(p="p", c=str(n), x="x", big="b" * 300_000)
+    fetched = await table.Query(IndexName="lsi", **where("p = :p", p="p"), ProjectionExpression="big")
+    assert (fetched["Count"], fetched["LastEvaluatedKey"]) == (4, item(p="p", c="3", x="x"))
+    assert (await table.Query(IndexName="gsi", **where("x = :x", x="x")))["Count"] == 5
+    monkeypatch.setattr(reading, "READ_BYTES_MAX", 600_000)
+    page = await table.Query(IndexName="gsi", **where("x = :x", x="x"))
+    assert page["Count"] == 2
+    rest = await table.Query(
+        IndexName="gsi", **where("x = :x", x="x"), ExclusiveStartKey=page["LastEvaluatedKey"], Limit=9
+    )
+    assert rest["Count"] == 2
