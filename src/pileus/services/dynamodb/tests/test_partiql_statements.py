@@ -210,6 +210,14 @@ async def test_missing_and_null_are_told_apart(music):
     ]
 
 
+async def test_an_update_may_begin_with_its_source(songs):
+    update = """FROM Music WHERE Artist = ? AND "Year" = 2001 AND attribute_not_exists(x) SET x = ? REMOVE Genre"""
+    parameters = [{"S": "b"}, {"N": "7"}]
+    answer = await songs(f"{update} RETURNING ALL NEW *", Parameters=parameters)
+    assert (answer["Items"][0]["x"], "Genre" in answer["Items"][0]) == ({"N": "7"}, False)
+    assert "ConditionalCheckFailedException" in await refusal(songs(update, Parameters=parameters))
+
+
 async def test_an_index_is_queried_or_scanned(songs):
     by_genre = """SELECT * FROM "Music"."by-genre" """
     assert shown(await songs(by_genre + "WHERE Genre = 'pop' AND Plays >= 4")) == ["a4", "a5"]
