@@ -270,9 +270,14 @@ async def test_an_index_of_several_key_attributes_is_queried_from_left_to_right(
     )
     assert sorted_keys(page, "p") == ["3"]
     await refused(table.Query(IndexName="gsi", **where("a = :a", a="a")), "All HASH key attributes")
-    await refused(
-        table.Query(IndexName="gsi", **where("a = :a AND b = :b AND y = :y", a="a", b=1, y=1)), "from left to right"
-    )
+    page = await table.Query(IndexName="gsi", **where("x >= :x AND a = :a AND b = :b", a="a", b=1, x="x1"))
+    assert sorted_keys(page, "p") == ["2", "3"]
+    for condition, values in (("y = :y", {"y": 1}), ("x > :x AND y = :y", {"x": "x", "y": 1})):
+        await refused(
+            table.Query(IndexName="gsi", **where(f"a = :a AND b = :b AND {condition}", a="a", b=1, **values)),
+            "RANGE key attributes x must have equality conditions specified in the query because a condition is "
+            "present on key attribute y",
+        )
 
 
 @pytest.mark.parametrize(
