@@ -55,7 +55,7 @@ class ProvisionedThroughputExceededException(AwsError):
     )
 
 
-class IndexThroughputExceeded(AwsError):
+class IndexThroughputExceeded(ProvisionedThroughputExceededException):
     """ProvisionedThroughputExceededException of a global index."""
 
     code = "ProvisionedThroughputExceededException"
