@@ -112,10 +112,11 @@ def _reworded(broken: Violation) -> Violation:
         values = _ENUM_ORDERS.get(frozenset(broken.limit))
         if values is not None:
             return replace(broken, text=f"Member must satisfy enum value set: [{', '.join(values)}]")
+    if broken.path == "requestItems" and broken.constraint == "min_length":
+        return _Unshown("RequestItems", broken.constraint, None, broken.text)
     table = broken.path.removeprefix("requestItems.")
     if table != broken.path and broken.constraint in ("min_length", "max_length"):
         if table.endswith(".member.keys"):
-            # BatchGetItem names the place and shows no value.
             return _Unshown(f"RequestItems.{table.removesuffix('keys')}Keys", broken.constraint, None, broken.text)
         if isinstance(broken.value, list):
             both = (
@@ -127,6 +128,8 @@ def _reworded(broken: Violation) -> Violation:
 
 
 class _Unshown(Violation):
+    """Of a request whose place alone is named, as the newer of DynamoDB's validations do."""
+
     def __str__(self) -> str:
         return f"Value at '{self.path}' failed to satisfy constraint: {self.text}"
 

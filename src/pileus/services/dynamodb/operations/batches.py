@@ -28,11 +28,6 @@ async def batch_get_item(call: Call, request: dict) -> dict:
     source   DynamoDB API reference, BatchGetItem
     """
     asked = request["RequestItems"]
-    if not asked:
-        raise ValidationException(
-            "1 validation error detected: Value '{}' at 'requestItems' failed to satisfy constraint: "
-            "Member must have length greater than or equal to 1"
-        )
     if sum(len(wanted["Keys"]) for wanted in asked.values()) > READS_MAX:
         raise ValidationException("Too many items requested for the BatchGetItem call")
     addresses = {name: of_name(call, name) for name in asked}
@@ -100,11 +95,6 @@ async def batch_write_item(call: Call, request: dict) -> dict:
     source   DynamoDB API reference, BatchWriteItem
     """
     asked = request["RequestItems"]
-    if not asked:
-        raise ValidationException(
-            "1 validation error detected: Value '{}' at 'requestItems' failed to satisfy constraint: "
-            "Member must have length greater than or equal to 1"
-        )
     if sum(map(len, asked.values())) > WRITES_MAX:
         raise ValidationException("Too many items requested for the BatchWriteItem call")
     addresses = {name: of_name(call, name) for name in asked}

@@ -119,7 +119,7 @@ DEFINED = [{"AttributeName": "p", "AttributeType": "S"}]
         ({"KeySchema": [{"AttributeName": "p", "KeyType": "RANGE"}]}, "first KeySchemaElement is not a HASH key type"),
         (
             {"KeySchema": [*KEYS, {"AttributeName": "p", "KeyType": "RANGE"}]},
-            "Both the Hash Key and the Range Key element in the KeySchema have the same name",
+            "Invalid KeySchema: Some index key attribute have no definition",
         ),
         ({"GlobalSecondaryIndexes": []}, "List of GlobalSecondaryIndexes is empty"),
         ({"LocalSecondaryIndexes": [index("lsi", "p", "x")]}, "Table KeySchema does not have a range key"),
