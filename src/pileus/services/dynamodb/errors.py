@@ -4,6 +4,8 @@ Source: DynamoDB API reference, "Errors" of each operation; developer guide, "Er
 are those of recorded answers.
 """
 
+from dataclasses import replace
+
 from pileus.kernel.errors import AwsError, ValidationException
 from pileus.protocol.validate import Violation, default_wording
 
@@ -53,7 +55,7 @@ class ProvisionedThroughputExceededException(AwsError):
     )
 
 
-class IndexThroughputExceeded(AwsError):
+class IndexThroughputExceeded(ProvisionedThroughputExceededException):
     """ProvisionedThroughputExceededException of a global index."""
 
     code = "ProvisionedThroughputExceededException"
@@ -79,13 +81,57 @@ class TransactionCanceledException(AwsError):
         )
 
 
+class EmptyKey(ValidationException):
+    """A key's value is empty text or bytes: of a transaction that is no reason of its cancellation but its refusal."""
+
+    code = "ValidationException"
+
+
 def invalid(reason: str) -> ValidationException:
     return ValidationException(INVALID + reason)
 
 
 def violation(found: list[Violation]) -> AwsError | None:
     """What DynamoDB says of a request that breaks its model's constraints."""
-    return default_wording("json", found)
+    return default_wording("json", [_reworded(one) for one in found])
+
+
+_ENUMS = (
+    ("B", "N", "S"),
+    ("ALL", "INCLUDE", "KEYS_ONLY"),
+    ("OR", "AND"),
+    ("SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"),
+    ("ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"),
+)
+"""Values that DynamoDB lists in another order than the model."""
+_ENUM_ORDERS = {frozenset(values): values for values in _ENUMS}
+
+
+def _reworded(broken: Violation) -> Violation:
+    if broken.constraint == "enum":
+        values = _ENUM_ORDERS.get(frozenset(broken.limit))
+        if values is not None:
+            return replace(broken, text=f"Member must satisfy enum value set: [{', '.join(values)}]")
+    if broken.path == "requestItems" and broken.constraint == "min_length":
+        return _Unshown("RequestItems", broken.constraint, None, broken.text)
+    table = broken.path.removeprefix("requestItems.")
+    if table != broken.path and broken.constraint in ("min_length", "max_length"):
+        if table.endswith(".member.keys"):
+            return _Unshown(f"RequestItems.{table.removesuffix('keys')}Keys", broken.constraint, None, broken.text)
+        if isinstance(broken.value, list):
+            both = (
+                "Map value must satisfy constraint: [Member must have length less than or equal to 25, "
+                "Member must have length greater than or equal to 1]"
+            )
+            return replace(broken, path="requestItems", value={table: broken.value}, text=both)
+    return broken
+
+
+class _Unshown(Violation):
+    """Of a request whose place alone is named, as the newer of DynamoDB's validations do."""
+
+    def __str__(self) -> str:
+        return f"Value at '{self.path}' failed to satisfy constraint: {self.text}"
 
 
 class ExpiredIteratorException(AwsError):

@@ -48,7 +48,7 @@ def keys_of(schema: list[dict], types: dict[str, str], *, most: int = 1) -> Keys
         raise ValidationException("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
     if len(set(names)) < len(names):
         if len(schema) == 2 and kinds[1] == RANGE:
-            raise ValidationException("Both the Hash Key and the Range Key element in the KeySchema have the same name")
+            raise ValidationException("Invalid KeySchema: Some index key attribute have no definition")
         raise invalid("Two or more elements in the KeySchema have the same name")
     if most == 1:
         if len(schema) > 2:

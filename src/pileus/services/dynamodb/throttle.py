@@ -14,7 +14,7 @@ from pileus.kernel.call import Call
 from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import IndexThroughputExceeded, ProvisionedThroughputExceededException
 from pileus.services.dynamodb.state.capacity import Consumed
-from pileus.services.dynamodb.state.records import TableRecord, Throughput
+from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord, Throughput
 from pileus.services.dynamodb.state.tables import find
 
 READ, WRITE = "read", "write"
@@ -45,14 +45,23 @@ async def admit(call: Call, address: Address, kind: str, index: str = "") -> Non
     read_index = table.index(index) if index else None
     if read_index is not None and not read_index.is_local:
         if _level(call, read_index.id, kind, read_index.throughput) <= 0:
-            raise IndexThroughputExceeded()
+            raise _index_exceeded(table, read_index, kind)
         return
     if _level(call, table.id, kind, table.throughput) <= 0:
-        raise ProvisionedThroughputExceededException()
+        raise ProvisionedThroughputExceededException(ThrottlingReasons=[_reason("Table", kind, table.arn)])
     if kind == WRITE:
         for one in table.global_indexes:
             if one.throughput is not None and _level(call, one.id, kind, one.throughput) <= 0:
-                raise IndexThroughputExceeded()
+                raise _index_exceeded(table, one, kind)
+
+
+def _index_exceeded(table: TableRecord, index: SecondaryIndex, kind: str) -> IndexThroughputExceeded:
+    return IndexThroughputExceeded(ThrottlingReasons=[_reason("Index", kind, f"{table.arn}/index/{index.name}")])
+
+
+def _reason(of: str, kind: str, arn: str) -> dict:
+    """A ThrottlingReason. Source: API reference, ThrottlingReason."""
+    return {"reason": f"{of}{kind.title()}ProvisionedThroughputExceeded", "resource": arn}
 
 
 def spend(call: Call, table: TableRecord, kind: str, consumed: Consumed) -> None:

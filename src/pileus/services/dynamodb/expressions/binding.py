@@ -61,6 +61,10 @@ class BoundUpdate:
         """The item it makes of `item`; see update.Program.apply."""
         return self.program.apply(item, self.values, key_names, is_new=is_new)
 
+    def refuse_keys(self, key_names: Collection[str]) -> None:
+        """Raise for an update of the primary key's attributes, whatever the item and the condition."""
+        self.program.refuse_keys(key_names)
+
     @property
     def creates_item(self) -> bool:
         """Whether it makes an item where none is: not if it only takes away."""

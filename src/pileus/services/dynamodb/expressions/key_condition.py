@@ -23,11 +23,12 @@ from pileus.services.dynamodb.expressions.nodes import (
     Path,
     Value,
 )
+from pileus.services.dynamodb.expressions.tokens import invalid
 from pileus.services.dynamodb.values.read import INVALID
 
 NOT_SUPPORTED = "Query key condition not supported"
 WRONG_TYPE = f"{INVALID}Condition parameter type does not match schema type"
-TOO_MANY = "Conditions can be of length 1 or 2 only"
+WRONG_NUMBER = "Conditions can be of length 1 or 2 only"
 
 _MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
@@ -61,6 +62,7 @@ class Tests:
     """The tests of a key condition by attribute, before anybody knows whose keys these are."""
 
     by_attribute: Mapping[str, KeyTest]
+    is_legacy: bool = False
 
     def on(self, partition: KeyAttribute, sort: KeyAttribute | None) -> KeyCondition:
         """The condition on a table or index with this key.
@@ -70,7 +72,13 @@ class Tests:
         """
         tests = self.by_attribute
         if not 1 <= len(tests) <= 2:
-            raise ValidationException(TOO_MANY)
+            keys = 1 if sort is None else 2
+            raise ValidationException(
+                WRONG_NUMBER
+                if self.is_legacy
+                else f"The number of query conditions ({len(tests)}) exceeds the number of key attributes defined in "
+                f"the schema ({keys})"
+            )
         if partition.name not in tests:
             raise ValidationException(f"Query condition missed key schema element: {partition.name}")
         if len(tests) == 2:
@@ -104,7 +112,7 @@ def plan(root: Condition, names: Mapping[str, str]) -> Planned:
             continue
         name, operator, placeholders = _test(node, names)
         if name in planned:
-            raise ValidationException("KeyConditionExpressions must only contain one condition per key")
+            raise invalid("KeyConditionExpression", "KeyConditionExpressions must only contain one condition per key")
         planned[name] = (name, operator, placeholders)
     return tuple(planned.values())
 

@@ -5,7 +5,7 @@ Expected, KeyConditions, QueryFilter, ScanFilter); API reference, Condition, Exp
 AttributeValueUpdate; the errors' texts are those of recorded answers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.expressions import condition, update
@@ -82,6 +82,16 @@ def refuse_lone_operator(request: Mapping) -> None:
             )
 
 
+def refuse_mixed_projections(tables: Iterable[Mapping]) -> None:
+    """Refuse a batch of which one table has AttributesToGet and another one a ProjectionExpression."""
+    given = {name for wanted in tables for name in ("AttributesToGet", "ProjectionExpression") if wanted.get(name)}
+    if len(given) == 2:
+        raise ValidationException(
+            "Can not use both expression and non-expression parameters in the same request: "
+            "Non-expression parameters: {AttributesToGet} Expression parameters: {ProjectionExpression}"
+        )
+
+
 def key_condition_of(conditions: dict[str, dict]) -> Tests:
     """The tests of a KeyConditions."""
     tests = {}
@@ -91,7 +101,7 @@ def key_condition_of(conditions: dict[str, dict]) -> Tests:
         if operator not in _INDEXABLE:
             raise ValidationException(NOT_INDEXABLE)
         tests[name] = KeyTest(_INDEXABLE[operator], tuple(arguments))
-    return Tests(tests)
+    return Tests(tests, is_legacy=True)
 
 
 def projection_of(attributes: list[str]) -> Projection:

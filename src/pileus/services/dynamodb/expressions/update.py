@@ -72,6 +72,13 @@ class Program:
     def touched(self) -> Projection:
         return Projection(Path(change.parts) for change in self.changes)
 
+    def refuse_keys(self, key_names: Collection[str]) -> None:
+        for change in self.changes:
+            if change.parts[0] in key_names:
+                raise ValidationException(
+                    f"{INVALID}Cannot update attribute {change.parts[0]}. This attribute is part of the key"
+                )
+
     def apply(
         self, item: dict, values: Mapping[str, dict], key_names: Collection[str], *, is_new: bool = False
     ) -> Updated:
@@ -81,11 +88,7 @@ class Program:
         is_new      `item` is the key alone, of an item that is not there yet
         errors      ValidationException
         """
-        for change in self.changes:
-            if change.parts[0] in key_names:
-                raise ValidationException(
-                    f"{INVALID}Cannot update attribute {change.parts[0]}. This attribute is part of the key"
-                )
+        self.refuse_keys(key_names)
         if self.is_flat:
             updated = dict(item)
             for change in self.changes:

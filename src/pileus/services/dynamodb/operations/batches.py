@@ -5,7 +5,7 @@ from pileus.kernel.errors import AwsError, ValidationException
 from pileus.services.dynamodb import throttle
 from pileus.services.dynamodb.addresses import Address, of_name
 from pileus.services.dynamodb.errors import ResourceNotFoundException, invalid
-from pileus.services.dynamodb.expressions import bind
+from pileus.services.dynamodb.expressions import bind, legacy
 from pileus.services.dynamodb.parameters import collection_metrics, consumed_by, detail_of, wants_metrics
 from pileus.services.dynamodb.state import capacity, items, keys, rows
 from pileus.services.dynamodb.state.capacity import Consumed
@@ -28,15 +28,11 @@ async def batch_get_item(call: Call, request: dict) -> dict:
     source   DynamoDB API reference, BatchGetItem
     """
     asked = request["RequestItems"]
-    if not asked:
-        raise ValidationException(
-            "1 validation error detected: Value '{}' at 'requestItems' failed to satisfy constraint: "
-            "Member must have length greater than or equal to 1"
-        )
     if sum(len(wanted["Keys"]) for wanted in asked.values()) > READS_MAX:
         raise ValidationException("Too many items requested for the BatchGetItem call")
     addresses = {name: of_name(call, name) for name in asked}
     _check_once_each(addresses)
+    legacy.refuse_mixed_projections(asked.values())
     parts = {name: (bind(wanted, "ProjectionExpression").projection, _keys(wanted)) for name, wanted in asked.items()}
     left = await _throttled(call, addresses, throttle.READ)
     gets = [(name, addresses[name], wanted) for name, (_, wanted) in parts.items() if name not in left]
@@ -99,11 +95,6 @@ async def batch_write_item(call: Call, request: dict) -> dict:
     source   DynamoDB API reference, BatchWriteItem
     """
     asked = request["RequestItems"]
-    if not asked:
-        raise ValidationException(
-            "1 validation error detected: Value '{}' at 'requestItems' failed to satisfy constraint: "
-            "Member must have length greater than or equal to 1"
-        )
     if sum(map(len, asked.values())) > WRITES_MAX:
         raise ValidationException("Too many items requested for the BatchWriteItem call")
     addresses = {name: of_name(call, name) for name in asked}

@@ -108,7 +108,7 @@ async def execute_transaction(call: Call, request: dict) -> dict:
     """Up to 100 statements that read one item each, as all are at one moment, or that write or check one, all or none.
 
     request  ExecuteTransactionInput. With a ClientRequestToken the same writes are made once in ten minutes
-    returns  ExecuteTransactionOutput: for each statement its item, if there is one
+    returns  ExecuteTransactionOutput: for each read its item, if there is one; of writes no Responses
     errors   IdempotentParameterMismatchException, ResourceNotFoundException, TransactionCanceledException,
              ValidationException
     source   DynamoDB API reference, ExecuteTransaction; developer guide, "Performing transactions with PartiQL for
@@ -142,7 +142,7 @@ async def execute_transaction(call: Call, request: dict) -> dict:
         else:
             consumed = Consumed(capacity.read_units(done.old_bytes, True, in_transaction=True))
         by_table.setdefault(one.named, (done.table, Consumed()))[1].add(consumed)
-    return {"Responses": [{} for _ in asked]} | _capacities(call, request, by_table, bucket, kind)
+    return {"Responses": []} | _capacities(call, request, by_table, bucket, kind)
 
 
 def _asked(call: Call, entry: dict, *, outside_transactions: bool = False) -> Asked:

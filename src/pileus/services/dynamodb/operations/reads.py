@@ -72,7 +72,8 @@ def _select(request: dict) -> str:
     select = request.get("Select") or ""
     for name in ("AttributesToGet", "ProjectionExpression"):
         if request.get(name) is not None and select not in ("", "SPECIFIC_ATTRIBUTES"):
-            raise ValidationException(f"Cannot specify the {name} when choosing to get {select}")
+            wanted = "only the Count" if select == "COUNT" else select
+            raise ValidationException(f"Cannot specify the {name} when choosing to get {wanted}")
     if select == "SPECIFIC_ATTRIBUTES" and not any(
         request.get(name) is not None for name in ("AttributesToGet", "ProjectionExpression")
     ):

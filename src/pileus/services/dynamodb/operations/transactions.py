@@ -8,7 +8,7 @@ from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb import throttle
 from pileus.services.dynamodb.addresses import Address, of_name
-from pileus.services.dynamodb.errors import TransactionCanceledException
+from pileus.services.dynamodb.errors import ProvisionedThroughputExceededException, TransactionCanceledException
 from pileus.services.dynamodb.expressions import bind
 from pileus.services.dynamodb.parameters import (
     collection_metrics,
@@ -130,8 +130,16 @@ def _consumed(written: Written, is_made: bool) -> Consumed:
 
 async def _admit(call: Call, addresses: list[Address], kind: str) -> None:
     if call.cloud.settings.is_dynamodb_throttle:
+        reasons = [{"Code": "None"} for _ in addresses]
         for address in dict.fromkeys(addresses):
-            await throttle.admit(call, address, kind)
+            try:
+                await throttle.admit(call, address, kind)
+            except ProvisionedThroughputExceededException as error:
+                for at, one in enumerate(addresses):
+                    if one == address:
+                        reasons[at] = items.reason_of(error)
+        if any(reason["Code"] != "None" for reason in reasons):
+            raise TransactionCanceledException(reasons)
 
 
 def _capacities(call: Call, request: dict, by_table: dict[str, tuple], bucket: str, kind: str) -> dict:

@@ -81,6 +81,9 @@ class Placing:
                 return nodes.In(self.operand(node.operand), tuple(map(self.operand, node.options)))
             case ast.Is(kind="NULL"):
                 return nodes.Function("attribute_type", (self._place_of(node.operand), self._value({"S": "NULL"})))
+            case ast.Is(kind="BOOL" | "STRING"):
+                kind = "BOOL" if node.kind == "BOOL" else "S"
+                return nodes.Function("attribute_type", (self._place_of(node.operand), self._value({"S": kind})))
             case ast.Is():
                 return nodes.Function("attribute_not_exists", (self._place_of(node.operand),))
             case ast.Call() if node.function != "size":

@@ -26,9 +26,18 @@ from pileus.services.dynamodb.values.numbers import normalise
 
 NESTING_MAX = 80
 """Brackets, braces, parentheses and NOTs inside each other: values nest 32 levels, and the parser is recursive."""
+SUMS_MAX = 100
+"""Signs + and - between values: each makes the tree of its sum one level deeper."""
 KEPT_LENGTH_MAX = 1024
 """Of the statements that are kept parsed: longer ones hold their values, and seldom come twice."""
-FUNCTIONS = {"attribute_type": 2, "begins_with": 2, "contains": 2, "size": 1}
+FUNCTIONS = {
+    "attribute_exists": 1,
+    "attribute_not_exists": 1,
+    "attribute_type": 2,
+    "begins_with": 2,
+    "contains": 2,
+    "size": 1,
+}
 """Of conditions, with how many arguments they take."""
 UPDATE_FUNCTIONS = {"list_append": 2, "set_add": 2, "set_delete": 2}
 _COMPARISONS = ("=", "<>", "!=", "<", "<=", ">", ">=")
@@ -51,6 +60,7 @@ class _Parser:
         self._tokens = tokens
         self._at = 0
         self._depth = 0
+        self._sums = 0
         self._parameters = 0
 
     # Statements
@@ -62,6 +72,8 @@ class _Parser:
             found = self._insert()
         elif self._keyword("UPDATE"):
             found = self._update()
+        elif self._keyword("FROM"):
+            found = self._update_from()
         elif self._keyword("DELETE"):
             found = self._delete()
         elif self._keyword("EXISTS"):
@@ -131,6 +143,17 @@ class _Parser:
 
     def _update(self) -> ast.Update:
         source = self._source()
+        actions = self._actions()
+        where = self._condition() if self._keyword("WHERE") else None
+        return ast.Update(source, actions, where, self._returning(), self._parameters)
+
+    def _update_from(self) -> ast.Update:
+        """PartiQL's other order of an UPDATE: FROM table WHERE condition SET …"""
+        source = self._source()
+        where = self._condition() if self._keyword("WHERE") else None
+        return ast.Update(source, self._actions(), where, self._returning(), self._parameters)
+
+    def _actions(self) -> tuple[ast.Assignment | ast.Removal, ...]:
         actions: list[ast.Assignment | ast.Removal] = []
         while True:
             if self._keyword("SET"):
@@ -143,8 +166,7 @@ class _Parser:
                 break
         if not actions:
             raise not_well_formed("Expected data manipulation")
-        where = self._condition() if self._keyword("WHERE") else None
-        return ast.Update(source, tuple(actions), where, self._returning(), self._parameters)
+        return tuple(actions)
 
     def _assignment(self) -> ast.Assignment:
         path = self._path(self._name())
@@ -242,7 +264,7 @@ class _Parser:
         if self._next.kind not in (Kind.KEYWORD, Kind.NAME):
             raise not_well_formed("Expected type name")
         kind = self._take().text.upper()
-        if kind not in ("MISSING", "NULL"):
+        if kind not in ("MISSING", "NULL", "BOOL", "STRING"):
             raise NotImplementedByUs(f"dynamodb:ExecuteStatement with IS {kind}")
         return kind
 
@@ -252,6 +274,9 @@ class _Parser:
         left = self._term(functions)
         while self._next.kind is Kind.SIGN and self._next.text in ("+", "-"):
             operator = self._take().text
+            self._sums += 1
+            if self._sums > SUMS_MAX:
+                raise not_well_formed("The statement is nested too deeply")
             left = ast.Arithmetic(operator, left, self._term(functions))
         return left
 
@@ -329,7 +354,10 @@ class _Parser:
         arguments = self._parts(")")
         self._depth -= 1
         if len(arguments) != functions[function]:
-            raise not_well_formed(f"Incorrect number of operands for function: {function}")
+            raise ValidationException(
+                f"Incorrect number of operands for operator or function; operator or function: {function}, "
+                f"number of operands: {len(arguments)}"
+            )
         return ast.Call(function, arguments)
 
     def _path(self, name: str) -> ast.Path:

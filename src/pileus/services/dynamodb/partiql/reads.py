@@ -21,7 +21,7 @@ from pileus.services.dynamodb.partiql.errors import (
     TRANSACTION_READS_ONE_ITEM,
 )
 from pileus.services.dynamodb.partiql.writes import in_transaction, keys_of
-from pileus.services.dynamodb.state import capacity, indexes, keys, ranges, reading, rows, transactions
+from pileus.services.dynamodb.state import capacity, keys, ranges, reading, rows, transactions
 from pileus.services.dynamodb.state.capacity import Consumed
 from pileus.services.dynamodb.state.reading import Page, Reading
 from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord
@@ -88,6 +88,8 @@ def select(
     order = _order_of(statement, schema, needed)
     condition = condition_of(statement.where)
     columns = _columns_of(statement)
+    if needed is not None and not isinstance(statement.where, ast.Or):
+        reading.refuse_unprojected(table, index, condition)
     if index is None and needed is not None and len(needed) == 1 and needed[0].key is not None:
         return _one(tx, table, needed[0].key, condition, columns, is_consistent)
     several = needed is not None and len(needed) > 1
@@ -95,7 +97,6 @@ def select(
         limit=min(limit or SEVERAL_PAGE_ITEMS_MAX, SEVERAL_PAGE_ITEMS_MAX) if several else limit,
         filter=condition,
         projection=columns,
-        select="ALL_ATTRIBUTES" if _needs_whole_items(table, index, condition, columns) else "",
         is_consistent=is_consistent,
     )
     page = Page(table, index)
@@ -174,22 +175,6 @@ def index_of(table: TableRecord, statement: ast.Select, *, is_consistent: bool) 
     if is_consistent and not index.is_local:
         raise ValidationException(GLOBAL_INDEX_IS_EVENTUAL)
     return index
-
-
-def _needs_whole_items(
-    table: TableRecord, index: SecondaryIndex | None, condition: Any, columns: Columns | None
-) -> bool:
-    """Whether a local index has too little: its items are then fetched. Of a global index that is refused."""
-    if index is None or index.projection.type == "ALL":
-        return False
-    projected = indexes.projected_names(table, index)
-    beyond = [name for name in (() if condition is None else condition.attributes) if name not in projected]
-    if beyond and not index.is_local:
-        raise ValidationException(
-            f"One or more parameter values were invalid: Secondary index {index.name} does not project one or more "
-            f"filter attributes: [{', '.join(beyond)}]"
-        )
-    return index.is_local and (columns is None or bool(beyond))
 
 
 def key_read(table: TableRecord, statement: ast.Select, refusal: str) -> tuple[Item, Any]:

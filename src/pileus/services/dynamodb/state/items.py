@@ -72,6 +72,8 @@ def check(table: TableRecord, asked: Write) -> None:
         keys.check_item(table, asked.item)
     else:
         keys.check_key(table, asked.item)
+        if asked.update is not None:
+            asked.update.refuse_keys(table.key_names)
 
 
 def prepare(tx: Transaction, table: TableRecord, asked: Write) -> Written:
@@ -148,7 +150,10 @@ def write_all(tx: Transaction, writes: list[tuple[Address, Write]]) -> list[Writ
     targets = set()
     for address, asked in writes:
         table = require(tx, address)
-        check(table, asked)
+        if asked.kind == "put":
+            keys.check_batched(table, asked.item)
+        else:
+            check(table, asked)
         checked.append((table, asked))
         targets.add((table.id, rows.suffix_of(table, asked.item)))
     if len(targets) < len(writes):

@@ -91,23 +91,25 @@ def _several(index: SecondaryIndex, tests: Tests) -> tuple[list[dict], list[dict
                 f"IndexName: {index.name}"
             )
         hashes.append(test.operands[0])
-    equal: list[dict] = []
-    last = None
-    for name in index.range_names:
-        test = left.pop(name, None)
-        if test is None or last is not None:
-            if left or test is not None:
-                raise invalid(
-                    "RANGE key attributes must be given from left to right, with equality conditions on all but the "
-                    f"last that is given. IndexName: {index.name}"
-                )
-            break
-        if test.operator == "=":
-            equal.append(test.operands[0])
-        else:
-            last = test
+    given = [(name, left.pop(name)) for name in index.range_names if name in left]
     if left:
         raise ValidationException("Query key condition not supported")
+    equal: list[dict] = []
+    last = None
+    if given:
+        furthest, test = given[-1]
+        before = index.range_names[: index.range_names.index(furthest)]
+        loose = set(before) - {name for name, one in given if one.operator == "="}
+        if loose:
+            raise ValidationException(
+                f"RANGE key attributes {', '.join(name for name in before if name in loose)} must have equality "
+                "conditions specified in the query because a condition is present on key attribute "
+                f"{furthest}"
+            )
+        equal = [one.operands[0] for _, one in given]
+        if test.operator != "=":
+            equal.pop()
+            last = test
     return hashes, equal, last
 
 

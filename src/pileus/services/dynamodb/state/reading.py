@@ -11,7 +11,7 @@ from pileus.services.dynamodb.expressions import Tests
 from pileus.services.dynamodb.state import capacity, indexes, ranges, rows
 from pileus.services.dynamodb.state.keys import key_of
 from pileus.services.dynamodb.state.ranges import Range
-from pileus.services.dynamodb.state.records import PAGE_BYTES_MAX, SecondaryIndex, TableRecord
+from pileus.services.dynamodb.state.records import PAGE_BYTES_MAX, READ_BYTES_MAX, SecondaryIndex, TableRecord
 from pileus.services.dynamodb.state.rows import Item
 from pileus.services.dynamodb.state.tables import require
 from pileus.services.dynamodb.values.sizes import item_bytes
@@ -77,6 +77,7 @@ def page(tx: Transaction, address: Address, asked: Reading) -> Page:
         within = ranges.of_query(table, index, asked.tests)
         if asked.filter is not None:
             asked.filter.refuse_keys(names)
+            refuse_unprojected(table, index, asked.filter)
     fetches = fetches_items(table, index, asked)
     low, high = within.low, within.high
     if asked.start is not None:
@@ -110,6 +111,21 @@ def _index(table: TableRecord, asked: Reading) -> SecondaryIndex | None:
     if asked.is_consistent and not index.is_local:
         raise ValidationException("Consistent reads are not supported on global secondary indexes")
     return index
+
+
+def refuse_unprojected(table: TableRecord, index: SecondaryIndex | None, keep: Any) -> None:
+    """Refuse the filter of a query that looks at what the index, global or local, does not have.
+
+    A scan is not refused: its filter finds nothing there.
+    """
+    if index is None or keep is None or index.projection.type == "ALL":
+        return
+    projected = indexes.projected_names(table, index)
+    beyond = [name for name in keep.attributes if name not in projected]
+    if beyond:
+        raise invalid(
+            f"Secondary index {index.name} does not project one or more filter attributes: [{', '.join(beyond)}]"
+        )
 
 
 def fetches_items(table: TableRecord, index: SecondaryIndex | None, asked: Reading) -> bool:
@@ -153,9 +169,11 @@ def read_entries(
     counts_only = asked.select == "COUNT"
     is_whole = index is None or index.projection.type == "ALL"
     prefix = rows.table_prefix(table.id)
+    # Items that are fetched are answered, and so count for the page as they are.
+    behind_bytes, behind_max = 0, PAGE_BYTES_MAX if fetches else READ_BYTES_MAX
     item: Item = {}
     for key, raw in entries:
-        if found.size_bytes >= PAGE_BYTES_MAX or found.scanned == asked.limit > 0:
+        if found.size_bytes >= PAGE_BYTES_MAX or found.scanned == asked.limit > 0 or behind_bytes >= behind_max:
             found.last_key = last_key(table, index, item)
             return
         if index is not None:
@@ -165,6 +183,7 @@ def read_entries(
         if not is_whole:
             shown = indexes.projected(table, index, item)
             found.size_bytes += item_bytes(shown)
+            behind_bytes += size_bytes
             if fetches:
                 found.fetched.append(size_bytes)
                 shown = item

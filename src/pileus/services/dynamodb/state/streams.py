@@ -131,7 +131,7 @@ class Page(NamedTuple):
 
 def open_stream(tx: Transaction, table: TableRecord, view_type: str) -> TableRecord:
     """Give the table a new stream; returns the changed record, which the caller puts."""
-    label = iso8601(tx.now_ms).removesuffix("Z")
+    label = _free_label(tx, table)
     stream = Stream(
         tx.next_sequence(),
         table.account,
@@ -148,6 +148,16 @@ def open_stream(tx: Transaction, table: TableRecord, view_type: str) -> TableRec
     tx.wake_at(tx.now_ms + SHARD_OPEN_MS, TEND, str(stream.id))
     settings = StreamSettings(stream.id, label, view_type)
     return msgspec.structs.replace(table, stream=settings, last_stream=settings)
+
+
+def _free_label(tx: Transaction, table: TableRecord) -> str:
+    """The time, or the next that no stream of the table's name has: a clock may stand still."""
+    at_ms = tx.now_ms
+    while True:
+        label = iso8601(at_ms).removesuffix("Z")
+        if STREAMS.by_table.first(tx, table.account, table.region, table.name, label) is None:
+            return label
+        at_ms += 1
 
 
 def close_stream(tx: Transaction, table: TableRecord) -> TableRecord:

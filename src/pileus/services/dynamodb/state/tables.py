@@ -134,8 +134,10 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
 
 
 def delete(tx: Transaction, address: Address) -> TableRecord:
-    """Begin to delete a table: no item of it can be read from now on."""
+    """Begin to delete a table: no item of it can be read from now on. One that is being deleted is no error."""
     table = named(tx, address)
+    if table.status == "DELETING":
+        return table
     check_idle(table)
     replicas.check_idle(tx, table)
     return _begin_deletion(tx, table)

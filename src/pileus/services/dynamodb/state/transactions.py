@@ -9,7 +9,11 @@ import msgspec
 
 from pileus.kernel.errors import AwsError, ValidationException
 from pileus.services.dynamodb.addresses import Address
-from pileus.services.dynamodb.errors import IdempotentParameterMismatchException, TransactionCanceledException
+from pileus.services.dynamodb.errors import (
+    EmptyKey,
+    IdempotentParameterMismatchException,
+    TransactionCanceledException,
+)
 from pileus.services.dynamodb.state import items, keys, rows
 from pileus.services.dynamodb.state.items import Write, Written
 from pileus.services.dynamodb.state.records import TableRecord
@@ -62,6 +66,8 @@ def write(
     for at, (table, (_, asked)) in enumerate(zip(tables, writes, strict=True)):
         try:
             items.check(table, asked)
+        except EmptyKey:
+            raise
         except AwsError as error:
             # The first action that can't be ends the look: whether the others' conditions hold nobody asks.
             reasons[at] = items.reason_of(error)
@@ -104,6 +110,8 @@ def read(tx: Transaction, gets: list[tuple[Address, Item]]) -> list[tuple[TableR
     for at, (table, (_, key)) in enumerate(zip(tables, gets, strict=True)):
         try:
             keys.check_key(table, key)
+        except EmptyKey:
+            raise
         except AwsError as error:
             reasons[at] = items.reason_of(error)
             raise TransactionCanceledException(reasons) from error

@@ -80,6 +80,55 @@ async def make_two(dynamodb) -> None:
 
 async def test_one_bad_item_refuses_the_whole_batch(cloud, table):
     await refused(
-        cloud.dynamodb.BatchWriteItem(RequestItems={"tbl": [put(p="a", c="b"), put(p="a")]}), "Missing the key c"
+        cloud.dynamodb.BatchWriteItem(RequestItems={"tbl": [put(p="a", c="b"), put(p="a")]}),
+        "The provided key element does not match the schema",
     )
     assert (await table.Scan())["Count"] == 0
+
+
+async def test_a_key_that_does_not_fit_is_told_alike_of_puts_and_deletes(cloud, table):
+    for key in ({"p": {"N": "5"}, "c": {"S": "c"}}, {"x": {"S": "x"}}):
+        for one in ({"PutRequest": {"Item": key}}, {"DeleteRequest": {"Key": key}}):
+            await refused(
+                cloud.dynamodb.BatchWriteItem(RequestItems={"tbl": [one]}),
+                "The provided key element does not match the schema",
+            )
+    for one in (put(p="", c="c"), delete(p="", c="c")):
+        await refused(
+            cloud.dynamodb.BatchWriteItem(RequestItems={"tbl": [one]}), "cannot contain an empty string value. Key: p"
+        )
+
+
+async def test_lengths_of_batches_are_told_in_dynamodbs_words(cloud, table):
+    many = {"tbl": [put(p="a", c=str(n)) for n in range(26)]}
+    for writes in (many, {"tbl": []}):
+        await refused(
+            cloud.dynamodb.BatchWriteItem(RequestItems=writes),
+            r"1 validation error detected: Value '{tbl=\[.*\]}' at 'requestItems' failed to satisfy constraint: Map value "
+            r"must satisfy constraint: \[Member must have length less than or equal to 25, Member must have length "
+            r"greater than or equal to 1\]",
+        )
+    for keys, bound in (([item(p="a", c=str(n)) for n in range(101)], "less than or equal to 100"), ([], "greater.*1")):
+        await refused(
+            cloud.dynamodb.BatchGetItem(RequestItems={"tbl": {"Keys": keys}}),
+            "1 validation error detected: Value at 'RequestItems.tbl.member.Keys' failed to satisfy constraint: Member "
+            f"must have length {bound}",
+        )
+
+
+async def test_a_batch_of_nothing_is_refused(cloud):
+    for call in (cloud.dynamodb.BatchGetItem, cloud.dynamodb.BatchWriteItem):
+        await refused(
+            call(RequestItems={}),
+            "1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: Member must have length "
+            "greater than or equal to 1",
+        )
+
+
+async def test_a_batch_has_one_kind_of_projections(cloud, table):
+    keys = [item(p="a", c="b")]
+    asked = {
+        "tbl": {"Keys": keys, "ProjectionExpression": "p"},
+        "two": {"Keys": keys, "AttributesToGet": ["p"]},
+    }
+    await refused(cloud.dynamodb.BatchGetItem(RequestItems=asked), "Can not use both expression and non-expression")

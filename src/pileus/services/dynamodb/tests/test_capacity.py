@@ -136,6 +136,9 @@ async def test_a_burst_of_300_seconds_is_served_and_then_what_flows_in(cloud, ma
     with pytest.raises(AwsError, match=EXCEEDED) as refused:
         await table.DeleteItem(Key=item(p="a", c="c"))
     assert refused.value.code == "ProvisionedThroughputExceededException"
+    assert refused.value.fields["ThrottlingReasons"] == [
+        {"reason": "TableWriteProvisionedThroughputExceeded", "resource": table.arn}
+    ]
     assert (await table.GetItem(Key=item(p="a", c="c")))["Item"] == of_size(400 * KB - 1)
     await cloud.advance(100_000)
     with pytest.raises(AwsError, match=EXCEEDED):
@@ -148,8 +151,10 @@ async def test_reads_and_writes_have_buckets_of_their_own_and_so_has_each_global
     gsi = index("gsi", "x") | {"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}}
     table = await make(types={"x": "S"}, ProvisionedThroughput=UNITS, GlobalSecondaryIndexes=[gsi])
     await table.PutItem(Item=item(p="a", c="c", x="x", y="y" * 350 * KB))
-    with pytest.raises(AwsError, match="one or more global secondary indexes of the table was exceeded"):
+    with pytest.raises(AwsError, match="one or more global secondary indexes of the table was exceeded") as refused:
         await table.PutItem(Item=item(p="b", c="c", x="x"))
+    [reason] = refused.value.fields["ThrottlingReasons"]
+    assert reason == {"reason": "IndexWriteProvisionedThroughputExceeded", "resource": f"{table.arn}/index/gsi"}
     for _ in range(7):
         await table.GetItem(Key=item(p="a", c="c"))
     with pytest.raises(AwsError, match=EXCEEDED):
@@ -167,6 +172,18 @@ async def test_a_batch_leaves_the_tables_that_are_exhausted_unprocessed(cloud, m
     assert answer["UnprocessedItems"] == {"one": request["one"]}
     with pytest.raises(AwsError, match=EXCEEDED):
         await cloud.dynamodb.BatchWriteItem(RequestItems={"one": request["one"]})
+
+
+async def test_a_transaction_is_cancelled_for_the_tables_that_are_exhausted(cloud, make, throttled):
+    one = await make(called="one", ProvisionedThroughput=UNITS)
+    await make(called="two", ProvisionedThroughput=UNITS)
+    await one.PutItem(Item=of_size(400 * KB))
+    await one.DeleteItem(Key=item(p="a", c="c"))
+    writes = [{"Put": {"TableName": name, "Item": item(p="b", c="c")}} for name in ("two", "one")]
+    with pytest.raises(AwsError, match=r"\[None, ProvisionedThroughputExceeded\]") as refused:
+        await cloud.dynamodb.TransactWriteItems(TransactItems=writes)
+    assert refused.value.fields["CancellationReasons"][1]["Message"].startswith(EXCEEDED)
+    assert (await cloud.dynamodb.Scan(TableName="two"))["Count"] == 0
 
 
 async def test_an_on_demand_table_is_not_throttled(table, throttled):

@@ -65,8 +65,14 @@ def test_begins_with_is_for_strings_and_binaries():
         ("p = :p AND attribute_exists(c)", "Invalid operator used in KeyConditionExpression: attribute_exists"),
         ("p = :p AND size(c) = :c", "KeyConditionExpressions cannot contain nested operations"),
         ("p = :p AND c.d < :c", "KeyConditionExpressions cannot have conditions on nested attributes"),
-        ("p = :p AND p = :p", "KeyConditionExpressions must only contain one condition per key"),
-        ("p = :p AND c > :c AND c < :d", "KeyConditionExpressions must only contain one condition per key"),
+        (
+            "p = :p AND p = :p",
+            "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key",
+        ),
+        (
+            "p = :p AND c > :c AND c < :d",
+            "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key",
+        ),
         ("p = c", "Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition"),
         (":p = :e", "Invalid condition in KeyConditionExpression: No key attribute specified"),
         (
@@ -76,7 +82,10 @@ def test_begins_with_is_for_strings_and_binaries():
         ),
         ("c = :c", "Query condition missed key schema element: p"),
         ("p = :p AND a < :c", "Query condition missed key schema element: c"),
-        ("p = :p AND c < :c AND a < :c", "Conditions can be of length 1 or 2 only"),
+        (
+            "p = :p AND c < :c AND a < :c",
+            "The number of query conditions (3) exceeds the number of key attributes defined in the schema (2)",
+        ),
         ("p < :p", "Query key condition not supported"),
         ("p = :c", "One or more parameter values were invalid: Condition parameter type does not match schema type"),
         (

@@ -151,6 +151,15 @@ async def test_a_key_is_not_updated(table):
         ),
         "Cannot update attribute c. This attribute is part of the key",
     )
+    await refused(
+        table.UpdateItem(
+            Key=item(p="a", c="b"),
+            UpdateExpression="SET c = :c",
+            ConditionExpression="attribute_exists(p)",
+            ExpressionAttributeValues={":c": {"S": "d"}},
+        ),
+        "Cannot update attribute c. This attribute is part of the key",
+    )
 
 
 async def test_an_index_key_must_be_of_its_type_and_not_empty(make):
@@ -206,3 +215,11 @@ async def test_a_collection_of_ten_gigabytes_is_the_largest(make, monkeypatch):
     await table.put(p="b", c="c")
     await table.DeleteItem(Key=item(p="a", c="b"))
     await table.put(p="a", c="c")
+
+
+async def test_an_unknown_value_is_told_with_the_known_ones_in_dynamodbs_order(table):
+    await refused(
+        table.UpdateItem(Key=item(p="a", c="b"), ReturnValues="SOME"),
+        "Value 'SOME' at 'returnValues' failed to satisfy constraint: Member must satisfy enum value set: "
+        r"\[ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW\]",
+    )

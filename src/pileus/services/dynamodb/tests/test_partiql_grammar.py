@@ -85,8 +85,9 @@ def test_is_missing_and_is_null():
 
 
 def test_is_of_other_types_is_refused_by_name():
-    with pytest.raises(NotImplementedByUs, match="IS STRING"):
-        where("a IS STRING")
+    assert where("a is string") == ast.Is(A, "STRING")
+    with pytest.raises(NotImplementedByUs, match="IS LIST"):
+        where("a IS LIST")
 
 
 def test_functions_have_no_case():
@@ -173,6 +174,7 @@ def test_exists_holds_a_select():
         ("SELECT * FROM t WHERE " + "(" * 8000, "The statement is nested too deeply"),
         ("SELECT * FROM t WHERE " + "NOT " * 2000 + "a=1", "The statement is nested too deeply"),
         ("SELECT * FROM t WHERE a = " + "[" * 8000, "The statement is nested too deeply"),
+        ("UPDATE t SET n = 1" + "+1" * 101 + " WHERE a = 1", "The statement is nested too deeply"),
     ],
 )
 def test_what_is_not_well_formed_is_refused_with_the_reason(statement, why):

@@ -210,6 +210,14 @@ async def test_missing_and_null_are_told_apart(music):
     ]
 
 
+async def test_an_update_may_begin_with_its_source(songs):
+    update = """FROM Music WHERE Artist = ? AND "Year" = 2001 AND attribute_not_exists(x) SET x = ? REMOVE Genre"""
+    parameters = [{"S": "b"}, {"N": "7"}]
+    answer = await songs(f"{update} RETURNING ALL NEW *", Parameters=parameters)
+    assert (answer["Items"][0]["x"], "Genre" in answer["Items"][0]) == ({"N": "7"}, False)
+    assert "ConditionalCheckFailedException" in await refusal(songs(update, Parameters=parameters))
+
+
 async def test_an_index_is_queried_or_scanned(songs):
     by_genre = """SELECT * FROM "Music"."by-genre" """
     assert shown(await songs(by_genre + "WHERE Genre = 'pop' AND Plays >= 4")) == ["a4", "a5"]
@@ -229,14 +237,20 @@ async def test_an_index_shows_what_it_projects(songs):
     assert why == beyond + "Secondary index by-plays does not project one or more filter attributes: [Genre]"
 
 
-async def test_a_local_index_fetches_the_items(songs):
-    answer = await songs("""SELECT * FROM "Music"."own-plays" WHERE Artist = 'b' AND Plays = 3""", ConsistentRead=True)
-    assert answer["Items"] == [
-        {"Artist": {"S": "b"}, "Year": {"N": "2003"}, "Genre": {"S": "pop"}, "Plays": {"N": "3"}}
-    ]
-    for genre, expected in (("pop", [{"Plays": {"N": "3"}}]), ("rock", [])):
-        beyond = f"""SELECT Plays FROM "Music"."own-plays" WHERE Artist = 'b' AND Plays = 3 AND Genre = '{genre}'"""
-        assert (await songs(beyond))["Items"] == expected
+async def test_a_local_index_fetches_the_columns_that_are_named(songs):
+    where = """FROM "Music"."own-plays" WHERE Artist = 'b' AND Plays = 3"""
+    answer = await songs(f"SELECT * {where}", ConsistentRead=True)
+    assert answer["Items"] == [{"Artist": {"S": "b"}, "Year": {"N": "2003"}, "Plays": {"N": "3"}}]
+    assert (await songs(f"SELECT Genre {where}"))["Items"] == [{"Genre": {"S": "pop"}}]
+
+
+async def test_a_filter_beyond_an_index_is_refused_where_its_key_is_named_and_finds_nothing_elsewhere(songs):
+    for index, key in (("by-plays", "Plays = 3"), ("own-plays", "Artist = 'b'"), ("by-plays", "Plays IN [3, 4]")):
+        why = await refusal(songs(f"""SELECT Plays FROM "Music"."{index}" WHERE {key} AND Genre = 'pop'"""))
+        assert why.endswith(f"Secondary index {index} does not project one or more filter attributes: [Genre]")
+        assert (await songs(f"""SELECT Plays FROM "Music"."{index}" WHERE Genre = 'pop'"""))["Items"] == []
+    branches = """SELECT Year FROM "Music"."by-plays" WHERE (Plays = 3 AND Genre = 'pop') OR Plays = 5"""
+    assert (await songs(branches))["Items"] == [{"Year": {"N": "2005"}}]
 
 
 async def test_consistent_reads_and_unknown_indexes_are_refused_in_partiqls_words(songs):
@@ -493,10 +507,12 @@ async def test_reads_consume_what_the_same_reads_of_other_operations_do(cloud, s
     queried = await cloud.dynamodb.Query(
         TableName="Music",
         IndexName="own-plays",
-        Select="ALL_ATTRIBUTES",
+        ProjectionExpression="Genre",
         KeyConditionExpression="Artist = :a",
         ExpressionAttributeValues={":a": {"S": "a"}},
         ReturnConsumedCapacity="INDEXES",
     )
-    found = await songs("""SELECT * FROM "Music"."own-plays" WHERE Artist = 'a'""", ReturnConsumedCapacity="INDEXES")
+    found = await songs(
+        """SELECT Genre FROM "Music"."own-plays" WHERE Artist = 'a'""", ReturnConsumedCapacity="INDEXES"
+    )
     assert found["ConsumedCapacity"] == queried["ConsumedCapacity"]

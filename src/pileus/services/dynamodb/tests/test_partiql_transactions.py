@@ -46,7 +46,7 @@ async def test_writes_are_made_together(cloud, transaction):
         "UPDATE Accounts SET n = n + 3 WHERE id = 'b'",
         "INSERT INTO Accounts VALUE {'id': 'c', 'n': 0}",
     )
-    assert answer == {"Responses": [{}, {}, {}]}
+    assert answer == {"Responses": []}
     assert await amounts(cloud) == {"a": "7", "b": "13", "c": "0"}
 
 
@@ -89,7 +89,7 @@ async def test_exists_checks_an_item_that_is_not_written(cloud, transaction):
     insert = "INSERT INTO Accounts VALUE {'id': 'c', 'n': 0}"
     error = await refusal(transaction(exists.format(9), insert))
     assert error.fields["CancellationReasons"] == [CHECK_FAILED, NONE]
-    assert len((await transaction(exists.format(10), insert))["Responses"]) == 2
+    assert await transaction(exists.format(10), insert) == {"Responses": []}
     assert "c" in await amounts(cloud)
 
 
@@ -163,7 +163,7 @@ async def test_a_token_makes_the_same_transaction_once_in_ten_minutes(cloud, tra
 
 async def test_up_to_a_hundred_statements(cloud, transaction):
     inserts = [f"INSERT INTO Accounts VALUE {{'id': '{n}', 'n': 0}}" for n in range(101)]
-    assert len((await transaction(*inserts[:100]))["Responses"]) == 100
+    assert await transaction(*inserts[:100]) == {"Responses": []}
     assert "Member must have length less than or equal to 100" in (await refusal(transaction(*inserts))).message
     assert len(await amounts(cloud)) == 102
 

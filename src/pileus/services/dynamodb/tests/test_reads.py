@@ -2,6 +2,7 @@
 
 import pytest
 
+from pileus.services.dynamodb.state import reading
 from pileus.services.dynamodb.tests.conftest import index, item
 from pileus.services.dynamodb.tests.test_tables import refused
 
@@ -145,7 +146,7 @@ async def test_segments_that_are_refused(table):
         (where("p = :p", p="a") | {"Select": "SPECIFIC_ATTRIBUTES"}, "Must specify the AttributesToGet or Projection"),
         (
             where("p = :p", p="a") | {"Select": "COUNT", "ProjectionExpression": "x"},
-            "Cannot specify the ProjectionExpression when choosing to get COUNT",
+            "Cannot specify the ProjectionExpression when choosing to get only the Count",
         ),
         (
             where("p = :p", p="a") | {"FilterExpression": "attribute_exists(c)"},
@@ -228,6 +229,30 @@ async def test_an_index_shows_what_it_projects(make):
     )
 
 
+async def test_a_query_filters_on_what_its_index_projects_alone(make):
+    keys_only = {"ProjectionType": "KEYS_ONLY"}
+    table = await make(
+        types={"x": "S"},
+        GlobalSecondaryIndexes=[index("gsi", "x", projection=keys_only)],
+        LocalSecondaryIndexes=[index("lsi", "p", "x", projection=keys_only)],
+    )
+    await table.put(p="p", c="c", x="x", a="a", b="b")
+    for name, asked in (("gsi", where("x = :k", k="x", v="b")), ("lsi", where("p = :k", k="p", v="b"))):
+        await refused(
+            table.Query(IndexName=name, FilterExpression="b = :v OR c = :v OR a.z = :v", **asked),
+            f"One or more parameter values were invalid: Secondary index {name} does not project one or more filter "
+            r"attributes: \[b, a\]",
+        )
+        assert (await table.Query(IndexName=name, FilterExpression="c <> :v", **asked))["Count"] == 1
+        page = await table.Scan(IndexName=name, FilterExpression="b = :v", ExpressionAttributeValues={":v": {"S": "b"}})
+        assert (page["Count"], page["ScannedCount"]) == (0, 1)
+    legacy = {
+        "KeyConditions": {"x": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "x"}]}},
+        "QueryFilter": {"b": {"ComparisonOperator": "NULL"}},
+    }
+    await refused(table.Query(IndexName="gsi", **legacy), r"does not project one or more filter attributes: \[b\]")
+
+
 async def test_an_index_of_several_key_attributes_is_queried_from_left_to_right(make):
     keys = [("a", "HASH"), ("b", "HASH"), ("x", "RANGE"), ("y", "RANGE")]
     several = {
@@ -245,9 +270,14 @@ async def test_an_index_of_several_key_attributes_is_queried_from_left_to_right(
     )
     assert sorted_keys(page, "p") == ["3"]
     await refused(table.Query(IndexName="gsi", **where("a = :a", a="a")), "All HASH key attributes")
-    await refused(
-        table.Query(IndexName="gsi", **where("a = :a AND b = :b AND y = :y", a="a", b=1, y=1)), "from left to right"
-    )
+    page = await table.Query(IndexName="gsi", **where("x >= :x AND a = :a AND b = :b", a="a", b=1, x="x1"))
+    assert sorted_keys(page, "p") == ["2", "3"]
+    for condition, values in (("y = :y", {"y": 1}), ("x > :x AND y = :y", {"x": "x", "y": 1})):
+        await refused(
+            table.Query(IndexName="gsi", **where(f"a = :a AND b = :b AND {condition}", a="a", b=1, **values)),
+            "RANGE key attributes x must have equality conditions specified in the query because a condition is "
+            "present on key attribute y",
+        )
 
 
 @pytest.mark.parametrize(
@@ -267,3 +297,24 @@ async def test_sort_keys_sort_as_their_type(make, kind, values):
     assert [float(one) if kind == "N" else one for one in found] == [
         float(one) if kind == "N" else one for one in values
     ]
+
+
+async def test_a_page_of_an_index_ends_with_what_lies_behind_it(make, monkeypatch):
+    keys_only = {"ProjectionType": "KEYS_ONLY"}
+    table = await make(
+        types={"x": "S"},
+        GlobalSecondaryIndexes=[index("gsi", "x", projection=keys_only)],
+        LocalSecondaryIndexes=[index("lsi", "p", "x", projection=keys_only)],
+    )
+    for n in range(5):
+        await table.put(p="p", c=str(n), x="x", big="b" * 300_000)
+    fetched = await table.Query(IndexName="lsi", **where("p = :p", p="p"), ProjectionExpression="big")
+    assert (fetched["Count"], fetched["LastEvaluatedKey"]) == (4, item(p="p", c="3", x="x"))
+    assert (await table.Query(IndexName="gsi", **where("x = :x", x="x")))["Count"] == 5
+    monkeypatch.setattr(reading, "READ_BYTES_MAX", 600_000)
+    page = await table.Query(IndexName="gsi", **where("x = :x", x="x"))
+    assert page["Count"] == 2
+    rest = await table.Query(
+        IndexName="gsi", **where("x = :x", x="x"), ExclusiveStartKey=page["LastEvaluatedKey"], Limit=9
+    )
+    assert rest["Count"] == 2

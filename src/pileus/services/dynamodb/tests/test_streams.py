@@ -299,6 +299,17 @@ class TestStreams:
         listed = await cloud.dynamodbstreams.ListStreams(TableName="orders")
         assert [stream["StreamArn"] for stream in listed["Streams"]] == [first, second]
 
+    async def test_streams_have_labels_of_their_own_though_the_clock_stands_still(self, cloud):
+        first = await make_table(cloud)
+        await put(cloud, "a")
+        await cloud.dynamodb.DeleteTable(TableName="orders")
+        await cloud.settle()
+        second = await make_table(cloud)
+        await put(cloud, "b")
+        assert first != second
+        assert names((await read(cloud, second))[0]) == [("INSERT", "b")]
+        assert names((await read(cloud, first))[0]) == [("INSERT", "a")]
+
     async def test_streams_come_in_pages_in_the_order_of_their_tables(self, cloud):
         arns = [await make_table(cloud, name) for name in ("aaa", "bbb", "ccc")]
         page = await cloud.dynamodbstreams.ListStreams(Limit=2)

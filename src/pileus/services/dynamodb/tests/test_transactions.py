@@ -171,3 +171,20 @@ async def test_a_collection_that_grows_too_large_cancels_the_transaction(cloud, 
         CANCELLED,
     )
     assert (await table.Scan())["Count"] == 0
+
+
+async def test_an_empty_key_refuses_a_transaction_and_one_that_does_not_fit_cancels_it(cloud, table):
+    empty, other = item(p="", c="c"), {"p": {"N": "5"}, "c": {"S": "c"}}
+    for key in (empty, other):
+        asked = [
+            {"Put": {"TableName": "tbl", "Item": key}},
+            {"Delete": {"TableName": "tbl", "Key": key}},
+            {"ConditionCheck": {"TableName": "tbl", "Key": key, "ConditionExpression": "attribute_exists(p)"}},
+        ]
+        calls = [cloud.dynamodb.TransactWriteItems(TransactItems=[one]) for one in asked]
+        calls.append(cloud.dynamodb.TransactGetItems(TransactItems=[{"Get": {"TableName": "tbl", "Key": key}}]))
+        for call in calls:
+            if key is empty:
+                await refused(call, "cannot contain an empty string value. Key: p")
+            else:
+                await refused(call, r"specific reasons \[ValidationError\]", CANCELLED)
