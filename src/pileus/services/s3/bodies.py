@@ -90,7 +90,7 @@ async def _to_blob(writer: BlobWriter, body: Body, algorithm: str) -> Taken:
 def _small(call: Call, data: bytes, algorithm: str) -> Taken:
     """Without a writer: most bodies are small, and this is the way that has to be fast."""
     md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    blob = Blob(call.cloud.blobs.new_id(), len(data), {}, data)
+    blob = Blob(call.cloud.blobs.new_small_id(), len(data), {}, data)
     return Taken(blob, md5, algorithm, checksums.of(algorithm, data))
 
 
