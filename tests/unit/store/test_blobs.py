@@ -14,7 +14,7 @@ from pileus.kernel.errors import ServiceUnavailable
 from pileus.kernel.http import Body, FilePart
 from pileus.kernel.ids import Ids
 from pileus.store import blob_writer, blobs
-from pileus.store.blobs import BLOBS, DOOMED, SMALL, INLINE_MAX_BYTES, Blob, Blobs, Slice
+from pileus.store.blobs import BLOBS, DOOMED, INLINE_MAX_BYTES, SMALL, Blob, Blobs, Slice
 from pileus.store.buffers import LARGE_BYTES, LARGE_COUNT
 from pileus.store.memory import MemoryEngine
 from pileus.store.store import Store
