@@ -3,8 +3,10 @@
 A blob of up to INLINE_MAX_BYTES lies in the store, in its row: writing it costs no file and no commit of its own. A
 larger one is a file. A blob may also be composed of slices of others, without copying (multipart uploads).
 
-Most bodies are small and have one user all their life. Such a one (`new_small_id`) lies in a row of SMALL, without a
-count: dropping it is one deletion that need not read it, and whoever shares it gets a copy. Its id says so.
+Most bodies are small and have one user all their life. Such a one lies in a row of SMALL, without a count: dropping it
+is one deletion that need not read it, and whoever shares it gets a copy. Its id says so, and ascends: what is written
+together lies together, which spares RocksDB a third of its work (measured with deletions and syncs: 16 us instead of
+21 to write 1 KiB; ids at random are all over its tree).
 
     async with blobs.writer(digests=["md5"]) as writer:
         while await writer.fill(body):
@@ -107,29 +109,29 @@ ADOPTED = "blobs.adopted"
 REMOVED = "blobs.removed"
 
 
-def adopt(tx: Transaction, blob: Blob) -> None:
-    """Keep what was written, with one reference: the caller's."""
-    if blob.id.startswith(SMALL_MARK):
+def adopt(tx: Transaction, blob: Blob) -> str:
+    """Keep what was written, with one reference: the caller's. Return its id."""
+    if not blob.id:
         assert blob.data is not None
-        SMALL.insert(tx, SmallBlob(blob.id, blob.data))
-        return
+        return _insert_small(tx, blob.data)
     BLOBS.insert(tx, StoredBlob(blob.id, blob.size_bytes, data=blob.data))
     if blob.data is None:
         tx.tell(ADOPTED, blob.id)
+    return blob.id
+
+
+def _insert_small(tx: Transaction, data: bytes) -> str:
+    blob_id = f"{SMALL_MARK}{tx.next_sequence():016x}"
+    SMALL.insert(tx, SmallBlob(blob_id, data))
+    return blob_id
 
 
 def share(tx: Transaction, blob_id: str) -> str:
     """Let the caller refer to a blob that somebody else has; return by what id."""
     if blob_id.startswith(SMALL_MARK):
-        return _copy(tx, _require_small(tx, blob_id))
+        return _insert_small(tx, _require_small(tx, blob_id))
     blob = _require(tx, blob_id)
     BLOBS.put(tx, msgspec.structs.replace(blob, references=blob.references + 1))
-    return blob_id
-
-
-def _copy(tx: Transaction, data: bytes) -> str:
-    blob_id = small_id(tx.ids)
-    SMALL.insert(tx, SmallBlob(blob_id, data))
     return blob_id
 
 
@@ -164,7 +166,7 @@ def _shared(tx: Transaction, leaf: Slice) -> Slice:
     assert leaf.length is not None
     if leaf.id.startswith(SMALL_MARK):
         data = _require_small(tx, leaf.id)[leaf.offset : leaf.offset + leaf.length]
-        return Slice(_copy(tx, data), 0, leaf.length)
+        return Slice(_insert_small(tx, data), 0, leaf.length)
     share(tx, leaf.id)
     return leaf
 
@@ -201,10 +203,6 @@ def _require_small(tx: Transaction, blob_id: str) -> bytes:
     blob = SMALL.get(tx, blob_id)
     assert blob is not None, f"no blob {blob_id}"
     return blob.data
-
-
-def small_id(ids: Ids) -> str:
-    return SMALL_MARK + ids.hex(31)
 
 
 class StoredPart(FilePart):
@@ -262,10 +260,6 @@ class Blobs:
     def new_id(self) -> str:
         """For `compose`."""
         return self._ids.hex(32)
-
-    def new_small_id(self) -> str:
-        """For a Blob of at most INLINE_MAX_BYTES, made without a writer."""
-        return small_id(self._ids)
 
     # Reading
 

@@ -190,10 +190,8 @@ async def test_a_file_goes_with_its_last_reference(made, folder, store):
     assert store.look(lambda tx: list(DOOMED.scan(tx)))[0] == []
 
 
-async def put_small(made, store, data: bytes) -> str:
-    blob = Blob(made.new_small_id(), len(data), {}, data)
-    await store.write(blobs.adopt, blob)
-    return blob.id
+async def put_small(store, data: bytes) -> str:
+    return await store.write(blobs.adopt, Blob("", len(data), {}, data))
 
 
 def small_rows(store) -> list[bytes]:
@@ -201,7 +199,7 @@ def small_rows(store) -> list[bytes]:
 
 
 async def test_a_small_blob_is_read_whole_and_in_part_and_goes_when_it_is_dropped(made, store):
-    blob_id = await put_small(made, store, b"0123456789")
+    blob_id = await put_small(store, b"0123456789")
     assert await read(made, blob_id) == b"0123456789"
     assert await read(made, blob_id, 3, 4) == b"3456"
     assert await read(made, blob_id, 10) == b""
@@ -210,7 +208,7 @@ async def test_a_small_blob_is_read_whole_and_in_part_and_goes_when_it_is_droppe
 
 
 async def test_who_shares_a_small_blob_has_a_copy_that_outlives_it(made, store):
-    blob_id = await put_small(made, store, b"small")
+    blob_id = await put_small(store, b"small")
     copy_id = await store.write(blobs.share, blob_id)
     assert copy_id != blob_id
     await store.write(blobs.drop_reference, blob_id)
@@ -220,7 +218,7 @@ async def test_who_shares_a_small_blob_has_a_copy_that_outlives_it(made, store):
 
 
 async def test_what_is_composed_of_small_blobs_has_copies_of_the_slices(made, store):
-    ids = [await put_small(made, store, data) for data in (b"abcdef", b"ghij")]
+    ids = [await put_small(store, data) for data in (b"abcdef", b"ghij")]
     large = await put(made, bytes(LARGE))
     slices = [Slice(ids[0], 1, 3), Slice(large.id, 0, 2), Slice(ids[1])]
     assert await store.write(blobs.compose, "c" * 32, slices) == 9
