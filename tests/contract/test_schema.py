@@ -8,7 +8,8 @@ import pytest
 
 from pileus.kernel.clock import Clock
 from pileus.kernel.ids import Ids
-from pileus.store import schema
+from pileus.store import blobs, schema
+from pileus.store.blobs import BLOBS, Blobs
 from pileus.store.engine import DataDirRefused
 from pileus.store.opening import open_store
 from pileus.store.schema import SCHEMA, bring_up_to_date
@@ -96,6 +97,22 @@ def test_what_is_not_ours_is_refused(engine):
 
 def test_every_version_since_the_first_has_its_migration():
     assert set(schema.MIGRATIONS) == set(range(1, schema.VERSION))
+
+
+async def test_small_blobs_of_version_1_stay_readable_and_go_with_their_last_reference(engine, tmp_path):
+    bring(engine, 1)
+    key = BLOBS.prefix + b"\x02" + b"a" * 32 + b"\0"
+    engine.apply({key: msgspec.msgpack.encode(["a" * 32, 5, 2, b"small", []])})
+    bring_up_to_date(engine, Clock(), Ids())
+    assert version(engine) == schema.VERSION
+    store = Store(engine, Clock(), Ids())
+    await store.start()
+    made = Blobs(tmp_path / "blobs", Ids(), store)
+    assert await store.write(blobs.share, "a" * 32) == "a" * 32
+    for _ in range(3):
+        assert await store.read(made.parts, "a" * 32) == [b"small"]
+        await store.write(blobs.drop_reference, "a" * 32)
+    assert engine.get(key) is None
 
 
 @dataclass

@@ -13,6 +13,7 @@ _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?")
 """A path that is its own canonical form, for every service: no dots to resolve, nothing to encode."""
 _TO_ENCODE_IN_PATH = re.compile(r"%([0-9A-Fa-f]{2})|[^A-Za-z0-9/_.~-]")
 _TO_ENCODE_IN_QUERY = re.compile(r"%([0-9A-Fa-f]{2})|[^A-Za-z0-9_.~-]")
+_BLANKS = re.compile(r"[ \t]+")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
 
 
@@ -74,10 +75,14 @@ def canonical_request(
     payload_hash: str,
 ) -> str:
     """`path` and `query` are canonical already. Header values lose outer and doubled blanks."""
-    lines = [method, path, query]
-    lines += [f"{name}:{' '.join(headers.get(name, '').split())}" for name in signed_headers]
-    lines += ["", ";".join(signed_headers), payload_hash]
-    return "\n".join(lines)
+    text = f"{method}\n{path}\n{query}\n"
+    for name in signed_headers:
+        value = headers.get(name, "")
+        if "  " in value or "\t" in value or value[:1] == " " or value[-1:] == " ":
+            # Blanks and tabs alone: the bytes of UTF-8 look like other spaces where they are read as Latin-1.
+            value = _BLANKS.sub(" ", value).strip(" ")
+        text += f"{name}:{value}\n"
+    return f"{text}\n{';'.join(signed_headers)}\n{payload_hash}"
 
 
 def header_bytes(text: str) -> bytes:

@@ -3,8 +3,9 @@
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from pileus.authn import sessions, sigv2, sigv4
 from pileus.authn.payload import verified_body

@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 from collections import deque
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import httptools
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from pileus.gateway.server import Server
 
 log = logging.getLogger("pileus.http")
+
+
+@lru_cache(maxsize=256)
+def _name_of(header: bytes) -> str:
+    return header.lower().decode("latin-1")
 
 
 class Refused(Exception):
@@ -177,8 +183,8 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # Latin-1 keeps every byte, so that a signature over UTF-8 can still be checked.
-        key = name.lower().decode("latin-1")
-        text = value.decode("latin-1").strip()
+        key = _name_of(name)
+        text = value.strip(b" \t").decode("latin-1")
         headers = self.headers
         headers[key] = f"{headers[key]},{text}" if key in headers else text
 

@@ -34,22 +34,24 @@ class SocketBody(Body):
     is_complete   all of it has arrived (not: has been read)
     """
 
+    # Defaults of the class, for most bodies never set most of them.
+    is_complete = False
+    received_bytes = 0
+    held_bytes = 0
+    waiting_since_s: float | None = None
+    _failure: Exception | None = None
+    _waiter: asyncio.Future | None = None
+    _discarding = False
+    _taken = False
+    _is_wanted = False
+    _intake: "Intake | None" = None
+    _disconnected: asyncio.Event | None = None
+
     def __init__(self, connection: "Connection", length: int | None, waits_for_continue: bool) -> None:
         self.length = length
-        self.is_complete = False
-        self.received_bytes = 0
-        self.held_bytes = 0
         self.waits_for_continue = waits_for_continue
-        self.waiting_since_s: float | None = None
         self._connection = connection
         self._chunks: list[bytes] = []
-        self._failure: Exception | None = None
-        self._waiter: asyncio.Future | None = None
-        self._discarding = False
-        self._taken = False
-        self._is_wanted = False
-        self._intake: Intake | None = None
-        self._disconnected: asyncio.Event | None = None
 
     # The handler's side
 

@@ -36,14 +36,17 @@ class LocalApi:
             "/_pileus/clock": self._clock,
         }
 
-    async def handle(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith("/_"):
-            return await self._local(request)
-        if request.path.startswith("/-"):
-            service = await self._pileus.service(request.path[2:].partition("/")[0])
-            for prefix, handler in () if service is None else service.routes.items():
-                if request.path.startswith(prefix):
-                    return await handler(self._pileus, request)
+    def handle(self, request: HttpRequest) -> Awaitable[HttpResponse]:
+        start = request.path[:2]
+        if start == "/_":
+            return self._local(request)
+        return self._of_service(request) if start == "/-" else self._aws(request)
+
+    async def _of_service(self, request: HttpRequest) -> HttpResponse:
+        service = await self._pileus.service(request.path[2:].partition("/")[0])
+        for prefix, handler in () if service is None else service.routes.items():
+            if request.path.startswith(prefix):
+                return await handler(self._pileus, request)
         return await self._aws(request)
 
     async def _local(self, request: HttpRequest) -> HttpResponse:

@@ -28,6 +28,8 @@ ON_THE_WAY_BYTES = 256 * 1024
 cache before they are read, and 8 MiB cost both sides together 6 ms instead of 3. Others need it for their distance."""
 
 STATUS_LINES = {int(s): f"HTTP/1.1 {int(s)} {s.phrase}\r\n" for s in http.HTTPStatus}
+_OURS = frozenset({"content-length", "date", "connection", "transfer-encoding"})
+"""Headers that say how the response is framed."""
 MSG_MORE = getattr(socket, "MSG_MORE", 0)  # Linux: the head leaves in one packet with the file's first bytes
 
 
@@ -82,6 +84,8 @@ def build_head(
     for name, value in response.headers:
         lines.append(f"{name}: {value}\r\n")
         lower = name.lower()
+        if lower not in _OURS:
+            continue
         if lower == "content-length":
             declared = int(value)
         elif lower == "date":

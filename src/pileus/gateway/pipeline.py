@@ -7,10 +7,10 @@ validated, authorized and throttled like anyone's.
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from pileus.authn.refusals import refusal
 from pileus.gateway.authenticate import BODY_LIMIT_BYTES, Authenticator, dialect_of
@@ -67,7 +67,9 @@ class Gateway:
         exchange = Exchange(request, self.cloud.ids.uuid())
         try:
             for stage in PIPELINE:
-                await stage(self, exchange)
+                waits = stage(self, exchange)
+                if waits is not None:
+                    await waits
                 if exchange.response is not None:
                     break
             response = exchange.response
@@ -96,7 +98,9 @@ class Gateway:
         exchange.model = models.load(service.name).operation(call.operation)
         exchange.operation = _operation(service, call.operation)
         for stage in INSIDE:
-            await stage(self, exchange)
+            waits = stage(self, exchange)
+            if waits is not None:
+                await waits
         return exchange.result
 
     async def authorize(self, call: Call, request: dict) -> None:
@@ -157,18 +161,18 @@ async def identify(gateway: Gateway, exchange: Exchange) -> None:
     exchange.operation = _operation(exchange.service, target.operation)
 
 
-async def authenticate(gateway: Gateway, exchange: Exchange) -> None:
+def authenticate(gateway: Gateway, exchange: Exchange) -> Awaitable[None]:
     """Who calls: the signature is right, fresh and of a key that exists, and the body is the one that was signed."""
-    await gateway.authenticator.authenticate(exchange)
+    return gateway.authenticator.authenticate(exchange)
 
 
-async def parse(gateway: Gateway, exchange: Exchange) -> None:
+def parse(gateway: Gateway, exchange: Exchange) -> None:
     """What the call asks, as a dict spelled as the model spells it."""
     target = exchange.target
     exchange.input = exchange.model.parse(exchange.routed, exchange.body, target.protocol, target.labels)
 
 
-async def validate(gateway: Gateway, exchange: Exchange) -> None:
+def validate(gateway: Gateway, exchange: Exchange) -> None:
     """Against the model's constraints, in the service's words."""
     protocol = None if exchange.target is None else exchange.target.protocol
     exchange.model.validate(exchange.input, exchange.service.violation, protocol)
@@ -193,7 +197,7 @@ async def authorize(gateway: Gateway, exchange: Exchange) -> None:
         raise
 
 
-async def throttle(gateway: Gateway, exchange: Exchange) -> None:
+def throttle(gateway: Gateway, exchange: Exchange) -> None:
     """Account-level request quotas belong here; no service declares one yet."""
 
 
@@ -208,14 +212,15 @@ async def invoke(gateway: Gateway, exchange: Exchange) -> None:
     await gateway.cloud.store.durable(exchange.call.seen)
 
 
-async def serialize(gateway: Gateway, exchange: Exchange) -> None:
+def serialize(gateway: Gateway, exchange: Exchange) -> None:
     exchange.response = exchange.model.serialize(exchange.result, exchange.request_id, exchange.target.protocol)
     overlay = exchange.model.api.overlay
     if overlay.codings:
         codings.encode(exchange.request, exchange.response, overlay.codings, overlay.coded_from_bytes)
 
 
-Stage = Callable[[Gateway, Exchange], Awaitable[None]]
+Stage = Callable[[Gateway, Exchange], Awaitable[None] | None]
+"""A plain function where there is nothing to wait for."""
 
 PIPELINE: tuple[Stage, ...] = (identify, authenticate, parse, validate, authorize, throttle, invoke, serialize)
 INSIDE: tuple[Stage, ...] = (validate, authorize, throttle, invoke)

@@ -1,6 +1,6 @@
 """One call of one operation: who, where, when, and the ways an operation may reach the rest of the cloud."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -105,9 +105,9 @@ class Call(msgspec.Struct):
         result, self.seen = self.cloud.store.look(fn, *args, **kwargs)
         return result
 
-    async def write(self, fn: Callable, /, *args, **kwargs) -> Any:
+    def write(self, fn: Callable, /, *args, **kwargs) -> Awaitable[Any]:
         """Run a transition `fn(tx, …)`; return what it returned once it is committed to disk."""
-        return await self.cloud.store.write(fn, *args, **kwargs)
+        return self.cloud.store.write(fn, *args, **kwargs)
 
     async def authorize(self, touches: Iterable[Any]) -> None:
         """Return if the caller may touch these (kernel.service.Touch); raises AccessDenied.

@@ -102,7 +102,8 @@ class Routes:
             best = template.best(query, headers or {})
             if best is None:
                 continue
-            return Match(best.operation, dict(zip(template.labels, map(unquote, found.groups()), strict=True)))
+            labels = dict(zip(template.labels, found.groups(), strict=True))
+            return Match(best.operation, {k: unquote(v) for k, v in labels.items()} if "%" in path else labels)
         return None
 
 

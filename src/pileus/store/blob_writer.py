@@ -39,6 +39,7 @@ O_DIRECT = getattr(os, "O_DIRECT", 0)  # Linux
 class Blob(msgspec.Struct, frozen=True):
     """Bytes that were written and belong to nobody yet: `adopt` them.
 
+    id       "" of few bytes that need no writer: `adopt` gives them one
     digests  by the names of digests.py
     data     the bytes, if they are few; else they are in the file
     """

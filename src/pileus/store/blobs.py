@@ -3,6 +3,11 @@
 A blob of up to INLINE_MAX_BYTES lies in the store, in its row: writing it costs no file and no commit of its own. A
 larger one is a file. A blob may also be composed of slices of others, without copying (multipart uploads).
 
+Most bodies are small and have one user all their life. Such a one lies in a row of SMALL, without a count: dropping it
+is one deletion that need not read it, and whoever shares it gets a copy. Its id says so, and ascends: what is written
+together lies together, which spares RocksDB a third of its work (measured with deletions and syncs: 16 us instead of
+21 to write 1 KiB; ids at random are all over its tree).
+
     async with blobs.writer(digests=["md5"]) as writer:
         while await writer.fill(body):
             pass
@@ -48,10 +53,10 @@ __all__ = [
     "Blobs",
     "Slice",
     "StoredPart",
-    "add_reference",
     "adopt",
     "compose",
     "drop_reference",
+    "share",
 ]
 
 log = logging.getLogger("pileus.blobs")
@@ -60,6 +65,9 @@ THREADS = 8
 """Hashing and writing to disk. Two cores do no more at once, but most of those that write wait for the disk."""
 
 READ_BYTES = 1 << 20
+SMALL_MARK = "s"
+"""No hexadecimal digit, as the other blobs' ids begin with."""
+
 SWEEP_FILES = 256
 """Files removed in one step, and forgotten in one transaction."""
 
@@ -82,31 +90,56 @@ class StoredBlob(msgspec.Struct, frozen=True, array_like=True):
     slices: tuple[Slice, ...] = ()
 
 
+class SmallBlob(msgspec.Struct, frozen=True, array_like=True):
+    """A blob with one user. `id` begins with SMALL_MARK."""
+
+    id: str
+    data: bytes
+
+
 class DoomedFile(msgspec.Struct, frozen=True):
     id: str
 
 
 BLOBS = Table("blobs", StoredBlob, key=lambda blob: (blob.id,))
+SMALL = Table("blobs.small", SmallBlob, key=lambda blob: (blob.id,))
 DOOMED = Table("blobs.doomed", DoomedFile, key=lambda file: (file.id,))
 
 ADOPTED = "blobs.adopted"
 REMOVED = "blobs.removed"
 
 
-def adopt(tx: Transaction, blob: Blob) -> None:
-    """Keep what was written, with one reference: the caller's."""
+def adopt(tx: Transaction, blob: Blob) -> str:
+    """Keep what was written, with one reference: the caller's. Return its id."""
+    if not blob.id:
+        assert blob.data is not None
+        return _insert_small(tx, blob.data)
     BLOBS.insert(tx, StoredBlob(blob.id, blob.size_bytes, data=blob.data))
     if blob.data is None:
         tx.tell(ADOPTED, blob.id)
+    return blob.id
 
 
-def add_reference(tx: Transaction, blob_id: str) -> None:
+def _insert_small(tx: Transaction, data: bytes) -> str:
+    blob_id = f"{SMALL_MARK}{tx.next_sequence():016x}"
+    SMALL.insert(tx, SmallBlob(blob_id, data))
+    return blob_id
+
+
+def share(tx: Transaction, blob_id: str) -> str:
+    """Let the caller refer to a blob that somebody else has; return by what id."""
+    if blob_id.startswith(SMALL_MARK):
+        return _insert_small(tx, _require_small(tx, blob_id))
     blob = _require(tx, blob_id)
     BLOBS.put(tx, msgspec.structs.replace(blob, references=blob.references + 1))
+    return blob_id
 
 
 def drop_reference(tx: Transaction, blob_id: str) -> None:
     """The blob goes with its last reference."""
+    if blob_id.startswith(SMALL_MARK):
+        SMALL.delete(tx, blob_id)
+        return
     blob = _require(tx, blob_id)
     if blob.references > 1:
         BLOBS.put(tx, msgspec.structs.replace(blob, references=blob.references - 1))
@@ -121,25 +154,37 @@ def drop_reference(tx: Transaction, blob_id: str) -> None:
 
 def compose(tx: Transaction, blob_id: str, slices: Iterable[Slice]) -> int:
     """Make a blob of slices of others, which get a reference each; return its size. The caller has its reference."""
-    leaves = [leaf for part in slices for leaf in _leaves(tx, part)]
-    for leaf in leaves:
-        add_reference(tx, leaf.id)
+    leaves = [_shared(tx, leaf) for part in slices for leaf in _leaves(tx, part)]
     size_bytes = sum(leaf.length or 0 for leaf in leaves)
     data = None if leaves else b""
     BLOBS.insert(tx, StoredBlob(blob_id, size_bytes, data=data, slices=tuple(leaves)))
     return size_bytes
 
 
+def _shared(tx: Transaction, leaf: Slice) -> Slice:
+    """The leaf as the caller's own; of a small one no more is copied than the slice."""
+    assert leaf.length is not None
+    if leaf.id.startswith(SMALL_MARK):
+        data = _require_small(tx, leaf.id)[leaf.offset : leaf.offset + leaf.length]
+        return Slice(_insert_small(tx, data), 0, leaf.length)
+    share(tx, leaf.id)
+    return leaf
+
+
 def _leaves(tx: Transaction, part: Slice) -> list[Slice]:
     """The same bytes as slices of blobs that are not composed themselves; none is empty, all have a length."""
-    blob = _require(tx, part.id)
-    end = blob.size_bytes if part.length is None else part.offset + part.length
-    assert 0 <= part.offset <= end <= blob.size_bytes, part
-    if not blob.slices:
+    if part.id.startswith(SMALL_MARK):
+        size_bytes, slices = len(_require_small(tx, part.id)), ()
+    else:
+        blob = _require(tx, part.id)
+        size_bytes, slices = blob.size_bytes, blob.slices
+    end = size_bytes if part.length is None else part.offset + part.length
+    assert 0 <= part.offset <= end <= size_bytes, part
+    if not slices:
         return [Slice(part.id, part.offset, end - part.offset)] if end > part.offset else []
     leaves = []
     at = 0
-    for leaf in blob.slices:
+    for leaf in slices:
         assert leaf.length is not None
         low, high = max(part.offset, at), min(end, at + leaf.length)
         if low < high:
@@ -152,6 +197,12 @@ def _require(tx: Transaction, blob_id: str) -> StoredBlob:
     blob = BLOBS.get(tx, blob_id)
     assert blob is not None, f"no blob {blob_id}"
     return blob
+
+
+def _require_small(tx: Transaction, blob_id: str) -> bytes:
+    blob = SMALL.get(tx, blob_id)
+    assert blob is not None, f"no blob {blob_id}"
+    return blob.data
 
 
 class StoredPart(FilePart):
@@ -214,10 +265,16 @@ class Blobs:
 
     def parts(self, tx: Transaction, blob_id: str, offset: int = 0, length: int | None = None) -> list[Part]:
         """The bytes from `offset` on, `length` or all that follow, as they lie; hold the parts while reading."""
+        if blob_id.startswith(SMALL_MARK):  # most are, and their row is read once
+            data = _require_small(tx, blob_id)
+            end = len(data) if length is None else offset + length
+            assert 0 <= offset <= end <= len(data)
+            return [data[offset:end]] if end > offset else []
         found: list[Part] = []
         for leaf in _leaves(tx, Slice(blob_id, offset, length)):
             assert leaf.length is not None
-            data = _require(tx, leaf.id).data
+            is_small = leaf.id.startswith(SMALL_MARK)
+            data = _require_small(tx, leaf.id) if is_small else _require(tx, leaf.id).data
             if data is None:
                 found.append(StoredPart(self, leaf.id, leaf.offset, leaf.length))
             else:

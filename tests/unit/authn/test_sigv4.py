@@ -2,12 +2,12 @@
 
 import hashlib
 import hmac
-from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from signed_requests import ACCESS_KEY, SECRET, signed_by_botocore
 
 from pileus.authn import sigv4
@@ -36,7 +36,7 @@ def refused(request: HttpRequest, body: bytes = b"", **how) -> AwsError:
 texts = st.text(st.sampled_from("aZ09-_.~ +/%&=?:@!$'()*,;üß漢😀"), max_size=12)
 words = st.text(st.sampled_from("abcXYZ019-_"), min_size=1, max_size=8)
 methods = st.sampled_from(["GET", "PUT", "POST", "DELETE", "HEAD"])
-header_values = st.text(st.sampled_from("ab  \t,;=é"), max_size=10).map(lambda text: "x" + text + "y")
+header_values = st.text(st.sampled_from("ab  \t,;=éà"), max_size=10).map(lambda text: "x" + text + "y")
 headers = st.lists(st.tuples(words.map(lambda word: "x-amz-meta-" + word.lower()), header_values), max_size=3)
 queries = st.lists(st.tuples(words, texts), max_size=4)
 

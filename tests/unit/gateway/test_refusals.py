@@ -1,12 +1,12 @@
 """Requests that never reach an operation: unknown, malformed, or signed wrongly. Each gets the error that AWS sends."""
 
 import logging
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from botocore import auth
 from botocore.crt import auth as crt_auth
+from msgspec.structs import replace
 from wire import ENDPOINT, ROOT, signed, written
 
 from pileus.app import CLOCKS, KeptClock

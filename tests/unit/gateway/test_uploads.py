@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import zlib
-from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import unquote_plus, urlsplit
 
@@ -14,6 +13,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.crt import auth as crt_auth
+from msgspec.structs import replace
 from wire import ENDPOINT, ROOT, client, received, signed, written
 
 from pileus.kernel.http import Body, HttpRequest

@@ -1,7 +1,7 @@
 """A client without a socket: botocore writes and signs the request, the gateway answers, botocore reads the answer."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -11,6 +11,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, HeadersDict
 from botocore.config import Config
 from botocore.credentials import Credentials
+from msgspec.structs import replace
 
 from pileus.gateway.local import LocalApi
 from pileus.kernel.http import Body, FilePart, HttpRequest, HttpResponse

@@ -14,7 +14,7 @@ from pileus.kernel.errors import ServiceUnavailable
 from pileus.kernel.http import Body, FilePart
 from pileus.kernel.ids import Ids
 from pileus.store import blob_writer, blobs
-from pileus.store.blobs import BLOBS, DOOMED, INLINE_MAX_BYTES, Blob, Blobs, Slice
+from pileus.store.blobs import BLOBS, DOOMED, INLINE_MAX_BYTES, SMALL, Blob, Blobs, Slice
 from pileus.store.buffers import LARGE_BYTES, LARGE_COUNT
 from pileus.store.memory import MemoryEngine
 from pileus.store.store import Store
@@ -179,7 +179,7 @@ async def test_a_composed_blob_reads_as_its_slices_without_copying(made, folder,
 
 async def test_a_file_goes_with_its_last_reference(made, folder, store):
     blob = await put(made, bytes(LARGE))
-    await store.write(blobs.add_reference, blob.id)
+    assert await store.write(blobs.share, blob.id) == blob.id
     await store.write(blobs.drop_reference, blob.id)
     assert not await made.sweep_once()
     assert await read(made, blob.id) == bytes(LARGE)
@@ -188,6 +188,48 @@ async def test_a_file_goes_with_its_last_reference(made, folder, store):
     assert await made.sweep_once()
     assert files(folder) == set()
     assert store.look(lambda tx: list(DOOMED.scan(tx)))[0] == []
+
+
+async def put_small(store, data: bytes) -> str:
+    return await store.write(blobs.adopt, Blob("", len(data), {}, data))
+
+
+def small_rows(store) -> list[bytes]:
+    return sorted(store.look(lambda tx: [row.data for row in SMALL.scan(tx)])[0])
+
+
+async def test_a_small_blob_is_read_whole_and_in_part_and_goes_when_it_is_dropped(made, store):
+    blob_id = await put_small(store, b"0123456789")
+    assert await read(made, blob_id) == b"0123456789"
+    assert await read(made, blob_id, 3, 4) == b"3456"
+    assert await read(made, blob_id, 10) == b""
+    await store.write(blobs.drop_reference, blob_id)
+    assert small_rows(store) == []
+
+
+async def test_who_shares_a_small_blob_has_a_copy_that_outlives_it(made, store):
+    blob_id = await put_small(store, b"small")
+    copy_id = await store.write(blobs.share, blob_id)
+    assert copy_id != blob_id
+    await store.write(blobs.drop_reference, blob_id)
+    assert await read(made, copy_id) == b"small"
+    await store.write(blobs.drop_reference, copy_id)
+    assert small_rows(store) == []
+
+
+async def test_what_is_composed_of_small_blobs_has_copies_of_the_slices(made, store):
+    ids = [await put_small(store, data) for data in (b"abcdef", b"ghij")]
+    large = await put(made, bytes(LARGE))
+    slices = [Slice(ids[0], 1, 3), Slice(large.id, 0, 2), Slice(ids[1])]
+    assert await store.write(blobs.compose, "c" * 32, slices) == 9
+    assert small_rows(store) == [b"abcdef", b"bcd", b"ghij", b"ghij"]
+    await store.write(blobs.compose, "d" * 32, [Slice("c" * 32, 1, 5)])
+    for blob_id in (*ids, large.id, "c" * 32):
+        await store.write(blobs.drop_reference, blob_id)
+    assert await read(made, "d" * 32) == b"cd\0\0g"
+    await store.write(blobs.drop_reference, "d" * 32)
+    assert small_rows(store) == []
+    assert store.look(lambda tx: list(BLOBS.scan(tx)))[0] == []
 
 
 async def test_a_file_stays_while_a_part_of_it_is_held(made, folder, store):

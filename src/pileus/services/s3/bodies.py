@@ -62,7 +62,7 @@ class taken:
         if length is not None and length > MAX_PUT_BYTES:
             raise errors.EntityTooLarge(ProposedSize=length, MaxSizeAllowed=MAX_PUT_BYTES)
         if length is not None and length <= INLINE_MAX_BYTES:
-            received = _small(call, await body.read(INLINE_MAX_BYTES), chosen)
+            received = _small(await body.read(INLINE_MAX_BYTES), chosen)
             _check(received, body, stated, md5)
             return received
         async with AsyncExitStack() as stack:
@@ -87,10 +87,10 @@ async def _to_blob(writer: BlobWriter, body: Body, algorithm: str) -> Taken:
     return Taken(blob, blob.digests["md5"].hex(), algorithm, checksums.text(blob.digests[algorithm.lower()]))
 
 
-def _small(call: Call, data: bytes, algorithm: str) -> Taken:
+def _small(data: bytes, algorithm: str) -> Taken:
     """Without a writer: most bodies are small, and this is the way that has to be fast."""
     md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    blob = Blob(call.cloud.blobs.new_id(), len(data), {}, data)
+    blob = Blob("", len(data), {}, data)
     return Taken(blob, md5, algorithm, checksums.of(algorithm, data))
 
 

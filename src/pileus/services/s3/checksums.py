@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from pileus.kernel.errors import NotImplementedByUs
 from pileus.services.s3 import errors
-from pileus.store.digests import new_digest
+from pileus.store.digests import digest_of, new_digest
 
 LENGTHS = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
 """Algorithm -> bytes of its checksum."""
@@ -32,9 +32,7 @@ def text(digest: bytes) -> str:
 
 
 def of(algorithm: str, data: bytes) -> str:
-    running = new_digest(algorithm.lower())
-    running.update(data)
-    return text(running.digest())
+    return text(digest_of(algorithm.lower(), data))
 
 
 # What a request declares

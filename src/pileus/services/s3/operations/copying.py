@@ -106,8 +106,7 @@ async def _sums(call: Call, request: dict, source: Version) -> dict:
 
 
 def _shared(tx: Transaction, bucket: Bucket, source: Version) -> str:
-    """One more reference to the source's blob, if the source is still there."""
+    """The source's blob for one more, if the source is still there."""
     if objects.find(tx, bucket, source.key, source.version_id) is None:
         raise errors.NoSuchKey(Key=source.key)
-    blobs.add_reference(tx, source.body)
-    return source.body
+    return blobs.share(tx, source.body)

@@ -51,16 +51,11 @@ async def put_object(call: Call, request: dict) -> dict:
             objects.put,
             bucket.name,
             draft,
-            lambda tx: adopted(tx, body.blob),
+            lambda tx: blobs.adopt(tx, body.blob),
             conditions=conditions,
             cause=asked.cause(call, "ObjectCreated:Post" if asked.is_of_form(call) else "ObjectCreated:Put"),
         )
     return answers.stored(bucket, version)
-
-
-def adopted(tx: Transaction, blob: blobs.Blob) -> str:
-    blobs.adopt(tx, blob)
-    return blob.id
 
 
 async def get_object(call: Call, request: dict) -> dict:

@@ -114,20 +114,21 @@ def put(
 
 
 def retire(tx: Transaction, bucket: Bucket, key: str, current: Version | None) -> None:
-    """Make room for a new current version: the present one becomes noncurrent, or goes if it is the null version."""
+    """Make room for a new current version: the present one becomes noncurrent, or goes if it is the null version.
+
+    Its row in OBJECTS is the caller's to replace or to delete.
+    """
     if bucket.versioning != "Enabled":
         _drop_null(tx, bucket, key, current)
         if current is not None and current.version_id == NULL:
             current = None
     if current is not None:
-        OBJECTS.delete(tx, bucket.id, key)
         VERSIONS.insert(tx, current)
 
 
 def _drop_null(tx: Transaction, bucket: Bucket, key: str, current: Version | None) -> None:
     """A key has one null version at most: the next one that has no id takes its place."""
     if current is not None and current.version_id == NULL:
-        OBJECTS.delete(tx, bucket.id, key)
         drop_body(tx, current)
     elif bucket.versioning:
         null = VERSIONS.null.first(tx, bucket.id, key)
@@ -157,6 +158,8 @@ def delete(
     current = OBJECTS.get(tx, bucket.id, key)
     if conditions is not None:
         conditions.check(current)
+    if current is not None:
+        OBJECTS.delete(tx, bucket.id, key)
     if not bucket.versioning:
         if current is not None:
             _drop_null(tx, bucket, key, current)

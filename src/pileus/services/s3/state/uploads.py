@@ -76,8 +76,7 @@ def require_upload(tx: Transaction, bucket: Bucket, key: str, upload_id: str) ->
 def put_part(tx: Transaction, bucket: Bucket, key: str, upload_id: str, part: Part, blob: blobs.Blob) -> Part:
     """A part of the same number takes its predecessor's place."""
     upload = require_upload(tx, bucket, key, upload_id)
-    blobs.adopt(tx, blob)
-    return _placed(tx, upload, objects.replace(part, body=blob.id))
+    return _placed(tx, upload, objects.replace(part, body=blobs.adopt(tx, blob)))
 
 
 def put_part_copy(
