@@ -71,12 +71,14 @@ class Running:
 
     def memory_mib(self) -> float:
         """Resident memory of it and all its children, shared pages counted once (PSS)."""
-        return sum(_pss_kib(pid) for pid in _family(self.process.pid)) / 1024
+        return sum(pss_kib(pid) for pid in _family(self.process.pid)) / 1024
 
 
 @contextlib.contextmanager
-def running(platform: Platform, programs: Path) -> Iterator[Running]:
-    with tempfile.TemporaryDirectory(prefix="bench-") as data, socket.socket() as probe:
+def running(platform: Platform, programs: Path, data_dir: Path | None = None) -> Iterator[Running]:
+    """data_dir: where its data lies; None: in a folder that goes with it."""
+    with contextlib.ExitStack() as stack, socket.socket() as probe:
+        data = str(data_dir or stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         probe.close()
@@ -122,7 +124,7 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _pss_kib(pid: int) -> int:
+def pss_kib(pid: int) -> int:
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:

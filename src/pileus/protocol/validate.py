@@ -8,7 +8,7 @@ Wording as in answers of AWS's services: "2 validation errors detected: Value 'â
 constraint: Member must have length greater than or equal to 3; Value null at â€¦".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -177,11 +177,14 @@ class _Checks:
         key_shape, value_shape = self.shapes[shape.key.shape], self.shapes[shape.value.shape]
         is_scalar = value_shape.type not in ("structure", "list", "map")
         least, most = shape.min, shape.max
+        names_length_max = _length_max(key_shape)
 
         def check(value: dict) -> list[Violation] | None:
             if type(value) is not dict:
                 raise mismatch(value, "map")
             bad = _length(value, least, most) if least is not None or most is not None else None
+            if look_value is None and names_length_max is not None and _are_together_within(value, names_length_max):
+                return bad  # an item's attributes, say, of which nothing else is to be checked here
             for key, inner in value.items():
                 if look_key is not None and look_key(key) is not None:
                     text = f"Map keys must satisfy constraint: [{_all_constraints(key_shape)}]"
@@ -224,6 +227,20 @@ def _length(value: list | dict | str | bytes, least: int | None, most: int | Non
     if least is not None and size < least:
         return [Violation("", "min_length", value, _at_least("length", least), least, is_sensitive=sensitive)]
     return None
+
+
+def _length_max(shape: Shape) -> int | None:
+    """How long a string may be, where that is the only constraint."""
+    has_others = shape.type != "string" or shape.pattern is not None or shape.enum or shape.min
+    return None if has_others else shape.max
+
+
+def _are_together_within(texts: Iterable[object], length_max: int) -> bool:
+    """Whether all of them in one row are no longer than one may be: looked at at once, as it is mostly so."""
+    try:
+        return len("".join(texts)) <= length_max
+    except TypeError:
+        return False  # no text: for the careful way to refuse
 
 
 def _all_constraints(shape: Shape) -> str:

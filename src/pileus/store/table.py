@@ -6,6 +6,7 @@ fields may only ever be added; where rows are few, keep the names.
 """
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=msgspec.Struct)
 _encode = msgspec.msgpack.Encoder().encode
+
+HOT_KEYS_MAX = 1024
+"""Of each table."""
 
 
 class Index(Generic[R]):
@@ -82,6 +86,8 @@ class Table(Generic[R]):
         self.is_hot = is_hot
         self.prefix = name.encode() + b"\0"
         self.decode: Callable[[bytes], R] = msgspec.msgpack.Decoder(record).decode
+        # The keys of hot records are asked for again and again. Typed, for a key part that is a bool is to be refused.
+        self._packed = lru_cache(maxsize=HOT_KEYS_MAX, typed=True)(lambda *key: pack(key, self.prefix))
         self.indexes = list(indexes.values())
         for index_name, index in indexes.items():
             index.table = self
@@ -90,7 +96,7 @@ class Table(Generic[R]):
 
     def get(self, tx: "Transaction", *key: Any) -> R | None:
         if self.is_hot:
-            return tx.hot_record(pack(key, self.prefix), self.decode)
+            return tx.hot_record(self._packed(*key), self.decode)
         raw = tx.get(pack(key, self.prefix))
         return None if raw is None else self.decode(raw)
 

@@ -24,7 +24,12 @@ class Address(NamedTuple):
 
     @property
     def arn(self) -> str:
-        return f"arn:{partition_of(self.region)}:dynamodb:{self.region}:{self.account}:table/{self.name}"
+        return _arn(self)
+
+
+@lru_cache(maxsize=4096)
+def _arn(address: Address) -> str:
+    return f"arn:{partition_of(address.region)}:dynamodb:{address.region}:{address.account}:table/{address.name}"
 
 
 def of_name(call: Call, name: str) -> Address:
@@ -53,6 +58,7 @@ def _address(account: str, region: str, name: str) -> Address:
     return Address(account, region, name)
 
 
+@lru_cache(maxsize=4096)
 def of_arn(arn: str) -> Address | None:
     """The table of a table's, index's, stream's, backup's or export's ARN; None where it is none."""
     found = _TABLE_ARN.fullmatch(arn)

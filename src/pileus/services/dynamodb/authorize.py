@@ -8,7 +8,7 @@ from pileus.kernel.call import Call
 from pileus.kernel.service import Touch
 from pileus.kernel.tags import from_list
 from pileus.services.dynamodb.addresses import Address, of_arn, of_name
-from pileus.services.dynamodb.condition_keys import of_access
+from pileus.services.dynamodb.condition_keys import AccessKeys
 from pileus.services.dynamodb.partiql import permissions
 from pileus.services.dynamodb.state.tables import find
 from pileus.store.transaction import Transaction
@@ -171,7 +171,7 @@ def on_nothing(call: Call, request: dict) -> list[str]:
 def _touch(call: Call, action: str, address: Address, wanted: dict, **named) -> Touch:
     index = wanted.get("IndexName")
     arn = f"{address.arn}/index/{index}" if index else address.arn
-    return Touch(f"dynamodb:{action}", arn, of_access(call, address, wanted, **named))
+    return Touch(f"dynamodb:{action}", arn, AccessKeys(call, address, wanted, **named))
 
 
 RESOURCES = {

@@ -1,11 +1,11 @@
-"""DynamoDB's condition keys of one access; each is a function, called only where a policy asks.
+"""DynamoDB's condition keys of one access; nothing of them is made before a policy asks.
 
 Source: DynamoDB developer guide, "Using IAM policy conditions for fine-grained access control"; Service Authorization
 Reference, "Condition keys for Amazon DynamoDB".
 """
 
 import base64
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pileus.kernel.call import Call
@@ -16,24 +16,49 @@ from pileus.services.dynamodb.state.tables import find
 
 READS = ("GetItem", "BatchGetItem", "Query", "Scan")
 
-Keys = dict[str, Any]
 
-
-def of_access(
-    call: Call,
-    address: Address,
-    wanted: dict,
-    *,
-    keys: Iterable[dict] = (),
-    items: Iterable[dict] = (),
-    enclosing: str = "",
-) -> Keys:
+class AccessKeys(Mapping[str, Any]):
     """
     wanted     the request, or the part of it that is about this table or item
     keys       primary keys that it names; items: whole items that it puts
     enclosing  the transaction's operation
     """
-    found: Keys = {
+
+    __slots__ = ("_asked", "_found")
+
+    def __init__(
+        self,
+        call: Call,
+        address: Address,
+        wanted: dict,
+        *,
+        keys: Sequence[dict] = (),
+        items: Sequence[dict] = (),
+        enclosing: str = "",
+    ) -> None:
+        self._asked = call, address, wanted, keys, items, enclosing
+        self._found: dict[str, Any] | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        return self._keys()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys())
+
+    def __len__(self) -> int:
+        return len(self._keys())
+
+    def _keys(self) -> dict[str, Any]:
+        if self._found is None:
+            self._found = _of_access(*self._asked)
+        return self._found
+
+
+def _of_access(
+    call: Call, address: Address, wanted: dict, keys: Sequence[dict], items: Sequence[dict], enclosing: str
+) -> dict[str, Any]:
+    """The keys, of which those that cost something are functions."""
+    found: dict[str, Any] = {
         "dynamodb:LeadingKeys": lambda: _leading(call, address, wanted, [*keys, *items]),
         "dynamodb:Attributes": lambda: _attributes(wanted, [*keys, *items]),
     }

@@ -50,4 +50,5 @@ def _text_bytes(text: str) -> int:
 
 
 def number_bytes(text: str) -> int:
-    return (significant_digits(text) + 1) // 2 + 1
+    digits = significant_digits(text) if "." in text else len(text.strip("-0"))
+    return (digits + 1) // 2 + 1
