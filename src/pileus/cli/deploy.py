@@ -9,7 +9,9 @@ import io
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import yaml
@@ -39,10 +41,7 @@ class Deployer:
 
     def deploy(self, template: Path, stack: str, parameters: dict[str, str]) -> dict[str, str]:
         """The stack's outputs, once it is created or updated. Raises DeployFailed."""
-        document = yaml.load(template.read_text(), Loader=_TemplateLoader)
-        for resource in document.get("Resources", {}).values():
-            self._package(template.parent, resource)
-        body = yaml.dump(document, Dumper=_TemplateDumper, sort_keys=False)
+        body = self.packaged(template)
         kind = "UPDATE" if self._exists(stack) else "CREATE"
         change_set = self.cloudformation.create_change_set(
             StackName=stack,
@@ -58,9 +57,15 @@ class Deployer:
         described = self.cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
         return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
-    def _package(self, folder: Path, resource: dict) -> None:
-        name = CODE_PROPERTIES.get(resource.get("Type"))
-        code = resource.get("Properties", {}).get(name) if name else None
+    def packaged(self, template: Path) -> str:
+        """The template with its local code uploaded, and named by where that lies now."""
+        document = yaml.load(template.read_text(), Loader=_TemplateLoader)
+        for one in with_code(document):
+            self._package(template.parent, one)
+        return yaml.dump(document, Dumper=_TemplateDumper, sort_keys=False)
+
+    def _package(self, folder: Path, one: "WithCode") -> None:
+        code = one.properties.get(one.name)
         if not isinstance(code, str) or code.startswith("s3://"):
             return
         place = folder / code
@@ -69,10 +74,10 @@ class Deployer:
         archive = zip_folder(place)
         bucket, key = self._bucket(), f"{hashlib.sha256(archive).hexdigest()}.zip"
         self.s3.put_object(Bucket=bucket, Key=key, Body=archive)
-        if resource["Type"].startswith("AWS::Serverless"):
-            resource["Properties"][name] = f"s3://{bucket}/{key}"
+        if one.kind.startswith("AWS::Serverless"):
+            one.properties[one.name] = f"s3://{bucket}/{key}"
         else:
-            resource["Properties"][name] = {"S3Bucket": bucket, "S3Key": key}
+            one.properties[one.name] = {"S3Bucket": bucket, "S3Key": key}
 
     def _bucket(self) -> str:
         bucket = f"pileus-deploy-{self.account}-{self.region}"
@@ -125,6 +130,26 @@ class Deployer:
             return "no event says why"
         first = failed[-1]
         return f"{first['LogicalResourceId']}: {first.get('ResourceStatusReason', '')}"
+
+
+class WithCode(NamedTuple):
+    """Properties that may name a folder of code: a resource's, or what SAM's Globals give to every resource of a kind."""
+
+    kind: str
+    properties: dict
+    name: str
+
+
+def with_code(document: dict) -> Iterator[WithCode]:
+    """Where a template's code stands. Source: AWS SAM developer guide, "Globals section of the AWS SAM template"."""
+    functions = (document.get("Globals") or {}).get("Function")
+    if functions:
+        kind = "AWS::Serverless::Function"
+        yield WithCode(kind, functions, CODE_PROPERTIES[kind])
+    for resource in document.get("Resources", {}).values():
+        kind = resource.get("Type")
+        if kind in CODE_PROPERTIES and isinstance(resource.get("Properties"), dict):
+            yield WithCode(kind, resource["Properties"], CODE_PROPERTIES[kind])
 
 
 def zip_folder(place: Path) -> bytes:

@@ -14,7 +14,7 @@ from pileus.stacks import template as templates
 from pileus.stacks.conditions import check_rules, evaluate_conditions
 from pileus.stacks.errors import InsufficientCapabilitiesException, ValidationError, format_error
 from pileus.stacks.graph import graph_of
-from pileus.stacks.intrinsics import Made, Pseudo
+from pileus.stacks.intrinsics import Made, Pseudo, evaluate
 from pileus.stacks.outputs import imports_of
 from pileus.stacks.parameters import resolve_parameters, values_of
 from pileus.stacks.plan import Before, Deployed
@@ -93,10 +93,14 @@ async def prepare(asked: Asked, pseudo: Pseudo, world: World, blueprint_id: str)
     _refuse_policies(template)
     scope = replace(scope, conditions=evaluate_conditions(template.conditions, scope))
     check_rules(template, scope)
-    graph_of(template, scope.conditions)
+    members = graph_of(template, scope.conditions).needs
     imports = imports_of(template, scope.conditions, scope)
     if missing := [name for name in imports if name not in world.exports]:
         raise ValidationError(f"No export named {missing[0]} found.")
+    # Evaluated with nothing made yet, for what can be told wrong already: a mapping without the key, a list too short.
+    unmade = replace(scope, resources=dict.fromkeys(members))
+    for logical_id in members:
+        evaluate(template.properties(logical_id), unmade)
     return Blueprint(
         pseudo.stack_id,
         blueprint_id,

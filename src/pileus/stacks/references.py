@@ -6,7 +6,7 @@ answer to what a reference is.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pileus.stacks.errors import format_error, template_error
@@ -32,10 +32,14 @@ SupportsAttribute = Callable[[str, str], bool]
 
 @dataclass(frozen=True)
 class Reference:
-    """`attribute` is None for Ref, else what Fn::GetAtt asks for (or "" where only known later)."""
+    """`attribute` is None for Ref, else what Fn::GetAtt asks for (or "" where only known later).
+
+    `in_text`: a variable of Fn::Sub. It refers to the same; only the words differ when nobody defines it.
+    """
 
     name: str
     attribute: str | None = None
+    in_text: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return self.name if self.attribute is None else f"{self.name}.{self.attribute}"
@@ -106,7 +110,7 @@ def _variables(argument: Any, conditions) -> Iterator[Reference]:
         for variable in VARIABLE.findall(argument):
             name, _, attribute = variable.strip().partition(".")
             if variable.strip() not in values:
-                yield Reference(name, attribute or None)
+                yield Reference(name, attribute or None, in_text=True)
 
 
 def check_references(template: Template, supports: SupportsAttribute | None = None) -> None:
@@ -138,7 +142,8 @@ def _unresolved(template: Template, section: str, member: dict, known: set[str],
         missing += [name for name in depends_on if name not in template.resources]
     # Metadata may hold anything that looks like a reference (a designer's drawing): it is not evaluated.
     for reference in references_in({key: value for key, value in member.items() if key != "Metadata"}):
-        if reference.name not in known:
+        is_get_att = reference.attribute is not None and not reference.in_text
+        if reference.name not in known and not is_get_att:
             missing.append(reference.name)
             continue
         if reference.attribute is None:

@@ -68,6 +68,10 @@ def test_a_whole_template_passes():
             "Template format error: Unresolved resource dependencies [X, Y] in the Resources block of the template",
         ),
         (
+            {"Resources": {"Q": {**QUEUE, "Properties": {"A": {"Fn::GetAtt": ["X", "Arn"]}}}}},
+            "Template error: instance of Fn::GetAtt references undefined resource X",
+        ),
+        (
             {"Resources": {"Q": {**QUEUE, "DependsOn": ["P"]}}, "Parameters": {"P": {"Type": "String"}}},
             "Template format error: Unresolved resource dependencies [P] in the Resources block of the template",
         ),

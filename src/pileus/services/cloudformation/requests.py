@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from typing import Any
 
 from pileus.kernel.call import Call
@@ -14,6 +15,9 @@ from pileus.stacks import acting
 from pileus.stacks.intrinsics import Pseudo
 from pileus.stacks.prepare import Asked, World, prepare
 from pileus.stacks.records import MAKE, Blueprint, Operation, Stack
+
+STACK_NAME = re.compile("[a-zA-Z][-a-zA-Z0-9]*")
+STACK_NAME_CHARACTERS = 128
 
 WITHOUT_EFFECT = {
     "NotificationARNs": [],
@@ -91,5 +95,18 @@ def new_operation(call: Call, stack_id: str, kind: str, request: dict, **more: A
 
 
 def new_stack(call: Call, name: str, status: str, **more: Any) -> Stack:
+    _check_name(name)
     stack_id = call.arn("cloudformation", f"stack/{name}/{call.ids.uuid()}")
     return Stack(stack_id, call.account, call.region, name, status, call.now_ms, **more)
+
+
+def _check_name(name: str) -> None:
+    """Letters, digits and hyphens after a letter; the model has no pattern. Source: API reference, CreateStack."""
+    wrong = []
+    if not STACK_NAME.fullmatch(name):
+        wrong.append(f"Member must satisfy regular expression pattern: {STACK_NAME.pattern}")
+    if len(name) > STACK_NAME_CHARACTERS:
+        wrong.append(f"Member must have length less than or equal to {STACK_NAME_CHARACTERS}")
+    if wrong:
+        told = "; ".join(f"Value '{name}' at 'stackName' failed to satisfy constraint: {text}" for text in wrong)
+        raise ValidationError(f"{len(wrong)} validation error{'s'[: len(wrong) - 1]} detected: {told}")

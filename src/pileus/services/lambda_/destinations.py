@@ -7,7 +7,7 @@ from typing import Any
 from pileus.kernel.arn import Arn, parse_arn
 from pileus.kernel.call import Call
 from pileus.kernel.clock import iso8601
-from pileus.kernel.errors import AwsError, NotImplementedByUs
+from pileus.kernel.errors import AccessDenied, AwsError, NotImplementedByUs
 from pileus.services.lambda_ import errors
 from pileus.services.lambda_.roles import Roles
 from pileus.store.events import Event
@@ -56,6 +56,56 @@ async def require_dead_letter_target(call: Call, arn: str) -> None:
             f"The provided dead letter config TargetArn is invalid: {arn}. It must be a standard SQS queue or SNS topic."
         )
     await _require_service(call, parsed.service)
+
+
+async def require_dead_letter_permission(call: Call, arn: str, role: str, function: str) -> None:
+    """errors   InvalidParameterValueException where the execution role may not send there, in words that many a
+    deployment has ended with"""
+    operation = await _denied(call, arn, role, function)
+    if operation is not None:
+        service = parse_arn(arn).service.upper()
+        raise errors.InvalidParameterValueException(
+            f"The provided execution role does not have permissions to call {operation} on {service}"
+        )
+
+
+async def require_destination_permission(call: Call, arn: str, role: str, function: str) -> None:
+    """errors   InvalidParameterValueException where the execution role may not send there.
+
+    Source: developer guide, "Capturing records of Lambda asynchronous invocations", for the permissions; the wording is
+    the one that users quote.
+    """
+    operation = await _denied(call, arn, role, function)
+    if operation is not None:
+        raise errors.InvalidParameterValueException(
+            f"The function's execution role does not have permissions to call {operation} on {arn}"
+        )
+
+
+async def _denied(call: Call, arn: str, role: str, function: str) -> str | None:
+    """The operation that would send there, if the role may not call it. Nothing is sent."""
+    target = parse_arn(arn)
+    assert target is not None
+    sending = {
+        "body": json.dumps({"requestContext": {"requestId": call.request_id}}),
+        "result": "Success",
+        "function": function,
+        "function_arn": "",
+    }
+    service, operation, request = _message(sending, target, call.cloud)
+    session = await call.cloud.engines["lambda"].roles.session(role, call.region, function)
+    asked = call.cloud.call(
+        service,
+        operation,
+        principal=session.principal,
+        account=target.account or call.account,
+        region=target.region or call.region,
+    )
+    try:
+        await call.cloud.authorize(asked, request)
+    except AccessDenied:
+        return "InvokeFunction" if operation == "Invoke" else operation
+    return None
 
 
 async def _require_service(call: Call, name: str) -> None:

@@ -62,7 +62,8 @@ _NOT_HONOURED = frozenset(
         "WriteOffsetBytes",
     }
 )
-_VERSION_ID = re.compile(r"[A-Za-z0-9._+/=-]{1,1024}\Z")
+_VERSION_ID = re.compile(r"null|[A-Za-z0-9._-]{32}")
+"""Like ours and AWS's. What is of another form can't be anybody's."""
 
 
 # Buckets
@@ -162,7 +163,7 @@ def require_version_id(version_id: str) -> None:
         raise errors.InvalidArgument(
             "Version id cannot be the empty string", ArgumentName="versionId", ArgumentValue=version_id
         )
-    if not _VERSION_ID.match(version_id):
+    if not _VERSION_ID.fullmatch(version_id):
         raise errors.InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version_id)
 
 

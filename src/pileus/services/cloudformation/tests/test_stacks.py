@@ -397,3 +397,53 @@ async def test_a_failure_gives_up_what_still_waits(cloud, shelf):
     events = (await cloud.cloudformation.DescribeStackEvents(StackName="shop"))["StackEvents"]
     reasons = {e["LogicalResourceId"]: e["ResourceStatusReason"] for e in events if "FAILED" in e["ResourceStatus"]}
     assert reasons["Slow"] == "Resource creation cancelled"
+
+
+@pytest.mark.parametrize("name", ["s_1", "1s", "s.1", "-s", "s 1"])
+async def test_a_stacks_name_is_letters_digits_and_hyphens_after_a_letter(cloud, shelf, name):
+    with pytest.raises(AwsError) as refused:
+        await cloud.cloudformation.CreateStack(StackName=name, TemplateBody=body(Ground=thing(Name="ground")))
+    assert refused.value.code == "ValidationError"
+    assert refused.value.message == (
+        f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: Member must satisfy "
+        "regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
+    )
+    with pytest.raises(AwsError, match="at 'stackName'"):
+        await cloud.cloudformation.CreateChangeSet(
+            StackName=name, ChangeSetName="c", ChangeSetType="CREATE", TemplateBody=body(Ground=thing(Name="ground"))
+        )
+
+
+async def test_a_stacks_name_has_up_to_128_characters(cloud, shelf):
+    text = body(Ground=thing(Name="ground"))
+    await cloud.cloudformation.CreateStack(StackName="s" * 128, TemplateBody=text)
+    with pytest.raises(AwsError, match="less than or equal to 128"):
+        await cloud.cloudformation.CreateStack(StackName="s" * 129, TemplateBody=text)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ({"Fn::FindInMap": ["M", "k", "absent"]}, "Template error: Unable to get mapping for M::k::absent"),
+        ({"Fn::Select": [1, ["a"]]}, "Template error: Fn::Select cannot select nonexistent value at index 1"),
+        ({"Fn::Nope": "a"}, "Template error: Encountered unsupported function: Fn::Nope Supported functions are: "),
+    ],
+)
+async def test_a_function_that_can_give_nothing_is_refused_before_a_stack_is_made(cloud, shelf, name, message):
+    wrong = {"Resources": {"Ground": thing(Name=name)}, "Mappings": {"M": {"k": {"there": "v"}}}}
+    with pytest.raises(AwsError) as refused:
+        await cloud.cloudformation.CreateStack(StackName="shop", TemplateBody=json.dumps(wrong))
+    assert refused.value.code == "ValidationError"
+    assert refused.value.message.startswith(message)
+    assert (await cloud.cloudformation.DescribeStacks())["Stacks"] == []
+
+
+async def test_a_function_of_what_is_made_later_is_not_judged_before(cloud, shelf):
+    await create(
+        cloud,
+        body(
+            Ground=thing(Name="ground"),
+            Wall=thing(Name={"Fn::Select": [1, {"Fn::Split": [":", {"Fn::GetAtt": ["Ground", "Arn"]}]}]}),
+        ),
+    )
+    assert await status_of(cloud) == "CREATE_COMPLETE"

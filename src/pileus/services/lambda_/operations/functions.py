@@ -4,6 +4,7 @@ from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs
 from pileus.kernel.tags import tag_problem
 from pileus.services.lambda_ import code, errors
+from pileus.services.lambda_.destinations import require_dead_letter_permission
 from pileus.services.lambda_.names import FunctionRef, function_ref, unqualified_ref
 from pileus.services.lambda_.operations.paging import marker_in, page
 from pileus.services.lambda_.running import settled
@@ -37,6 +38,8 @@ async def create_function(call: Call, request: dict) -> dict:
     await call.read(_require_absent, ref)
     service = call.cloud.engines["lambda"]
     await service.roles.check(settings["role"], call.region, ref.name)
+    if settings.get("dead_letter_arn"):
+        await require_dead_letter_permission(call, settings["dead_letter_arn"], settings["role"], ref.name)
     async with code.taken_in(call, service.engine.packages, request["Code"]) as taken:
         require_fitting(taken.code.unzipped_bytes, settings.get("layers", ()))
         configuration = Configuration(
@@ -141,6 +144,9 @@ async def update_function_configuration(call: Call, request: dict) -> dict:
     settings = await read_settings(call, request)
     if "role" in settings:
         await call.cloud.engines["lambda"].roles.check(settings["role"], call.region, ref.name)
+    if settings.get("dead_letter_arn"):
+        role = settings.get("role", before.configuration.role)
+        await require_dead_letter_permission(call, settings["dead_letter_arn"], role, ref.name)
     if "layers" in settings:
         require_fitting(before.configuration.unzipped_bytes, settings["layers"])
     version = await call.write(functions.update_function, ref, settings, revision_id=request.get("RevisionId"))

@@ -9,7 +9,7 @@ import orjson
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs
 from pileus.services.lambda_ import errors
-from pileus.services.lambda_.destinations import require_destination
+from pileus.services.lambda_.destinations import require_destination, require_destination_permission
 from pileus.services.lambda_.names import FunctionRef, function_ref
 from pileus.services.lambda_.operations.paging import marker_in, page
 from pileus.services.lambda_.shapes import event_invoke_config_out
@@ -187,10 +187,12 @@ async def _invoke_settings(call: Call, request: dict) -> tuple[FunctionRef, dict
     if "MaximumEventAgeInSeconds" in request:
         settings["event_age_limit_s"] = request["MaximumEventAgeInSeconds"]
     destinations = request.get("DestinationConfig", {})
+    version = await call.read(functions.require_version, ref)
     for member, field in (("OnSuccess", "on_success_arn"), ("OnFailure", "on_failure_arn")):
         if member in destinations:
             arn = destinations[member].get("Destination") or None
             if arn is not None:
                 await require_destination(call, arn, on_failure=member == "OnFailure")
+                await require_destination_permission(call, arn, version.configuration.role, ref.name)
             settings[field] = arn
     return ref, settings

@@ -7,6 +7,7 @@ import pytest
 
 from pileus.kernel.errors import AwsError
 from pileus.services.lambda_.state import ASYNC_EVENTS
+from pileus.services.lambda_.tests.material import allow
 
 FAIL = "def handler(event, context):\n    raise ValueError('no luck')\n"
 MINUTE_MS = 60_000
@@ -168,15 +169,54 @@ async def test_a_function_may_be_another_ones_destination(cloud, make):
 
 
 async def test_the_record_needs_the_roles_permission(cloud, make, queue):
-    await cloud.iam.DeleteRolePolicy(RoleName="runs-functions", PolicyName="logs")
     await make("echo")
     await cloud.lambda_.PutFunctionEventInvokeConfig(
         FunctionName="echo", DestinationConfig={"OnSuccess": {"Destination": queue[1]}}
     )
+    await cloud.iam.DeleteRolePolicy(RoleName="runs-functions", PolicyName="logs")
     await send(cloud, {"a": 1})
     await cloud.settle()
     await cloud.advance(MINUTE_MS)
     assert await received(cloud, queue) == []
+
+
+async def test_a_destination_is_refused_that_the_role_may_not_send_to(cloud, make, queue):
+    other = (await make("other"))["FunctionArn"]
+    await make("echo")
+    await cloud.iam.DeleteRolePolicy(RoleName="runs-functions", PolicyName="logs")
+    for destination, operation in ((queue[1], "SendMessage"), (other, "InvokeFunction")):
+        with pytest.raises(AwsError) as refused:
+            await cloud.lambda_.PutFunctionEventInvokeConfig(
+                FunctionName="echo", DestinationConfig={"OnSuccess": {"Destination": destination}}
+            )
+        assert (refused.value.code, refused.value.message) == (
+            "InvalidParameterValueException",
+            f"The function's execution role does not have permissions to call {operation} on {destination}",
+        )
+    await cloud.iam.PutRolePolicy(RoleName="runs-functions", PolicyName="p", PolicyDocument=allow("sqs:SendMessage"))
+    await cloud.lambda_.PutFunctionEventInvokeConfig(
+        FunctionName="echo", DestinationConfig={"OnSuccess": {"Destination": queue[1]}}
+    )
+
+
+async def test_a_dead_letter_queue_is_refused_that_the_role_may_not_send_to(cloud, make, queue):
+    await make("echo")
+    await cloud.iam.PutRolePolicy(
+        RoleName="runs-functions",
+        PolicyName="logs",
+        PolicyDocument=allow("sqs:SendMessage", resource="arn:aws:sqs:*:x"),
+    )
+    dead_letters = {"DeadLetterConfig": {"TargetArn": queue[1]}}
+    words = "The provided execution role does not have permissions to call SendMessage on SQS"
+    with pytest.raises(AwsError, match=words):
+        await make("another", **dead_letters)
+    with pytest.raises(AwsError, match=words):
+        await cloud.lambda_.UpdateFunctionConfiguration(FunctionName="echo", **dead_letters)
+    await cloud.iam.PutRolePolicy(
+        RoleName="runs-functions", PolicyName="logs", PolicyDocument=allow("sqs:SendMessage", resource=queue[1])
+    )
+    await make("another", **dead_letters)
+    await cloud.lambda_.UpdateFunctionConfiguration(FunctionName="echo", **dead_letters)
 
 
 async def test_events_of_a_deleted_function_go_with_it(cloud, make):

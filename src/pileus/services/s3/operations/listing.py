@@ -40,7 +40,7 @@ async def list_objects_v2(call: Call, request: dict) -> dict:
     """
     after = request.get("StartAfter", "")
     token = request.get("ContinuationToken")
-    if token:
+    if token is not None:
         try:
             after = token_in("ListObjectsV2", token)
         except InvalidToken:

@@ -4,6 +4,8 @@ Source: S3 API reference, Put/Get/DeleteBucketPolicy, GetBucketPolicyStatus, Put
 guide, "Bucket policies", "Blocking public access to your S3 storage".
 """
 
+import re
+
 import orjson
 
 from pileus.authz.patterns import text_matcher
@@ -12,6 +14,13 @@ from pileus.kernel.call import Call
 from pileus.services.s3 import access, asked, errors
 from pileus.services.s3.state import buckets
 from pileus.services.s3.state.records import MAX_POLICY_BYTES, Bucket
+
+_OF_OBJECTS = re.compile(
+    r"(?!.*BucketObjectLock).*Object.*|AbortMultipartUpload|ListMultipartUploadParts|ReplicateDelete|ReplicateTags"
+    r"|InitiateReplication|BypassGovernanceRetention",
+    re.IGNORECASE,
+)
+"""Actions done to objects; all others are done to buckets. Source: service authorization reference, "Amazon S3"."""
 
 SETTINGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
@@ -57,6 +66,32 @@ def _require_policy(bucket: Bucket, policy: str) -> None:
         parse(policy, "resource")
     except MalformedPolicyDocument as problem:
         raise errors.MalformedPolicy(problem.message) from None
+    for statement in [statements] if isinstance(statements, dict) else statements or ():
+        _require_actions(bucket, statement)
+
+
+def _require_actions(bucket: Bucket, statement: dict) -> None:
+    """Every action is S3's, and there is something in the statement that it can be done to.
+
+    An action with a wildcard may be done to buckets and to objects alike.
+    """
+    actions = _listed(statement.get("Action", statement.get("NotAction")))
+    if any(not action.lower().startswith("s3:") for action in actions if action != "*"):
+        raise errors.MalformedPolicy("Policy has invalid action")
+    if "Action" not in statement or "Resource" not in statement:
+        return
+    names = [resource.partition(":s3:::")[2] or "*" for resource in _listed(statement["Resource"])]
+    has_bucket = any(text_matcher(name).fullmatch(bucket.name) for name in names)
+    has_objects = any("/" in name or "*" in name or "?" in name for name in names)
+    for action in actions:
+        if "*" in action or "?" in action:
+            continue
+        if not (has_objects if _OF_OBJECTS.fullmatch(action[len("s3:") :]) else has_bucket):
+            raise errors.MalformedPolicy("Action does not apply to any resource(s) in statement")
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def _require_resources(bucket: Bucket, statement: dict) -> None:
@@ -64,7 +99,7 @@ def _require_resources(bucket: Bucket, statement: dict) -> None:
     resources = statement.get("Resource", statement.get("NotResource"))
     if resources is None:
         raise errors.MalformedPolicy("Missing required field Resource")
-    for resource in [resources] if isinstance(resources, str) else resources:
+    for resource in _listed(resources):
         partition, _, name = str(resource).partition(":s3:::")
         named = text_matcher(name.partition("/")[0]).fullmatch(bucket.name)
         if resource != "*" and not (partition.startswith("arn:aws") and named):

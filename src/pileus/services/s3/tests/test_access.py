@@ -184,11 +184,24 @@ async def test_the_owners_root_gets_out_of_a_policy_that_denies_everything(cloud
         ("{", "invalid Json"),
         (policy({"Effect": "Allow", "Action": "s3:*", "Resource": "*"}), "Principal"),
         (policy(allow("s3:GetObject", "other/*")), "invalid resource"),
+        (policy(allow("sqs:SendMessage", "box/*")), "Policy has invalid action"),
+        (policy(allow("s3:GetObject", "box")), "Action does not apply to any resource"),
+        (policy(allow("s3:ListBucket", "box/*")), "Action does not apply to any resource"),
+        (policy(allow("s3:GetBucketObjectLockConfiguration", "box/*")), "Action does not apply to any resource"),
     ],
 )
 async def test_malformed_policies_are_refused(cloud, bucket, text, message):
     with pytest.raises(errors.MalformedPolicy, match=message):
         await cloud.s3.PutBucketPolicy(Bucket=bucket, Policy=text)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [("s3:ListBucket", "box"), ("s3:ListBucket", "b*"), ("s3:GetObject", "box*"), ("s3:*", "box"), ("*", "box/*")],
+)
+async def test_an_action_applies_to_what_its_resources_may_name(cloud, bucket, action, resource):
+    deny = {**allow(action, resource), "Effect": "Deny"}
+    await cloud.s3.PutBucketPolicy(Bucket=bucket, Policy=policy(deny))
 
 
 @pytest.mark.parametrize(

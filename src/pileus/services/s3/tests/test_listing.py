@@ -55,9 +55,15 @@ async def test_start_after_needs_no_such_key(cloud, bucket):
     assert shown(await cloud.s3.ListObjectsV2(Bucket=bucket, StartAfter="aa"))[0] == ["b", "c"]
 
 
-async def test_a_foreign_token_is_refused(cloud, bucket):
-    with pytest.raises(errors.InvalidArgument):
-        await cloud.s3.ListObjectsV2(Bucket=bucket, ContinuationToken="nonsense")
+@pytest.mark.parametrize("token", ["nonsense", ""])
+async def test_a_foreign_token_is_refused(cloud, bucket, token):
+    with pytest.raises(errors.InvalidArgument, match="The continuation token provided is incorrect"):
+        await cloud.s3.ListObjectsV2(Bucket=bucket, ContinuationToken=token)
+
+
+async def test_an_unknown_encoding_is_refused(cloud, bucket):
+    with pytest.raises(errors.InvalidArgument, match="Invalid Encoding Method specified in Request"):
+        await cloud.s3.ListObjectsV2(Bucket=bucket, EncodingType="base64")
 
 
 async def test_url_encoding_leaves_slashes(cloud, bucket):

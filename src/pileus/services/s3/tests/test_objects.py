@@ -133,6 +133,20 @@ async def test_a_copy_takes_metadata_along_or_replaces_it(cloud, bucket, text_of
     assert await text_of(bucket, "b") == "1"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"MetadataDirective": "KEEP"}, "Unknown metadata directive."),
+        ({"TaggingDirective": "KEEP"}, "Unknown tagging directive."),
+        ({"CopySource": "bucket"}, "Copy Source must mention the source bucket and key"),
+    ],
+)
+async def test_what_a_copy_can_not_mean_is_an_invalid_argument(cloud, bucket, wrong, message):
+    await cloud.s3.PutObject(Bucket=bucket, Key="a", Body=b"1")
+    with pytest.raises(errors.InvalidArgument, match=message):
+        await cloud.s3.CopyObject(**{"Bucket": bucket, "Key": "b", "CopySource": f"{bucket}/a", **wrong})
+
+
 async def test_a_copy_onto_itself_must_change_something(cloud, bucket):
     await cloud.s3.PutObject(Bucket=bucket, Key="a", Body=b"1")
     with pytest.raises(errors.InvalidRequest):

@@ -70,8 +70,9 @@ async def test_an_unknown_version_is_no_such_version_and_nonsense_is_an_invalid_
     await put(cloud, versioned, b"1")
     with pytest.raises(errors.NoSuchVersion):
         await cloud.s3.GetObject(Bucket=versioned, Key="k", VersionId="x" * 32)
-    with pytest.raises(errors.InvalidArgument):
-        await cloud.s3.GetObject(Bucket=versioned, Key="k", VersionId="not a version!")
+    for nonsense in ("not a version!", "foo", "x" * 31, "x" * 33):
+        with pytest.raises(errors.InvalidArgument, match="Invalid version id specified"):
+            await cloud.s3.GetObject(Bucket=versioned, Key="k", VersionId=nonsense)
 
 
 async def test_pages_of_versions_go_on_within_a_key(cloud, versioned):
