@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pileus.authn import sessions, sigv2, sigv4
 from pileus.authn.payload import verified_body
 from pileus.authn.refusals import Dialect, refusal
-from pileus.authn.sigv4 import ALGORITHM_V2, Signed
+from pileus.authn.signed import ALGORITHM_V2, Signed
 from pileus.gateway.endpoints import region_of_host
 from pileus.kernel.call import Call, Cloud
 from pileus.kernel.http import Body, HttpRequest
