@@ -18,7 +18,7 @@ import re
 from collections.abc import AsyncIterator
 
 from pileus.authn.refusals import refusal
-from pileus.authn.sigv4 import Signed
+from pileus.authn.signed import Signed
 from pileus.kernel.errors import AwsError
 from pileus.kernel.http import Body, BodyCutShort, BodyTooLarge, HttpRequest
 

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Mapping
 
 from pileus.authn.chunked import ChunkedBody
 from pileus.authn.refusals import refusal
+from pileus.authn.signed import Signed
 from pileus.authn.sigv4 import (
     STREAMING_MARKERS,
     UNSIGNED_PAYLOAD,
-    Signed,
     content_mismatch,
     declared_payload,
     signing_key,

@@ -14,7 +14,7 @@ from urllib.parse import unquote, unquote_plus
 
 from pileus.authn.canonical import header_bytes
 from pileus.authn.refusals import refusal
-from pileus.authn.sigv4 import ALGORITHM_V2, MAX_SKEW_MS, Signed, basic_time, expired, too_skewed
+from pileus.authn.signed import ALGORITHM_V2, MAX_SKEW_MS, Signed, basic_time, expired, too_skewed
 from pileus.kernel.errors import AwsError
 from pileus.kernel.http import HttpRequest
 

@@ -22,8 +22,7 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
-import msgspec
-
+from pileus.authn import sigv2
 from pileus.authn.canonical import (
     canonical_path,
     canonical_query,
@@ -32,13 +31,11 @@ from pileus.authn.canonical import (
     split_header_names,
 )
 from pileus.authn.refusals import Dialect, refusal, signature_version_2
+from pileus.authn.signed import ALGORITHM_V2, ECDSA, MAX_SKEW_MS, Signed, basic_time, expired, too_skewed
 from pileus.kernel.errors import AwsError
 from pileus.kernel.http import HttpRequest
 
 HMAC = "AWS4-HMAC-SHA256"
-ECDSA = "AWS4-ECDSA-P256-SHA256"
-ALGORITHM_V2 = "AWS"
-"""Of Signature Version 2, which sigv2.py knows; so is it called in the Authorization header."""
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 STREAMING_MARKERS = frozenset(
     {
@@ -49,44 +46,8 @@ STREAMING_MARKERS = frozenset(
         "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER",
     }
 )
-MAX_SKEW_MS = 15 * 60 * 1000
 MAX_EXPIRES_S = 7 * 24 * 3600
-_S3_SERVICES = frozenset({"s3", "s3express", "s3-object-lambda", "s3-outposts"})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-class Signed(msgspec.Struct):
-    """A signature as the request claims it; nothing of it is believed before `verify`.
-
-    region      "" for SigV4a, whose `region_set` says where the signature holds
-    timestamp   as it was signed: 20261123T190554Z
-    expires_s   of a presigned URL, else None
-    """
-
-    kind: Literal["header", "presigned"]
-    algorithm: str
-    access_key_id: str
-    date: str
-    region: str
-    service: str
-    signed_headers: tuple[str, ...]
-    signature: str
-    timestamp: str
-    signed_ms: int
-    expires_s: int | None
-    session_token: str | None
-    dialect: Dialect
-    region_set: str = ""
-
-    @property
-    def is_s3(self) -> bool:
-        return self.service in _S3_SERVICES
-
-    @property
-    def scope(self) -> str:
-        if self.algorithm == ECDSA:
-            return f"{self.date}/{self.service}/aws4_request"
-        return f"{self.date}/{self.region}/{self.service}/aws4_request"
 
 
 # -- reading
@@ -119,8 +80,6 @@ def read(request: HttpRequest, dialect: Dialect = "query", *, takes_v2: bool = F
 def _read_version_2(request: HttpRequest, dialect: Dialect, takes_v2: bool) -> Signed:
     if not takes_v2:
         raise signature_version_2(dialect)
-    from pileus.authn import sigv2  # builds on this module, and few need it
-
     return sigv2.read(request)
 
 
@@ -408,8 +367,6 @@ def verify(
                    (expired URLs, unsigned x-amz- headers), XAmzContentSHA256Mismatch
     """
     if signed.algorithm == ALGORITHM_V2:
-        from pileus.authn import sigv2
-
         return sigv2.verify(request, signed, secret_key, now_ms)
     _check_time(signed, now_ms)
     _check_signed_headers(request, signed)
@@ -483,14 +440,6 @@ def content_mismatch(declared: str, computed: str) -> AwsError:
     )
 
 
-def basic_time(ms: int) -> str:
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(ms // 1000))
-
-
-def _extended(ms: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ms // 1000))
-
-
 def _check_time(signed: Signed, now_ms: int) -> None:
     if not signed.timestamp.startswith(signed.date):
         words = (
@@ -523,23 +472,6 @@ def _s3_time_error(signed: Signed, now_ms: int, is_early: bool) -> AwsError:
         return AwsError("Request is not yet valid", code="AccessDenied", status=403)
     expires_ms = signed.signed_ms + signed.expires_s * 1000
     return expired(expires_ms, now_ms, **{"X-Amz-Expires": str(signed.expires_s)})
-
-
-def too_skewed(timestamp: str, now_ms: int) -> AwsError:
-    return AwsError(
-        "The difference between the request time and the current time is too large.",
-        code="RequestTimeTooSkewed",
-        status=403,
-        RequestTime=timestamp,
-        ServerTime=_extended(now_ms),
-        MaxAllowedSkewMilliseconds=str(MAX_SKEW_MS),
-    )
-
-
-def expired(expires_ms: int, now_ms: int, **fields: str) -> AwsError:
-    """S3's refusal of a URL whose time is over."""
-    times = {"Expires": _extended(expires_ms), "ServerTime": _extended(now_ms)}
-    return AwsError("Request has expired", code="AccessDenied", status=403, **fields, **times)
 
 
 def _check_signed_headers(request: HttpRequest, signed: Signed) -> None:

@@ -3,21 +3,18 @@
 import hashlib
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from pileus.authn import sessions, sigv2, sigv4
 from pileus.authn.payload import verified_body
 from pileus.authn.refusals import Dialect, refusal
-from pileus.authn.sigv4 import ALGORITHM_V2, Signed
+from pileus.authn.signed import ALGORITHM_V2, Signed
 from pileus.gateway.endpoints import region_of_host
+from pileus.gateway.exchange import Exchange
 from pileus.kernel.call import Call, Cloud
 from pileus.kernel.http import Body, HttpRequest
 from pileus.kernel.principal import Principal, anonymous, root
-
-if TYPE_CHECKING:
-    from pileus.gateway.pipeline import Exchange
 
 BODY_LIMIT_BYTES = 70 * 1024 * 1024
 """The largest body that is no stream: a function's zip of 50 MB in base64, and some room."""
@@ -41,7 +38,7 @@ class Authenticator:
         self._is_local = cloud.settings.auth == "local"
         self.session_key = b""
 
-    async def authenticate(self, exchange: "Exchange") -> None:
+    async def authenticate(self, exchange: Exchange) -> None:
         """Set the exchange's call and body (empty where the operation streams it). Raises AWS's refusals."""
         request = exchange.request
         dialect = dialect_of(exchange.target.protocol)
@@ -56,7 +53,7 @@ class Authenticator:
             await self._note_use(signed)
         exchange.call = self._call(exchange, principal, signed)
 
-    def anonymous(self, exchange: "Exchange") -> tuple[Call, Callable]:
+    def anonymous(self, exchange: Exchange) -> tuple[Call, Callable]:
         """The call of a request whose signature is none of ours to read, and what finds the holders of keys for it."""
         request, dialect = exchange.request, dialect_of(exchange.target.protocol)
 
@@ -91,7 +88,7 @@ class Authenticator:
         if keeper is not None:
             keeper.key_used(self._cloud, signed.access_key_id, signed.service, signed.region)
 
-    async def _check_signature(self, exchange: "Exchange", signed: Signed | None, secret: str) -> None:
+    async def _check_signature(self, exchange: Exchange, signed: Signed | None, secret: str) -> None:
         request = exchange.routed
         if signed is not None and signed.kind == "presigned" and signed.is_s3:
             # Its maker's headers may travel in the query; they are as good as sent.
@@ -116,7 +113,7 @@ class Authenticator:
             trailers = getattr(body, "trailers", {})
             exchange.service.check_body(exchange.model.name, request, exchange.body, trailers)
 
-    def _call(self, exchange: "Exchange", principal: Principal, signed: Signed | None) -> Call:
+    def _call(self, exchange: Exchange, principal: Principal, signed: Signed | None) -> Call:
         request, settings = exchange.request, self._cloud.settings
         region = (signed.region if signed is not None else "") or region_of_host(request.host) or settings.region
         return Call(

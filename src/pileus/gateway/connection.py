@@ -39,8 +39,8 @@ class Refused(Exception):
         self.status, self.code, self.message = status, code, message
 
 
-class Exchange:
-    """A request and what becomes of its response.
+class Reply:
+    """A request and what becomes of the reply to it.
 
     is_head         the response has no body (HEAD, 204, 304)
     head_sent       bytes of the response have left
@@ -77,15 +77,15 @@ class Connection(asyncio.Protocol):
         self.url = b""
         self.headers: dict[str, str] = {}
         self.incoming: SocketBody | None = None
-        self.upgrading: Exchange | None = None
+        self.upgrading: Reply | None = None
         self.unparsed_bytes = 0  # of a head, or of chunk framing, that have led to nothing yet
         self.piece_bytes = 0  # the length of what the parser is being fed
         self.is_new_message = False  # a head began in it
         self.ignores_input = False
         # What is being answered
-        self.current: Exchange | None = None
+        self.current: Reply | None = None
         self.task: asyncio.Task | None = None
-        self.waiting: deque[Exchange] = deque()
+        self.waiting: deque[Reply] = deque()
         self.is_peer_gone = False
         self.is_lost = False
         self.is_stopping = False
@@ -214,16 +214,16 @@ class Connection(asyncio.Protocol):
             self.client_certificate_pem,
             self.peer,
         )
-        exchange = Exchange(request, body)
-        exchange.keep_alive = parser.should_keep_alive()
-        exchange.is_http_1_0 = parser.get_http_version() == "1.0"
+        reply = Reply(request, body)
+        reply.keep_alive = parser.should_keep_alive()
+        reply.is_http_1_0 = parser.get_http_version() == "1.0"
         self.incoming = body
         self.headers = {}  # trailers go nowhere: the request's headers were what was signed
         self.unparsed_bytes = 0
         if parser.should_upgrade():
-            self.upgrading = exchange  # `_upgraded` goes on from there
+            self.upgrading = reply  # `_upgraded` goes on from there
         else:
-            self._enqueue(exchange)
+            self._enqueue(reply)
             if body.is_full:
                 self.adjust_reading()
 
@@ -257,8 +257,8 @@ class Connection(asyncio.Protocol):
 
     def _upgraded(self, rest: bytes) -> None:
         """The parser stops at the body of a request that asks for another protocol; only WebSocket is one to us."""
-        exchange, self.upgrading = self.upgrading, None
-        request = exchange.request
+        reply, self.upgrading = self.upgrading, None
+        request = reply.request
         if request.headers.get("upgrade", "").lower() != "websocket":
             self._ignore_upgrade(request, rest)
         elif self.server.on_websocket is None:
@@ -284,76 +284,76 @@ class Connection(asyncio.Protocol):
         self.parser = httptools.HttpRequestParser(self)
         self.data_received("\r\n".join([*lines, "", ""]).encode("latin-1") + rest)
 
-    # One exchange after the other
+    # One reply after the other
 
-    def _enqueue(self, exchange: Exchange) -> None:
+    def _enqueue(self, reply: Reply) -> None:
         if self.current is None:
-            self._start(exchange)
+            self._start(reply)
         else:
-            self.waiting.append(exchange)
+            self.waiting.append(reply)
             self.adjust_reading()
 
-    def _start(self, exchange: Exchange) -> None:
-        self.current = exchange
+    def _start(self, reply: Reply) -> None:
+        self.current = reply
         # Not the supervisor's task: it lives as long as its request, and `Server.stop` waits for or cancels it.
-        self.task = self.loop.create_task(self._answer(exchange))
+        self.task = self.loop.create_task(self._answer(reply))
 
-    async def _answer(self, exchange: Exchange) -> None:
+    async def _answer(self, reply: Reply) -> None:
         try:
-            response = await self._handle(exchange)
+            response = await self._handle(reply)
             if response is None or self.is_closing():
                 return
             if self.is_stopping:
-                exchange.keep_alive = False
-            body = exchange.body
+                reply.keep_alive = False
+            body = reply.body
             if body is not None and not body.can_be_drained(self.limits.drain_bytes):
-                exchange.keep_alive = False
-            await write_response(self, exchange, response)
+                reply.keep_alive = False
+            await write_response(self, reply, response)
         except ConnectionError:
-            exchange.keep_alive = False
+            reply.keep_alive = False
         except asyncio.CancelledError:
             self.transport.abort()
             raise
         except Exception:
             # The last edge: whatever a response's source or the disk does must not leave the client waiting.
             log.exception("a response could not be sent")
-            if exchange.head_sent:
+            if reply.head_sent:
                 self.transport.abort()  # a cut connection is the only way left to say that it went wrong
             else:
-                exchange.keep_alive = False
-                await write_response(self, exchange, self.server.refuse(*_INTERNAL_FAILURE))
+                reply.keep_alive = False
+                await write_response(self, reply, self.server.refuse(*_INTERNAL_FAILURE))
         finally:
-            self._finish(exchange)
+            self._finish(reply)
 
-    async def _handle(self, exchange: Exchange) -> HttpResponse | None:
+    async def _handle(self, reply: Reply) -> HttpResponse | None:
         """The handler's response; ours where it fails in a way that is the server's to tell. None: nobody is there."""
         refuse = self.server.refuse
-        if exchange.refusal is not None:
-            return refuse(exchange.refusal.status, exchange.refusal.code, exchange.refusal.message)
+        if reply.refusal is not None:
+            return refuse(reply.refusal.status, reply.refusal.code, reply.refusal.message)
         try:
-            return await self.server.handle(exchange.request)
+            return await self.server.handle(reply.request)
         except BodyTooLarge:
             return refuse(413, "RequestEntityTooLarge", "The request body is too large.")
         except BodyTooSlow:
-            exchange.keep_alive = False
+            reply.keep_alive = False
             return refuse(408, "RequestTimeout", "The request body was not received in time.")
         except BodyCutShort as error:
-            exchange.keep_alive = False
+            reply.keep_alive = False
             return refuse(400, "IncompleteBody", f"The request body is incomplete: {error}.")
         except Exception:
             # The edge between handlers and the wire: an unforeseen error of ours is logged and told, not a lost answer.
-            log.exception("%s %s failed", exchange.request.method, exchange.request.path)
+            log.exception("%s %s failed", reply.request.method, reply.request.path)
             return refuse(*_INTERNAL_FAILURE)
 
-    def _finish(self, exchange: Exchange) -> None:
+    def _finish(self, reply: Reply) -> None:
         self.current = self.task = None
-        if exchange.body is not None:
-            exchange.body.discard()
+        if reply.body is not None:
+            reply.body.discard()
         if self.is_lost:
             self.server.remove(self)
         if self.is_closing():
             return
-        if not exchange.keep_alive or self.is_stopping:
+        if not reply.keep_alive or self.is_stopping:
             self._end()
         elif self.waiting:
             self._start(self.waiting.popleft())
@@ -370,7 +370,7 @@ class Connection(asyncio.Protocol):
             self.incoming.fail(BodyCutShort(refusal.message))
             self.incoming = None
             return
-        self._enqueue(Exchange(None, None, refusal))
+        self._enqueue(Reply(None, None, refusal))
 
     def _end(self) -> None:
         """Close, but not before the answer can be read: unread input makes the kernel send a reset at once."""
@@ -390,9 +390,9 @@ class Connection(asyncio.Protocol):
         if self.current is not None and self.current.body is not None:
             self.current.keep_alive = False
             self.current.body.peer_gone()
-        for exchange in self.waiting:
-            if exchange.body is not None:
-                exchange.body.peer_gone()
+        for reply in self.waiting:
+            if reply.body is not None:
+                reply.body.peer_gone()
 
     # Called by the server
 

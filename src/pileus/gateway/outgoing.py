@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pileus.kernel.http import FilePart, HttpResponse
 
 if TYPE_CHECKING:
-    from pileus.gateway.connection import Connection, Exchange
+    from pileus.gateway.connection import Connection, Reply
 
 READ_BYTES = 512 * 1024
 """Of a file that can't go by sendfile (TLS), read at once."""
@@ -37,16 +37,16 @@ class WrongResponse(Exception):
     """A handler's response can't be sent as it stands: our mistake, found before or while sending."""
 
 
-async def write_response(connection: "Connection", exchange: "Exchange", response: HttpResponse) -> None:
+async def write_response(connection: "Connection", reply: "Reply", response: HttpResponse) -> None:
     """Send it all, as fast as the receiver takes it.
 
-    Sets `exchange.head_sent` once bytes have left: after that an error can only be shown by cutting the connection.
+    Sets `reply.head_sent` once bytes have left: after that an error can only be shown by cutting the connection.
     """
     body = response.body
     if isinstance(body, bytes):
-        head, _ = build_head(connection, exchange, response, len(body))
-        exchange.head_sent = True
-        if exchange.is_head or not body:
+        head, _ = build_head(connection, reply, response, len(body))
+        reply.head_sent = True
+        if reply.is_head or not body:
             connection.transport.write(head)
         elif len(body) < 65536:
             connection.transport.write(head + body)
@@ -55,15 +55,15 @@ async def write_response(connection: "Connection", exchange: "Exchange", respons
         if connection.write_paused:
             await connection.drained()
     elif isinstance(body, FilePart):
-        head, _ = build_head(connection, exchange, response, body.length)
-        await _write_file(connection, exchange, head, body)
+        head, _ = build_head(connection, reply, response, body.length)
+        await _write_file(connection, reply, head, body)
     else:
         try:
-            head, is_chunked = build_head(connection, exchange, response, None)
-            exchange.head_sent = True
+            head, is_chunked = build_head(connection, reply, response, None)
+            reply.head_sent = True
             connection.transport.write(head)
-            if not exchange.is_head:
-                await _write_iterator(connection, body, is_chunked, exchange.declared_bytes)
+            if not reply.is_head:
+                await _write_iterator(connection, body, is_chunked, reply.declared_bytes)
         finally:
             close = getattr(body, "aclose", None)
             if close is not None:
@@ -71,7 +71,7 @@ async def write_response(connection: "Connection", exchange: "Exchange", respons
 
 
 def build_head(
-    connection: "Connection", exchange: "Exchange", response: HttpResponse, length: int | None
+    connection: "Connection", reply: "Reply", response: HttpResponse, length: int | None
 ) -> tuple[bytes, bool]:
     """The status line and headers, and whether the body goes chunked. What the handler set wins.
 
@@ -91,7 +91,7 @@ def build_head(
         elif lower == "date":
             has_date = True
         elif lower == "connection" and "close" in value.lower():
-            exchange.keep_alive = False
+            reply.keep_alive = False
         elif lower == "transfer-encoding":
             raise WrongResponse("how a response is framed is the server's to decide")
     # No header may smuggle in another: each line has one line end, its own.
@@ -101,25 +101,25 @@ def build_head(
 
     is_chunked = False
     has_body = status >= 200 and status not in (204, 304)
-    if has_body and not exchange.is_head and None not in (declared, length) and declared != length:
+    if has_body and not reply.is_head and None not in (declared, length) and declared != length:
         raise WrongResponse(f"Content-Length {declared}, but a body of {length} bytes")
     if declared is None and has_body:
         if length is not None:
             text += f"content-length: {length}\r\n"
-        elif not exchange.is_head:
-            if exchange.is_http_1_0:
-                exchange.keep_alive = False  # the body's end is the connection's
+        elif not reply.is_head:
+            if reply.is_http_1_0:
+                reply.keep_alive = False  # the body's end is the connection's
             else:
                 is_chunked = True
                 text += "transfer-encoding: chunked\r\n"
-    exchange.declared_bytes = declared
+    reply.declared_bytes = declared
     if not has_body:
-        exchange.is_head = True
+        reply.is_head = True
     if not has_date:
         text += connection.server.date_header()
-    if not exchange.keep_alive:
+    if not reply.keep_alive:
         text += "connection: close\r\n"
-    elif exchange.is_http_1_0:
+    elif reply.is_http_1_0:
         text += "connection: keep-alive\r\n"
     text += "\r\n"
     try:
@@ -153,17 +153,17 @@ async def _write_iterator(
         transport.write(b"0\r\n\r\n")
 
 
-async def _write_file(connection: "Connection", exchange: "Exchange", head: bytes, part: FilePart) -> None:
-    if exchange.is_head or not part.length:
-        exchange.head_sent = True
+async def _write_file(connection: "Connection", reply: "Reply", head: bytes, part: FilePart) -> None:
+    if reply.is_head or not part.length:
+        reply.head_sent = True
         connection.transport.write(head)
         return
     if not connection.is_tls:
-        await _write_file_sendfile(connection, exchange, head, part)
+        await _write_file_sendfile(connection, reply, head, part)
         return
     # Opened before the head is sent: a file that is gone can still be answered with an error.
     with await _in_thread(connection, open, part.path, "rb", 0) as source:
-        await _write_file_read(connection, exchange, head, source.fileno(), part)
+        await _write_file_read(connection, reply, head, source.fileno(), part)
 
 
 async def _in_thread(connection: "Connection", function: Callable, *arguments):
@@ -180,10 +180,8 @@ async def _in_thread(connection: "Connection", function: Callable, *arguments):
         threads.wanted -= 1
 
 
-async def _write_file_read(
-    connection: "Connection", exchange: "Exchange", head: bytes, source: int, part: FilePart
-) -> None:
-    exchange.head_sent = True
+async def _write_file_read(connection: "Connection", reply: "Reply", head: bytes, source: int, part: FilePart) -> None:
+    reply.head_sent = True
     connection.transport.write(head)
     offset, end = part.offset, part.offset + part.length
     while offset < end:
@@ -198,7 +196,7 @@ async def _write_file_read(
             await connection.drained()
 
 
-async def _write_file_sendfile(connection: "Connection", exchange: "Exchange", head: bytes, part: FilePart) -> None:
+async def _write_file_sendfile(connection: "Connection", reply: "Reply", head: bytes, part: FilePart) -> None:
     """The kernel sends from the page cache; Python never sees the bytes.
 
     On a duplicate of the socket's descriptor: the transport neither shares its own (uvloop has no sendfile) nor may
@@ -222,7 +220,7 @@ async def _write_file_sendfile(connection: "Connection", exchange: "Exchange", h
                     loop.remove_writer(sink.fileno())
                     connection.writable_again()
     finally:
-        exchange.head_sent = push.has_begun
+        reply.head_sent = push.has_begun
         push.close()
         sink.close()
 

@@ -7,14 +7,13 @@ validated, authorized and throttled like anyone's.
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from pileus.authn.refusals import refusal
 from pileus.gateway.authenticate import BODY_LIMIT_BYTES, Authenticator, dialect_of
 from pileus.gateway.authorize import Authorizer
+from pileus.gateway.exchange import Exchange
 from pileus.kernel.call import Call, Cloud
 from pileus.kernel.errors import AccessDenied, AwsError, InternalFailure, NotImplementedByUs
 from pileus.kernel.http import Body, BodyCutShort, BodyTooLarge, HttpRequest, HttpResponse
@@ -33,24 +32,6 @@ class IncompleteBody(AwsError):
     """Source: S3 API reference, "List of error codes"."""
 
     text = "You did not provide the number of bytes specified by the Content-Length HTTP header"
-
-
-class Exchange(msgspec.Struct):
-    """A request on its way; each stage fills in its part."""
-
-    request: HttpRequest
-    request_id: str
-    routed: HttpRequest | None = None
-    """The request in path style, its body as its signature covers it."""
-    target: Identified | None = None
-    service: Service | None = None
-    model: Any = None
-    operation: Operation | None = None
-    call: Call | None = None
-    body: bytes = b""
-    input: dict | None = None
-    result: dict | None = None
-    response: HttpResponse | None = None
 
 
 class Gateway:

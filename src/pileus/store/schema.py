@@ -11,7 +11,7 @@ import msgspec
 from pileus.kernel.clock import Clock
 from pileus.kernel.ids import Ids
 from pileus.store.engine import DataDirRefused, Engine
-from pileus.store.store import Sequence
+from pileus.store.sequence import Sequence
 from pileus.store.table import Table
 from pileus.store.transaction import Transaction
 

@@ -35,13 +35,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import msgspec
-
 from pileus.kernel.clock import FOREVER_MS, Clock
 from pileus.kernel.errors import ServiceUnavailable
 from pileus.kernel.ids import Ids
 from pileus.store.engine import Conflict, Engine, EngineFailed
-from pileus.store.table import Table
+from pileus.store.sequence import Sequence
 from pileus.store.transaction import Transaction
 from pileus.store.watch import Watch, Watchers
 
@@ -49,41 +47,12 @@ T = TypeVar("T")
 log = logging.getLogger("pileus.store")
 
 CONFLICT_RETRIES = 20
-SEQUENCE_BLOCK = 1_000_000
 HAND_OVER_NS = 1_000_000
 """A sync that is quicker than this is done on the loop: two wake-ups and the fight for the interpreter cost as much."""
 GATHERING_TURNS = 4
 """Turns of the loop that a sync waits at most for others to join it. Two do in most cases; measured with 16 clients: 15
 share a sync instead of 7, and a request costs a quarter less of the processor."""
 RECOVERY_PAUSE_NS = 250_000_000
-
-
-class SequenceLimit(msgspec.Struct, frozen=True):
-    name: str
-    limit: int
-
-
-SEQUENCES = Table("store.sequence", SequenceLimit, key=lambda row: (row.name,))
-
-
-class Sequence:
-    """Ascending numbers. Only the end of the current block is kept: a restart skips the rest of the block."""
-
-    def __init__(self) -> None:
-        self.value = 0
-        self.limit = 0
-        """What the disk says. Moved only by the store, once the transaction that moves it is applied."""
-
-    def next(self, tx: Transaction) -> int:
-        self.value += 1
-        if self.value >= self.limit and self.value >= tx.sequence_limit:
-            tx.sequence_limit = self.value + SEQUENCE_BLOCK
-            SEQUENCES.put(tx, SequenceLimit("all", tx.sequence_limit))
-        return self.value
-
-    def load(self, tx: Transaction) -> None:
-        row = SEQUENCES.get(tx, "all")
-        self.value = self.limit = 0 if row is None else row.limit
 
 
 class Store:

@@ -10,7 +10,7 @@ from pileus.store.engine import Engine
 from pileus.store.overlay import overlaid
 
 if TYPE_CHECKING:
-    from pileus.store.store import Sequence
+    from pileus.store.sequence import Sequence
 
 HOT_RECORDS_MAX = 4096
 

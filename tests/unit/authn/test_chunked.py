@@ -13,6 +13,7 @@ from signed_requests import ACCESS_KEY, SECRET
 from pileus.authn import sigv4
 from pileus.authn.chunked import MIN_CHUNK_BYTES, ChunkedBody
 from pileus.authn.payload import verified_body
+from pileus.authn.signed import Signed
 from pileus.kernel.errors import AwsError
 from pileus.kernel.http import Body, BodyCutShort, BodyTooLarge, HttpRequest
 
@@ -138,7 +139,7 @@ class Upload:
 
     def body(self, wire: bytes | None = None, sizes: list[int] = (), **changes) -> ChunkedBody:
         wire = b"".join(self.lines) if wire is None else wire
-        signed = sigv4.Signed(
+        signed = Signed(
             "header", sigv4.HMAC, ACCESS_KEY, "20130524", "us-east-1", "s3", ("host",), self.seed, self.date, 0, None,
             None, "s3",
         )  # fmt: skip
@@ -260,7 +261,7 @@ async def test_a_decoded_body_larger_than_the_reader_takes_is_refused_before_it_
 async def test_a_body_is_hashed_as_it_streams():
     digest = hashlib.sha256(b"hello").hexdigest()
     headers = {"host": "b.s3.amazonaws.com", "x-amz-content-sha256": digest}
-    signed = sigv4.Signed(
+    signed = Signed(
         "header", sigv4.HMAC, ACCESS_KEY, "20130524", "us-east-1", "s3", ("host",), "0" * 64, "", 0, None, None, "s3"
     )
     good = verified_body(HttpRequest("PUT", "/k", headers=headers, body=Pieces(b"hello", [2])), signed, SECRET)

@@ -11,6 +11,7 @@ from botocore.credentials import Credentials
 from signed_requests import ACCESS_KEY, SECRET, as_received
 
 from pileus.authn import sigv2, sigv4
+from pileus.authn.signed import Signed
 from pileus.kernel.errors import AwsError
 from pileus.kernel.http import HttpRequest
 
@@ -27,7 +28,7 @@ def signed(signer, method="GET", url=URL, headers=(), token=None, auth_path=None
     return received
 
 
-def check(request: HttpRequest, *, secret=SECRET, now_ms=None) -> sigv4.Signed:
+def check(request: HttpRequest, *, secret=SECRET, now_ms=None) -> Signed:
     found = sigv4.read(request, "s3", takes_v2=True)
     sigv4.verify(request, found, secret, int(time.time() * 1000) if now_ms is None else now_ms)
     return found

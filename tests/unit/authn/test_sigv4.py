@@ -12,6 +12,7 @@ from signed_requests import ACCESS_KEY, SECRET, signed_by_botocore
 
 from pileus.authn import sigv4
 from pileus.authn.canonical import canonical_request
+from pileus.authn.signed import Signed
 from pileus.kernel.errors import AwsError
 from pileus.kernel.http import HttpRequest
 
@@ -20,7 +21,7 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def check(request: HttpRequest, body: bytes = b"", *, dialect="query", secret=SECRET, later_ms=0) -> sigv4.Signed:
+def check(request: HttpRequest, body: bytes = b"", *, dialect="query", secret=SECRET, later_ms=0) -> Signed:
     signed = sigv4.read(request, dialect)
     sigv4.verify(request, signed, secret, signed.signed_ms + later_ms, sha256(body))
     return signed

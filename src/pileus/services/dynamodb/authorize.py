@@ -189,6 +189,7 @@ RESOURCES = {
     "DescribeEndpoints": on_nothing,
     "DescribeExport": on_export,
     "DescribeImport": on_import,
+    "DescribeKinesisStreamingDestination": on_table,
     "DescribeLimits": on_nothing,
     "DescribeTable": on_table,
     "DescribeTimeToLive": on_table,

@@ -38,6 +38,16 @@ async def delete_table(call: Call, request: dict) -> dict:
     return {"TableDescription": await call.read(descriptions.summary_out, table)}
 
 
+async def describe_kinesis_streaming_destination(call: Call, request: dict) -> dict:
+    """Where a table's changes go in Kinesis: nowhere, as EnableKinesisStreamingDestination is not there yet (501).
+
+    errors   ResourceNotFoundException
+    source   DynamoDB API reference, DescribeKinesisStreamingDestination
+    """
+    table = await call.read(tables.named, _address(call, request))
+    return {"TableName": table.name, "KinesisDataStreamDestinations": []}
+
+
 async def describe_table(call: Call, request: dict) -> dict:
     """All there is to know of a table. ItemCount and TableSizeBytes are of now, where AWS's are of hours ago.
 

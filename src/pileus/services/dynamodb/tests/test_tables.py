@@ -36,6 +36,17 @@ async def test_a_table_is_found_by_its_arn(cloud, table):
     await refused(cloud.dynamodb.DescribeTable(TableName="arn:aws:sqs:us-east-1:0:q"), "Invalid TableArn")
 
 
+async def test_no_table_streams_to_kinesis(cloud, table):
+    for name in ("tbl", table.arn):
+        described = await cloud.dynamodb.DescribeKinesisStreamingDestination(TableName=name)
+        assert described == {"TableName": "tbl", "KinesisDataStreamDestinations": []}
+    await refused(
+        cloud.dynamodb.DescribeKinesisStreamingDestination(TableName="other"),
+        "Table: other not found",
+        "ResourceNotFoundException",
+    )
+
+
 async def test_names_have_3_to_255_characters(cloud):
     for name in ("ab", "a" * 256, "a/b/c"):
         await refused(cloud.dynamodb.DescribeTable(TableName=name), "at 'tableName' failed to satisfy constraint")
