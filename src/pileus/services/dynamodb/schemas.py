@@ -40,7 +40,7 @@ def attribute_types(definitions: list[dict]) -> dict[str, str]:
     return types
 
 
-def keys_of(schema: list[dict], types: dict[str, str], *, most: int = 1) -> Keys:
+def keys_of(schema: list[dict], types: dict[str, str], *, most: int = 1, is_index: bool = True) -> Keys:
     """A key schema, in AWS's order of checking. `most`: attributes of each key; more than one only in global indexes."""
     names = [element["AttributeName"] for element in schema]
     kinds = [element["KeyType"] for element in schema]
@@ -48,6 +48,10 @@ def keys_of(schema: list[dict], types: dict[str, str], *, most: int = 1) -> Keys
         raise ValidationException("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
     if len(set(names)) < len(names):
         if len(schema) == 2 and kinds[1] == RANGE:
+            if is_index:
+                raise ValidationException(
+                    "Both the Hash Key and the Range Key element in the KeySchema have the same name"
+                )
             raise ValidationException("Invalid KeySchema: Some index key attribute have no definition")
         raise invalid("Two or more elements in the KeySchema have the same name")
     if most == 1:

@@ -112,7 +112,7 @@ def new_table(call: Call, request: dict) -> NewTable:
     throughput = schemas.throughput_of(request, billing)
     on_demand = schemas.on_demand_of(request, billing)
     types = schemas.attribute_types(request["AttributeDefinitions"])
-    keys = schemas.keys_of(request["KeySchema"], types)
+    keys = schemas.keys_of(request["KeySchema"], types, is_index=False)
     indexes = schemas.new_indexes(request, types, keys, billing)
     schemas.check_all_used(types, keys, indexes)
     encryption, encrypts = changes.encryption_of(request.get("SSESpecification") or {})

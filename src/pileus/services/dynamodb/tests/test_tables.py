@@ -132,6 +132,20 @@ DEFINED = [{"AttributeName": "p", "AttributeType": "S"}]
             {"KeySchema": [*KEYS, {"AttributeName": "p", "KeyType": "RANGE"}]},
             "Invalid KeySchema: Some index key attribute have no definition",
         ),
+        (
+            {
+                "KeySchema": [*KEYS, {"AttributeName": "s", "KeyType": "RANGE"}],
+                "AttributeDefinitions": [*DEFINED, {"AttributeName": "s", "AttributeType": "S"}],
+                "LocalSecondaryIndexes": [
+                    {
+                        "IndexName": "twice",
+                        "KeySchema": [*KEYS, {"AttributeName": "p", "KeyType": "RANGE"}],
+                        "Projection": {"ProjectionType": "ALL"},
+                    }
+                ],
+            },
+            "Both the Hash Key and the Range Key element in the KeySchema have the same name",
+        ),
         ({"GlobalSecondaryIndexes": []}, "List of GlobalSecondaryIndexes is empty"),
         ({"LocalSecondaryIndexes": [index("lsi", "p", "x")]}, "Table KeySchema does not have a range key"),
         ({"GlobalSecondaryIndexes": [index("gsi", "p", projection={})]}, "Unknown ProjectionType: null"),
