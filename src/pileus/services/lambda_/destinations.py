@@ -73,7 +73,7 @@ async def require_destination_permission(call: Call, arn: str, role: str, functi
     """errors   InvalidParameterValueException where the execution role may not send there.
 
     Source: developer guide, "Capturing records of Lambda asynchronous invocations", for the permissions; the wording is
-    the one that users quote.
+    not confirmed by a page of AWS.
     """
     operation = await _denied(call, arn, role, function)
     if operation is not None:
