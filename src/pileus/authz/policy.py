@@ -51,6 +51,11 @@ class Policy:
             self._by_action[action] = found
         return found
 
+    def named(self) -> list[str]:
+        """The users, roles and sessions that its statements name, by ARN or unique id, each once."""
+        elements = (element for each in self.statements for element in (each.principals, each.not_principals))
+        return sorted({arn for element in elements if element is not None for arn in element.arns if arn != "*"})
+
     def __repr__(self) -> str:
         return f"Policy({self.name!r}, {len(self.statements)} statements)"
 

@@ -1,17 +1,12 @@
 """Resource policies of functions: who else may invoke them."""
 
-import re
-
 import orjson
 
 from pileus.kernel.call import Call
 from pileus.services.lambda_ import errors
 from pileus.services.lambda_.names import LATEST, FunctionRef, function_ref
+from pileus.services.lambda_.principals import principal_out
 from pileus.services.lambda_.transitions import permissions
-
-_SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.com(\.cn)?|amazon\.com)\Z")
-_ACCOUNT = re.compile(r"\d{12}\Z")
-_ARN = re.compile(r"arn:aws[a-z-]*:(iam|sts)::\d{12}:.+\Z")
 
 
 async def add_permission(call: Call, request: dict) -> dict:
@@ -24,7 +19,7 @@ async def add_permission(call: Call, request: dict) -> dict:
     statement = {
         "Sid": request["StatementId"],
         "Effect": "Allow",
-        "Principal": principal_out(call, request["Principal"]),
+        "Principal": await principal_out(call, request["Principal"]),
         "Action": request["Action"],
         "Resource": ref.arn,
     }
@@ -59,25 +54,6 @@ def _policy_ref(call: Call, request: dict) -> FunctionRef:
     if ref.qualifier == LATEST:
         raise errors.InvalidParameterValueException("We currently do not support adding policies for $LATEST.")
     return ref
-
-
-def principal_out(call: Call, principal: str) -> str | dict:
-    """As a statement names whom a request calls by a service's name, an account's number or an ARN.
-
-    errors   InvalidParameterValueException
-    """
-    if principal == "*":
-        return "*"
-    if _SERVICE.match(principal):
-        return {"Service": principal}
-    if _ACCOUNT.match(principal):
-        partition = call.arn("iam", "").split(":")[1]
-        return {"AWS": f"arn:{partition}:iam::{principal}:root"}
-    if _ARN.match(principal):
-        return {"AWS": principal}
-    raise errors.InvalidParameterValueException(
-        "The provided principal was invalid. Please check the principal and try again."
-    )
 
 
 def _conditions(request: dict) -> dict:

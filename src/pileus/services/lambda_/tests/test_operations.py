@@ -330,6 +330,19 @@ async def test_a_principal_has_to_be_one(cloud, make):
     )
 
 
+async def test_a_permission_can_not_be_given_to_a_role_that_is_not_there(cloud, make):
+    await make("echo")
+    caller = {
+        "StatementId": "a",
+        "Action": "lambda:InvokeFunction",
+        "Principal": f"arn:aws:iam::{cloud.account}:user/a",
+    }
+    words = "The provided principal was invalid. Please check the principal and try again."
+    await refused(cloud.lambda_.AddPermission(FunctionName="echo", **caller), "InvalidParameterValueException", words)
+    await cloud.iam.CreateUser(UserName="a")
+    await cloud.lambda_.AddPermission(FunctionName="echo", **caller)
+
+
 async def test_a_service_invokes_only_for_the_source_that_the_policy_names(cloud, make):
     arn = (await make("echo"))["FunctionArn"]
     await cloud.lambda_.AddPermission(

@@ -22,6 +22,8 @@ _OF_OBJECTS = re.compile(
 )
 """Actions done to objects; all others are done to buckets. Source: service authorization reference, "Amazon S3"."""
 
+_INVALID_PRINCIPAL = "Invalid principal in policy"
+
 SETTINGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
@@ -33,6 +35,8 @@ async def put_bucket_policy(call: Call, request: dict) -> dict:
     bucket = await asked.bucket(call, request)
     policy = request["Policy"]
     _require_policy(bucket, policy)
+    if await call.strangers(parse(policy, "resource").named()):
+        raise errors.MalformedPolicy(_INVALID_PRINCIPAL)
     block = await call.read(buckets.configuration, bucket, "public-access-block")
     if block and block.get("BlockPublicPolicy") and access.is_policy_public(policy):
         raise errors.AccessDenied(
@@ -65,7 +69,8 @@ def _require_policy(bucket: Bucket, policy: str) -> None:
     try:
         parse(policy, "resource")
     except MalformedPolicyDocument as problem:
-        raise errors.MalformedPolicy(problem.message) from None
+        is_principal = problem.message.startswith(_INVALID_PRINCIPAL)  # of which S3 doesn't say the name
+        raise errors.MalformedPolicy(_INVALID_PRINCIPAL if is_principal else problem.message) from None
     for statement in [statements] if isinstance(statements, dict) else statements or ():
         _require_actions(bucket, statement)
 
