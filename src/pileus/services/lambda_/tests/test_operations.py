@@ -480,6 +480,14 @@ async def test_records_can_go_only_to_services_that_are_there(cloud, make):
     assert (await cloud.lambda_.ListFunctionEventInvokeConfigs(FunctionName="echo"))["FunctionEventInvokeConfigs"] == []
 
 
+@pytest.mark.parametrize("operation", ["PutFunctionEventInvokeConfig", "UpdateFunctionEventInvokeConfig"])
+async def test_a_configuration_of_nothing_is_refused(cloud, make, operation):
+    await make("echo")
+    configure = getattr(cloud.lambda_, operation)
+    await refused(configure(FunctionName="echo"), "InvalidParameterValueException", "You must specify at least one of")
+    await cloud.lambda_.PutFunctionEventInvokeConfig(FunctionName="echo", MaximumRetryAttempts=0)
+
+
 async def test_how_events_are_retried_is_put_changed_and_taken_back(cloud, make):
     await make("echo")
     queue = "arn:aws:sqs:us-east-1:000000000000:failures"
