@@ -1,8 +1,11 @@
 """Resource policies of functions: who else may invoke them."""
 
+from functools import cache
+
 import orjson
 
 from pileus.kernel.call import Call
+from pileus.protocol import models
 from pileus.services.lambda_ import errors
 from pileus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from pileus.services.lambda_.principals import principal_out
@@ -16,11 +19,17 @@ async def add_permission(call: Call, request: dict) -> dict:
              PreconditionFailedException, PolicyLengthExceededException
     """
     ref = _policy_ref(call, request)
+    action = request["Action"]
+    if "*" not in action and action.lower() not in _actions():
+        # That AWS refuses it is known, its words are not.
+        raise errors.InvalidParameterValueException(
+            f"The provided action {action} was invalid. Please check the action and try again."
+        )
     statement = {
         "Sid": request["StatementId"],
         "Effect": "Allow",
         "Principal": await principal_out(call, request["Principal"]),
-        "Action": request["Action"],
+        "Action": action,
         "Resource": ref.arn,
     }
     conditions = _conditions(request)
@@ -47,6 +56,14 @@ async def get_policy(call: Call, request: dict) -> dict:
     """
     policy = await call.read(permissions.require_policy, _policy_ref(call, request))
     return {"Policy": permissions.document(policy.statements), "RevisionId": policy.revision_id}
+
+
+@cache
+def _actions() -> frozenset[str]:
+    """In lower case. Source: Service Authorization Reference, "AWS Lambda": the operations, but for those that invoke."""
+    operations = set(models.load("lambda").operation_names) - {"Invoke", "InvokeWithResponseStream"}
+    named = operations | {"DisableReplication", "EnableReplication", "InvokeFunction", "InvokeFunctionUrl"}
+    return frozenset(f"lambda:{name.lower()}" for name in named)
 
 
 def _policy_ref(call: Call, request: dict) -> FunctionRef:

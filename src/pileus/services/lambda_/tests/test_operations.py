@@ -330,6 +330,19 @@ async def test_a_principal_has_to_be_one(cloud, make):
     )
 
 
+async def test_a_permission_is_for_an_action_that_there_is(cloud, make):
+    await make("echo")
+    grant = {"FunctionName": "echo", "Principal": "s3.amazonaws.com"}
+    for number, action in enumerate(("lambda:Foo", "lambda:Invoke", "lambda:invokefoo")):
+        await refused(
+            cloud.lambda_.AddPermission(StatementId=str(number), Action=action, **grant),
+            "InvalidParameterValueException",
+            f"The provided action {action} was invalid",
+        )
+    for number, action in enumerate(("lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:*", "*")):
+        await cloud.lambda_.AddPermission(StatementId=str(number), Action=action, **grant)
+
+
 async def test_a_permission_can_not_be_given_to_a_role_that_is_not_there(cloud, make):
     await make("echo")
     caller = {
