@@ -16,7 +16,6 @@ SERVICE = Service(
     policies=effective.policies,
     strangers=documents.strangers,
     partial={
-        "GetUser": "the account's root",
         "CreateServiceLinkedRole": "the permissions that AWS attaches; services that have none here",
         "ListPolicies": "lists those of AWS's policies that are carried",
         "GetPolicyVersion": "default versions only of AWS's policies",
