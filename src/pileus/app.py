@@ -169,6 +169,12 @@ class Pileus:
     async def authorize_touches(self, call: Call, touches: Iterable[Touch]) -> None:
         await self.gateway.authorizer.check_touches(await self.service(call.service), call, touches)
 
+    async def strangers(self, names: Iterable[str]) -> list[str]:
+        """Those of the principals that are nobody's; nobody where no service keeps principals."""
+        names = list(names)
+        identity = await self.service(IDENTITY) if names else None
+        return [] if identity is None else self.store.look(identity.strangers, names)[0]
+
     @property
     def session_key(self) -> bytes:
         """What seals the tokens of temporary credentials: whoever issues them and whoever reads them share it."""

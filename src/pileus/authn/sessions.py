@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from pileus.authn.refusals import Dialect, refusal
 from pileus.authn.tokens import InvalidToken, seal, unseal
-from pileus.kernel.ids import BASE32, Ids
+from pileus.kernel.access_keys import TEMPORARY, new_access_key_id
+from pileus.kernel.ids import Ids
 from pileus.kernel.principal import Principal
 
 _SECRET_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -30,7 +31,7 @@ def issue(ids: Ids, key: bytes, principal: Principal) -> Credentials:
     """Credentials for `principal`, whose `issued_ms` and `expires_ms` are set; `key` is the store's sealing key."""
     assert principal.issued_ms is not None
     assert principal.expires_ms is not None
-    access_key_id = "ASIA" + ids.token(16, BASE32)
+    access_key_id = new_access_key_id(ids, TEMPORARY, principal.account)
     secret = ids.token(40, _SECRET_ALPHABET)
     session = Session(replace(principal, access_key_id=access_key_id), secret)
     return Credentials(access_key_id, secret, seal(_packed(session), key, ids), principal.expires_ms)

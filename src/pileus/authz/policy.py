@@ -5,12 +5,14 @@ IAM (PutRolePolicy, CreatePolicy, CreateRole).
 """
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
 
 from pileus.authz.conditions import InvalidCondition, compile_block
+from pileus.authz.patterns import has_wildcard, text_matcher
 from pileus.authz.principals import Principals
 from pileus.authz.statement import Actions, Resources, Statement
 from pileus.kernel.errors import AwsError
@@ -51,8 +53,29 @@ class Policy:
             self._by_action[action] = found
         return found
 
+    def named(self) -> list[str]:
+        """The users, roles and sessions that its statements name, by ARN or unique id, each once."""
+        elements = (element for each in self.statements for element in (each.principals, each.not_principals))
+        return sorted({arn for element in elements if element is not None for arn in element.arns if arn != "*"})
+
+    def actions_beyond(self, known: Collection[str]) -> list[str]:
+        """The actions of its statements, as written, that mean none of `known` ("s3:getobject", in lower case)."""
+        return [
+            text
+            for statement in self.statements
+            for text in (statement.actions or statement.not_actions).texts
+            if not _means_one_of(text.lower(), known)
+        ]
+
     def __repr__(self) -> str:
         return f"Policy({self.name!r}, {len(self.statements)} statements)"
+
+
+def _means_one_of(action: str, known: Collection[str]) -> bool:
+    if not has_wildcard(action):
+        return action in known
+    matches = text_matcher(action).fullmatch
+    return any(matches(name) for name in known)
 
 
 def parse(document: str | dict, kind: DocumentKind = "identity", name: str = "") -> Policy:

@@ -62,6 +62,10 @@ class Cloud(Protocol):
         """Return if the call may touch these. Raises AccessDenied."""
         ...
 
+    async def strangers(self, names: Iterable[str]) -> list[str]:
+        """Those of the principals, ARNs or unique ids, that are nobody's."""
+        ...
+
 
 class Call(msgspec.Struct):
     """`account` and `region` are those the call is made in; `principal` is who makes it.
@@ -115,6 +119,13 @@ class Call(msgspec.Struct):
         For operations of which each part is allowed or denied by itself: their entry in authorize.py is empty.
         """
         await self.cloud.authorize_touches(self, touches)
+
+    async def strangers(self, names: Iterable[str]) -> list[str]:
+        """Those of the users and roles, ARNs or unique ids, that are not there: a resource's policy can't name them.
+
+        source  IAM user guide, "AWS JSON policy elements: Principal"
+        """
+        return await self.cloud.strangers(names)
 
     def watch(self, topic: str) -> AbstractAsyncContextManager:
         """Subscribe to `tx.notify(topic)`; see store/watch.py. Waiting ends with WatcherGone when the client leaves."""

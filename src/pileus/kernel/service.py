@@ -72,6 +72,7 @@ class Service:
     key_used        fn(cloud, access_key_id, service, region) after each request whose signature with a long-term key
                     holds; must cost next to nothing: only the service that keeps access keys
     policies        fn(tx, principal) -> authz Policies without the resource's: only the service that keeps policies
+    strangers       fn(tx, names) -> those of the principals that are not there: only the service that keeps policies
     takes_signature_v2  besides Signature Version 4, which all take
     event_source    dotted module with EVENT_SOURCE, where functions and pipes can be fed from this service's queues or
                     streams: see delivery/sources.py
@@ -94,6 +95,7 @@ class Service:
     credentials: Callable | None = None
     key_used: Callable | None = None
     policies: Callable | None = None
+    strangers: Callable | None = None
     takes_signature_v2: bool = False
     event_source: str | None = None
 

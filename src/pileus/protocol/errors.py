@@ -32,7 +32,7 @@ def serialize(
     if api is None:
         api = _NOBODY
     protocol = protocol or api.protocols[0]
-    told = Told(api, _spoken(error, protocol), protocol)
+    told = Told(api, _spoken(error, api, protocol), protocol)
     response = codec(protocol).error_writer(api, protocol)(told, request_id)
     response.headers += getattr(error, "headers", ())  # what a service says beside the error, such as a bucket's region
     if (method or (op.http_method if op is not None else "")) == "HEAD" or told.status == 304:
@@ -40,11 +40,19 @@ def serialize(
     return response
 
 
-def _spoken(error: AwsError, protocol: str) -> AwsError:
-    """The errors of this package in the words of the protocol."""
+def _spoken(error: AwsError, api: Api, protocol: str) -> AwsError:
+    """The errors of this package in the words of the protocol.
+
+    Of an unknown action AWS tells the version that the request named; here it is always the model's, the only one.
+    Source: recorded answers of IAM, SES, SNS and SQS ("Could not find operation …"), and of EC2.
+    """
     if isinstance(error, UnknownOperation):
-        if protocol in ("query", "ec2"):
-            return AwsError(error.message, code="InvalidAction")
+        if protocol == "query":
+            text = f"Could not find operation {error.operation} for version {api.version}"
+            return AwsError(text if error.operation else error.message, code="InvalidAction")
+        if protocol == "ec2":
+            text = f"The action {error.operation} is not valid for this web service."
+            return AwsError(text if error.operation else error.message, code="InvalidAction")
         if protocol == "rest-xml":
             return AwsError(
                 "The specified method is not allowed against this resource.", code="MethodNotAllowed", status=405

@@ -61,6 +61,7 @@ class Api:
         self.protocols: tuple[str, ...] = tuple(p for p in dict.fromkeys(named) if p in CODECS)
         self.is_query_compatible = "awsQueryCompatible" in model.metadata
         self.namespace: str | None = self.overlay.namespace or model.metadata.get("xmlNamespace") or _namespace(model)
+        self.version: str = model.metadata.get("apiVersion", "")
         self.operation_models = model.operations
         # A document is what neither readers nor checks look into.
         opaque = {name: Shape("structure", document=True) for name in self.overlay.opaque}
@@ -76,7 +77,7 @@ class Api:
         if op is None:
             model = self.operation_models.get(name)
             if model is None:
-                raise UnknownOperation(f"{self.name} has no operation {name[:100]}.")
+                raise UnknownOperation(f"{self.name} has no operation {name[:100]}.", name[:100])
             op = self._operations[name] = Operation(self, model)
         return op
 

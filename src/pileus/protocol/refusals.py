@@ -18,9 +18,16 @@ class MalformedInput(AwsError):
 
 
 class UnknownOperation(AwsError):
-    """`UnknownOperationException` for JSON and CBOR; the query protocol says `InvalidAction`, S3 `MethodNotAllowed`."""
+    """`UnknownOperationException` for JSON and CBOR; the query protocol says `InvalidAction`, S3 `MethodNotAllowed`.
+
+    operation  the name that was asked for; "" where the request named none
+    """
 
     code = "UnknownOperationException"
+
+    def __init__(self, message: str | None = None, operation: str = "") -> None:
+        super().__init__(message)
+        self.operation = operation
 
 
 class InvalidAction(AwsError):

@@ -92,6 +92,9 @@ class Executor:
 
 async def _make(work: Work, turn: Turn) -> Walked:
     graph = work.target.graph
+    # Neither the request nor a change set is refused for this: the stack begins, and turns back before its first step.
+    if missing := [name for name in work.target.blueprint.imports if name not in work.target.scope.exports]:
+        return await _turn_back(work, f"No export named {missing[0]} found")
     walked = await _walk(work, turn, graph, steps.make)
     if walked.parked_until_ms is not None:
         return walked
@@ -121,7 +124,7 @@ async def _turn_back(work: Work, reason: str) -> Walked:
     else:
         status = "DELETE_IN_PROGRESS" if operation.on_failure == "DELETE" else "ROLLBACK_IN_PROGRESS"
         asked = "Delete" if operation.on_failure == "DELETE" else "Rollback"
-        await work.write(ledger.turn, operation, REMOVE, status, f"{reason}{asked} requested by user.")
+        await work.write(ledger.turn, operation, REMOVE, status, f"{reason.rstrip(' .')}. {asked} requested by user.")
     return Walked()
 
 

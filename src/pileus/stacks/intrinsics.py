@@ -14,13 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pileus.stacks.errors import ValidationError, format_error, template_error
+from pileus.stacks.errors import format_error, template_error
 from pileus.stacks.references import VARIABLE
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """A value known only when the stack is being made, and the references it waits for."""
+    """A value known only when the stack is being made, and the references it waits for: names, names with attributes,
+    "Fn::ImportValue name" of an export that is not there."""
 
     references: tuple[str, ...]
 
@@ -366,9 +367,8 @@ def _import_value(argument: Any, scope: Scope) -> Any:
         )
     if not isinstance(name, str):
         raise template_error("the attribute in Fn::ImportValue must be a string or a function that returns a string")
-    if name not in scope.exports:
-        raise ValidationError(f"No export named {name} found.")
-    return scope.exports[name]
+    # What nobody exports is found out when the stack is being made: `imports_of` tells what that needs.
+    return scope.exports.get(name, Unknown((f"Fn::ImportValue {name}",)))
 
 
 def _if(argument: Any, scope: Scope) -> Any:

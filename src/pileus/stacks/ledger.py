@@ -219,6 +219,8 @@ def end(tx: Transaction, operation: Operation, status: str, reason: str = "") ->
         tx.wake_at(tx.now_ms + FORGET_AFTER_MS, FORGET, stack.id)
     elif operation.kind == "delete":
         changes["deleted_ms"] = None
+    elif status == "ROLLBACK_COMPLETE":
+        exports.withdraw(tx, stack)  # nothing is left that would use what it imports
     stack = tell_of_stack(tx, replace(stack, **changes), status, reason, operation.client_token)
     if stack.parent_id and operation_of(tx, stack.parent_id) is not None:
         call_executor(tx, stack.parent_id)

@@ -95,8 +95,6 @@ async def prepare(asked: Asked, pseudo: Pseudo, world: World, blueprint_id: str)
     check_rules(template, scope)
     members = graph_of(template, scope.conditions).needs
     imports = imports_of(template, scope.conditions, scope)
-    if missing := [name for name in imports if name not in world.exports]:
-        raise ValidationError(f"No export named {missing[0]} found.")
     # Evaluated with nothing made yet, for what can be told wrong already: a mapping without the key, a list too short.
     unmade = replace(scope, resources=dict.fromkeys(members))
     for logical_id in members:

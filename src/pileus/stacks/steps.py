@@ -319,8 +319,7 @@ async def _surprises_told(resource_type: ResourceType, run: Callable[[], Awaitab
         return await run()
     except (AwsError, StillWaiting) as error:
         return error
-    except Exception as error:
-        # A resource type's mistake must fail its stack and not leave it hanging for ever.
+    except Exception as error:  # a resource type's mistake must fail its stack and not leave it hanging for ever
         log.exception("a step of %s failed", resource_type.name)
         return AwsError(f"Internal Failure: {type(error).__name__}", code="InternalFailure", status=500)
 

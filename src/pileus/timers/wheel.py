@@ -82,8 +82,7 @@ class Wheel:
             await self._store.write(self._run_handler, timer)
         except ServiceUnavailable:
             raise
-        except Exception:
-            # The supervisor's edge: one service's mistake must not stop everybody's timers.
+        except Exception:  # the supervisor's edge: one service's mistake must not stop everybody's timers
             log.exception("timer %s of %s failed; it is tried again in a minute", timer.kind, timer.key)
             await self._store.write(_postpone, timer)
 

@@ -153,14 +153,31 @@ def test_s3_errors_stand_alone_and_answers_to_head_are_empty():
 @pytest.mark.parametrize(
     ("service", "protocol", "status", "words"),
     [
-        ("iam", "query", 400, b"<Code>InvalidAction</Code>"),
-        ("ec2", "ec2", 400, b"<Response><Errors><Error><Code>InvalidAction</Code>"),
+        (
+            "iam",
+            "query",
+            400,
+            b"<Code>InvalidAction</Code><Message>Could not find operation Foo for version 2010-05-08</Message>",
+        ),
+        (
+            "sqs",
+            "query",
+            400,
+            b"<Code>InvalidAction</Code><Message>Could not find operation Foo for version 2012-11-05</Message>",
+        ),
+        (
+            "ec2",
+            "ec2",
+            400,
+            b"<Response><Errors><Error><Code>InvalidAction</Code>"
+            b"<Message>The action Foo is not valid for this web service.</Message>",
+        ),
         ("s3", "rest-xml", 405, b"<Code>MethodNotAllowed</Code>"),
         ("logs", "json", 400, b'"__type":"UnknownOperationException"'),
     ],
 )
 def test_an_unknown_operation_in_each_protocols_words(service, protocol, status, words):
-    answer = errors.serialize(models.load(service), None, UnknownOperation("x"), "r", protocol)
+    answer = errors.serialize(models.load(service), None, UnknownOperation("x", "Foo"), "r", protocol)
     assert answer.status == status
     assert words in answer.body
 

@@ -95,7 +95,6 @@ def test_a_function_gives_its_value(value, result):
             {"Fn::FindInMap": ["Nope", "a", "b"]},
             "Template error: Mapping named 'Nope' is not present in the 'Mappings' section of template.",
         ),
-        ({"Fn::ImportValue": "nope"}, "No export named nope found."),
         ({"Fn::If": ["Maybe", 1, 2]}, "Template error: unresolved condition dependency Maybe in Fn::If"),
         ({"Fn::If": ["Yes", 1]}, "Template error: Fn::If requires a list argument with three members"),
     ],

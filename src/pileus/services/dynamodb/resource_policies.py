@@ -13,14 +13,16 @@ POLICY_BYTES_MAX = 20 * 1024
 """White space included. Source: API reference, PutResourcePolicy."""
 
 
-def new_policy(call: Call, document: str) -> Policy:
-    """A checked policy with a new revision."""
+async def new_policy(call: Call, document: str) -> Policy:
+    """A checked policy with a new revision. The users and roles that it names are there."""
     if len(document.encode()) > POLICY_BYTES_MAX:
         raise ValidationException("Resource-based policy document exceeds the maximum size of 20 KB")
     try:
-        parse(document, "resource")
+        named = parse(document, "resource").named()
     except MalformedPolicyDocument as error:
         raise ValidationException(f"Invalid policy document: {error.message}") from error
+    for name in await call.strangers(named):
+        raise ValidationException(f'Invalid policy document: Invalid principal in policy: "AWS":"{name}"')
     return Policy(document, str(call.now_ms))
 
 

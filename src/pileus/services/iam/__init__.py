@@ -1,7 +1,7 @@
 """Identity and Access Management: who there is in an account, and what each may do."""
 
 from pileus.kernel.service import Service
-from pileus.services.iam import authorize, effective, errors, operations, usage
+from pileus.services.iam import authorize, documents, effective, errors, operations, usage
 
 SERVICE = Service(
     "iam",
@@ -14,8 +14,8 @@ SERVICE = Service(
     credentials=effective.credentials,
     key_used=usage.key_used,
     policies=effective.policies,
+    strangers=documents.strangers,
     partial={
-        "GetUser": "the account's root",
         "CreateServiceLinkedRole": "the permissions that AWS attaches; services that have none here",
         "ListPolicies": "lists those of AWS's policies that are carried",
         "GetPolicyVersion": "default versions only of AWS's policies",

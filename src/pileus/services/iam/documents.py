@@ -10,7 +10,9 @@ from pileus.services.iam.errors import LimitExceeded, quota_exceeded
 from pileus.store.transaction import Transaction
 
 _WHITE_SPACE = re.compile(r"\s+")
-_NAMED = {"user": "user", "role": "role"}
+_NAMED = ("user", "role")
+_OF_UNIQUE_ID = {"AIDA": state.USERS, "AROA": state.ROLES}
+"""Who has a unique id that begins so. Source: IAM user guide, "IAM identifiers", "Unique ID prefixes"."""
 
 
 def characters(document: str) -> int:
@@ -51,16 +53,22 @@ def check_trust(tx: Transaction, document: str) -> None:
     policy = parse(document, "trust")
     if characters(document) > state.TRUST_POLICY_CHARACTERS:
         raise quota_exceeded("ACLSizePerRole", state.TRUST_POLICY_CHARACTERS)
-    for statement in policy.statements:
-        for arn in sorted(statement.principals.arns) if statement.principals is not None else ():
-            if not _exists(tx, arn):
-                raise MalformedPolicyDocument(f'Invalid principal in policy: "AWS":"{arn}"')
+    for name in strangers(tx, policy.named()):
+        raise MalformedPolicyDocument(f'Invalid principal in policy: "AWS":"{name}"')
+
+
+def strangers(tx: Transaction, names: list[str]) -> list[str]:
+    """Those that are no user or role: a policy that names them can't be saved. Sessions are not looked up."""
+    return [name for name in names if not _exists(tx, name)]
 
 
 def _exists(tx: Transaction, principal: str) -> bool:
     arn = parse_arn(principal)
-    if arn is None or arn.service != "iam":
-        return True  # a unique id, or a session: those are not looked up
+    if arn is None:
+        table = _OF_UNIQUE_ID.get(principal[:4])
+        return table is not None and any(record.id == principal for record in table.scan(tx))
+    if arn.service != "iam":
+        return True
     kind, _, rest = arn.resource.partition("/")
     if kind not in _NAMED:
         return False

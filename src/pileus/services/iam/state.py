@@ -159,6 +159,13 @@ class AccountAlias(msgspec.Struct, frozen=True):
     account: str
 
 
+class Account(msgspec.Struct, frozen=True):
+    """An account is there without being made: it was opened when somebody first asked since when it is."""
+
+    id: str
+    opened_ms: int
+
+
 class DeletionTask(msgspec.Struct, frozen=True):
     """That a service-linked role was deleted."""
 
@@ -196,6 +203,7 @@ ATTACHMENTS = Table(
 ALIASES = Table(
     "iam.aliases", AccountAlias, key=lambda row: (row.alias,), by_account=Index(lambda row: (row.account, row.alias))
 )
+ACCOUNTS = Table("iam.accounts", Account, key=lambda row: (row.id,))
 DELETION_TASKS = Table("iam.deletion-tasks", DeletionTask, key=lambda row: (row.account, row.id))
 
 Identity = User | Group | Role
@@ -213,6 +221,15 @@ def unique_id(tx: Transaction, prefix: str) -> str:
     Source: IAM user guide, "IAM identifiers".
     """
     return prefix + tx.ids.token(17, BASE32)
+
+
+def opened_ms(tx: Transaction, account: str) -> int:
+    """When the account was opened."""
+    found = ACCOUNTS.get(tx, account)
+    if found is None:
+        found = Account(account, tx.now_ms)
+        ACCOUNTS.put(tx, found)
+    return found.opened_ms
 
 
 def find(tx: Transaction, kind: str, account: str, name: str) -> Identity | None:

@@ -5,13 +5,15 @@ recorded answers.
 """
 
 import re
+from functools import cache
 from typing import Any
 
 import orjson
 
 from pileus.authz import policy
+from pileus.protocol import models
 from pileus.services.sqs import addresses
-from pileus.services.sqs.errors import InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue
+from pileus.services.sqs.errors import InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue, OverLimit
 from pileus.services.sqs.state.tables import Backlog, Queue, RedriveAllowPolicy, RedrivePolicy
 
 NUMBERS = {
@@ -40,6 +42,8 @@ COUNTS = (
 )
 MAX_RECEIVE_COUNT = 1_000
 MAX_ALLOWED_SOURCES = 10
+MAX_ACTIONS = 7
+"""Of a statement. Source: SQS API reference, AddPermission; a policy's by a recorded answer of SetQueueAttributes."""
 
 _WHOLE_NUMBER = re.compile(r"\d{1,10}")
 
@@ -136,10 +140,24 @@ def _flag(name: str, value: str) -> bool:
 
 def _policy(value: str) -> str:
     try:
-        policy.parse(value, "resource")
+        document = policy.parse(value, "resource")
     except policy.MalformedPolicyDocument:
         raise InvalidAttributeValue("Policy") from None
+    if document.actions_beyond(_actions()):
+        raise InvalidAttributeValue("Policy")
+    for statement in document.statements:
+        count = len(statement.actions.texts) if statement.actions is not None else 0
+        if count > MAX_ACTIONS:
+            raise OverLimit(
+                f"{count} actions were found in a statement from the submitted policy, max allowed is {MAX_ACTIONS}"
+            )
     return value
+
+
+@cache
+def _actions() -> frozenset[str]:
+    """In lower case. A batch has none of its own, but its name is taken."""
+    return frozenset(f"sqs:{name.lower()}" for name in models.load("sqs").operation_names)
 
 
 def _redrive(value: str) -> RedrivePolicy:

@@ -4,12 +4,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from pileus.authz.policy import parse
 from pileus.kernel.call import Call
 from pileus.kernel.errors import AwsError
 from pileus.services.sqs.addresses import Address, of_url
 from pileus.services.sqs.errors import (
     BatchEntryIdsNotDistinct,
     EmptyBatchRequest,
+    InvalidAttributeValue,
     InvalidBatchEntryId,
     InvalidParameterValue,
     TooManyEntriesInBatchRequest,
@@ -25,6 +27,12 @@ _ID = re.compile(r"[!-~]{1,128}")
 def queue_of(call: Call, request: dict) -> Address:
     """The queue of the request's QueueUrl."""
     return of_url(call, request["QueueUrl"])
+
+
+async def refuse_strangers(call: Call, policy: str | None) -> None:
+    """A queue's policy names only users and roles that are there. Raises InvalidAttributeValue."""
+    if policy and await call.strangers(parse(policy, "resource").named()):
+        raise InvalidAttributeValue("Policy")
 
 
 def in_range(request: dict, name: str, least: int, most: int, reason: str, *, default: Any = None) -> Any:

@@ -57,6 +57,7 @@ def _nothing(call: Call, request: dict) -> list[Touch]:
 
 RESOURCES: dict[str, Callable] = {
     "AssumeRole": _role,
+    "GetAccessKeyInfo": lambda call, request: ["*"],
     "GetCallerIdentity": _nothing,
     "GetFederationToken": _federated_user,
     "GetSessionToken": _nothing,

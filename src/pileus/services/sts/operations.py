@@ -7,6 +7,7 @@ from pileus.authn import sessions
 from pileus.authn.sessions import Credentials
 from pileus.kernel import principal as principals
 from pileus.kernel import tags as kernel_tags
+from pileus.kernel.access_keys import account_of
 from pileus.kernel.arn import parse_arn
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs
@@ -82,6 +83,18 @@ def _source_identity(caller: Principal, request: dict) -> str:
             f"User: {caller} is not authorized to perform: sts:SetSourceIdentity on resource: {request['RoleArn']}"
         )
     return caller.source_identity or wanted
+
+
+async def get_access_key_info(call: Call, request: dict) -> dict:
+    """The account of a key, which its id tells, whether the key is there (any more) or not.
+
+    errors   ValidationError: an id that carries no account, in words that are not confirmed
+    source   STS API reference, GetAccessKeyInfo
+    """
+    account = account_of(request["AccessKeyId"])
+    if account is None:
+        raise ValidationError(f"The access key ID {request['AccessKeyId']} is not valid")
+    return {"Account": account}
 
 
 async def get_caller_identity(call: Call, request: dict) -> dict:

@@ -66,6 +66,15 @@ async def test_a_change_set_of_an_earlier_stack_is_obsolete(cloud, shelf):
     assert seen["ExecutionStatus"] == "OBSOLETE"
 
 
+async def test_a_missing_export_is_found_when_the_change_set_is_executed(cloud, shelf):
+    importing = body(Wall=thing(Name="wall", Needs=[{"Fn::ImportValue": "the-ground"}]))
+    described = await change_set(cloud, importing)
+    assert described["Status"] == "CREATE_COMPLETE"
+    assert [change["ResourceChange"]["Action"] for change in described["Changes"]] == ["Add"]
+    await execute(cloud)
+    assert await status_of(cloud) == "ROLLBACK_COMPLETE"
+
+
 async def test_what_is_wrong_is_refused_at_once(cloud, shelf):
     with pytest.raises(AwsError, match="Unrecognized resource types"):
         await change_set(cloud, body(Moon={"Type": "AWS::Space::Moon"}))

@@ -304,6 +304,58 @@ async def test_an_export_in_use_can_neither_change_nor_go(cloud, shelf):
     assert (await cloud.cloudformation.ListExports())["Exports"] == []
 
 
+IMPORTING = body(Wall=thing(Name="wall", Needs=[{"Fn::ImportValue": "the-ground"}]), Roof=thing(Name="roof"))
+
+
+async def reasons_of(cloud) -> list[tuple[str, str | None]]:
+    """(status, reason) of the stack's own events, in their order."""
+    events = (await cloud.cloudformation.DescribeStackEvents(StackName="shop"))["StackEvents"]
+    own = [event for event in reversed(events) if event["LogicalResourceId"] == "shop"]
+    return [(event["ResourceStatus"], event.get("ResourceStatusReason")) for event in own]
+
+
+async def test_a_stack_that_imports_what_nobody_exports_begins_and_rolls_back(cloud, shelf):
+    await create(cloud, IMPORTING)
+    assert await reasons_of(cloud) == [
+        ("CREATE_IN_PROGRESS", "User Initiated"),
+        ("ROLLBACK_IN_PROGRESS", "No export named the-ground found. Rollback requested by user."),
+        ("ROLLBACK_COMPLETE", None),
+    ]
+    assert shelf.log == []  # nothing was begun, not even what imports nothing
+    await create_other(cloud, "the-ground")  # and the export is no name in use
+    await cloud.cloudformation.DeleteStack(StackName="other")
+    await cloud.settle()
+    assert (await cloud.cloudformation.ListExports())["Exports"] == []
+
+
+async def create_other(cloud, export: str) -> None:
+    text = body(Ground=thing(Name="ground"), outputs={"Out": {"Value": {"Ref": "Ground"}, "Export": {"Name": export}}})
+    await cloud.cloudformation.CreateStack(StackName="other", TemplateBody=text)
+    await cloud.settle()
+
+
+async def test_an_update_that_imports_what_nobody_exports_is_undone(cloud, shelf):
+    await create(cloud, body(Roof=thing(Name="roof")))
+    await update(cloud, IMPORTING)
+    assert (await reasons_of(cloud))[2:] == [
+        ("UPDATE_IN_PROGRESS", "User Initiated"),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", "No export named the-ground found"),
+        ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", None),
+        ("UPDATE_ROLLBACK_COMPLETE", None),
+    ]
+    assert set(shelf.things) == {"roof"}
+
+
+async def test_a_name_that_another_stack_exports_rolls_the_creation_back(cloud, shelf):
+    await create_other(cloud, "the-ground")
+    outputs = {"Out": {"Value": "x", "Export": {"Name": "the-ground"}}}
+    await create(cloud, body(Wall=thing(Name="wall"), outputs=outputs))
+    assert (await reasons_of(cloud))[1] == (
+        "ROLLBACK_IN_PROGRESS",
+        "Export with name the-ground is already exported by stack other. Rollback requested by user.",
+    )
+
+
 async def test_a_false_condition_leaves_its_resource_out(cloud, shelf):
     text = json.dumps(
         {

@@ -58,7 +58,7 @@ async def put_resource_policy(call: Call, request: dict) -> dict:
     """
     arn = request["ResourceArn"]
     address = of_resource(arn)
-    policy = new_policy(call, request["Policy"])
+    policy = await new_policy(call, request["Policy"])
     if not request.get("ConfirmRemoveSelfResourceAccess"):
         check_keeps_access(call, arn, policy.document, address.account)
     return {

@@ -3,6 +3,8 @@
 from functools import partial
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
 from pileus.kernel.tags import from_list
@@ -23,8 +25,10 @@ async def create_table(call: Call, request: dict) -> dict:
     source   DynamoDB API reference, CreateTable
     """
     new = new_table(call, request)
+    policy = await new_policy(call, request["ResourcePolicy"]) if request.get("ResourcePolicy") else None
+    record = replace(new.record, policy=policy)
     stream = changes.stream_view(request["StreamSpecification"]) if request.get("StreamSpecification") else ""
-    table = await call.write(tables.create, new.record, new.indexes, stream=stream, encrypts=new.encrypts)
+    table = await call.write(tables.create, record, new.indexes, stream=stream, encrypts=new.encrypts)
     return {"TableDescription": await call.read(descriptions.table_out, table)}
 
 
@@ -93,7 +97,7 @@ class NewTable(NamedTuple):
 
 
 def new_table(call: Call, request: dict) -> NewTable:
-    """What CreateTable, or an import's TableCreationParameters, ask for, checked; the stream is left to the former.
+    """What CreateTable, or an import's TableCreationParameters, ask for, checked; stream and policy are left to the former.
 
     errors   NotImplementedByUs, ValidationException
     """
@@ -135,7 +139,6 @@ def new_table(call: Call, request: dict) -> NewTable:
         is_protected=bool(request.get("DeletionProtectionEnabled")),
         encryption=encryption,
         tags=tags,
-        policy=new_policy(call, request["ResourcePolicy"]) if request.get("ResourcePolicy") else None,
     )
     return NewTable(record, indexes, encrypts)
 

@@ -27,13 +27,13 @@ async def put_permission(call: Call, request: dict) -> dict:
     bus = names.bus_of(call, request.get("EventBusName"))
     statement_id, policy = request.get("StatementId"), request.get("Policy")
     if policy is not None:
-        document = _checked(policy)
+        document = await _checked(call, policy)
         if statement_id is None or call.http is not None:
             await call.write(state.change_policy, bus, lambda _: json.dumps(document, separators=(",", ":")))
             return {}
         statement = {**_statements(document)[0], "Sid": statement_id}
     else:
-        statement = _statement(bus, request)
+        statement = await _statement(call, bus, request)
     await call.write(state.change_policy, bus, lambda found: _with(found, statement))
     return {}
 
@@ -55,7 +55,7 @@ async def remove_permission(call: Call, request: dict) -> dict:
     return {}
 
 
-def _statement(bus: BusKey, request: dict) -> dict:
+async def _statement(call: Call, bus: BusKey, request: dict) -> dict:
     for member in ("Action", "Principal", "StatementId"):
         if not request.get(member):
             raise errors.ValidationException(f"Parameter {member} must be specified.")
@@ -72,16 +72,20 @@ def _statement(bus: BusKey, request: dict) -> dict:
     condition = request.get("Condition")
     if condition is not None:
         statement["Condition"] = {condition["Type"]: {condition["Key"]: condition["Value"]}}
-    _checked(json.dumps({"Version": VERSION, "Statement": [statement]}))
+    await _checked(call, json.dumps({"Version": VERSION, "Statement": [statement]}))
     return statement
 
 
-def _checked(policy: str) -> dict:
-    """The document. Raises ValidationException."""
+async def _checked(call: Call, policy: str) -> dict:
+    """The document, whose users and roles are there. Raises ValidationException."""
     try:
-        parse(policy, "resource")
+        named = parse(policy, "resource").named()
     except MalformedPolicyDocument as error:
         raise errors.ValidationException(f"Parameter Policy is not valid. Reason: {error.message}") from None
+    for name in await call.strangers(named):
+        raise errors.ValidationException(
+            f'Parameter Policy is not valid. Reason: Invalid principal in policy: "AWS":"{name}"'
+        )
     return orjson.loads(policy)
 
 

@@ -1,13 +1,13 @@
 """Users and their tags."""
 
+from pileus.kernel import principal as principals
 from pileus.kernel import tags as kernel_tags
 from pileus.kernel.arn import partition_of
 from pileus.kernel.call import Call
-from pileus.kernel.errors import NotImplementedByUs
 from pileus.services.iam import state
 from pileus.services.iam.caller import user_name
 from pileus.services.iam.paging import after_key, page, path_filter
-from pileus.services.iam.shapes import user_out
+from pileus.services.iam.shapes import moment, user_out
 from pileus.services.iam.transitions import identities, tagging
 from pileus.store.transaction import Transaction
 
@@ -32,15 +32,16 @@ async def create_user(call: Call, request: dict) -> dict:
 
 
 async def get_user(call: Call, request: dict) -> dict:
-    """Describe a user, the caller's own where none is named.
+    """Describe a user, the caller's own where none is named. The root has no name and no path.
 
     errors   NoSuchEntity
-    source   IAM API reference, GetUser
+    source   IAM API reference, GetUser; for the root: recorded answers
     """
     name = user_name(call, request)
     if not name:
-        # AWS answers with the day the account was opened, which nobody has written down here.
-        raise NotImplementedByUs("iam:GetUser of an account's root")
+        root = principals.root(call.account, partition=partition_of(call.region))
+        opened_ms = await call.write(state.opened_ms, call.account)
+        return {"User": {"UserId": root.unique_id, "Arn": root.arn, "CreateDate": moment(opened_ms)}}
     return {"User": user_out(await call.read(state.require, "user", call.account, name))}
 
 

@@ -1,6 +1,7 @@
 """IAM's operations as its callers see them."""
 
 import json
+from datetime import UTC, datetime
 from urllib.parse import unquote
 
 import pytest
@@ -55,6 +56,17 @@ async def test_names_are_unique_without_regard_to_case(cloud):
         "User with name ANN already exists."
     )
     assert await refused(cloud.iam.GetUser(UserName="ANN"), "NoSuchEntity") == "The user with name ANN cannot be found."
+
+
+async def test_an_accounts_root_is_a_user_without_name_and_path(cloud):
+    call = cloud.pileus.call("iam", "GetUser", principal=root(cloud.account))
+    first = await cloud.pileus.invoke(call, {})  # not by cloud.iam: the model calls a name and a path required
+    opened = datetime(2026, 1, 1, tzinfo=UTC)
+    assert first == {
+        "User": {"UserId": cloud.account, "Arn": f"arn:aws:iam::{cloud.account}:root", "CreateDate": opened}
+    }
+    cloud.clock.advance(ms=86_400_000)
+    assert await cloud.pileus.invoke(call, {}) == first
 
 
 async def test_lists_come_in_pages_below_a_path(cloud):

@@ -4,7 +4,7 @@ import base64
 
 from msgspec.structs import replace
 
-from pileus.kernel.ids import BASE32
+from pileus.kernel.access_keys import LONG_TERM, new_access_key_id
 from pileus.services.iam import state
 from pileus.services.iam.errors import NoSuchEntity, quota_exceeded
 from pileus.store.transaction import Transaction
@@ -20,7 +20,7 @@ def create(tx: Transaction, account: str, user: str) -> state.AccessKey:
     if len(state.keys_of(tx, account, user)) >= state.ACCESS_KEYS_PER_USER:
         raise quota_exceeded("AccessKeysPerUser", state.ACCESS_KEYS_PER_USER)
     secret = base64.b64encode(tx.ids.bytes(SECRET_BYTES)).decode()
-    key = state.AccessKey("AKIA" + tx.ids.token(16, BASE32), account, user, secret, tx.now_ms)
+    key = state.AccessKey(new_access_key_id(tx.ids, LONG_TERM, account), account, user, secret, tx.now_ms)
     state.ACCESS_KEYS.insert(tx, key)
     return key
 

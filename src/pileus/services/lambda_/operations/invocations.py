@@ -186,6 +186,10 @@ async def _invoke_settings(call: Call, request: dict) -> tuple[FunctionRef, dict
         settings["retries"] = request["MaximumRetryAttempts"]
     if "MaximumEventAgeInSeconds" in request:
         settings["event_age_limit_s"] = request["MaximumEventAgeInSeconds"]
+    if not settings and "DestinationConfig" not in request:
+        raise errors.InvalidParameterValueException(
+            "You must specify at least one of error handling or destination setting."
+        )
     destinations = request.get("DestinationConfig", {})
     version = await call.read(functions.require_version, ref)
     for member, field in (("OnSuccess", "on_success_arn"), ("OnFailure", "on_failure_arn")):

@@ -8,7 +8,7 @@ from pileus.kernel.call import Call
 from pileus.services.lambda_ import code, errors
 from pileus.services.lambda_.names import layer_arn, layer_ref, layer_version_ref
 from pileus.services.lambda_.operations.paging import marker_in, page
-from pileus.services.lambda_.operations.permissions import principal_out
+from pileus.services.lambda_.principals import principal_out
 from pileus.services.lambda_.shapes import layer_version_details_out, layer_version_out
 from pileus.services.lambda_.state import LayerVersion
 from pileus.services.lambda_.transitions import layers, permissions
@@ -117,7 +117,7 @@ async def add_layer_version_permission(call: Call, request: dict) -> dict:
     statement = {
         "Sid": request["StatementId"],
         "Effect": "Allow",
-        "Principal": principal_out(call, request["Principal"]),
+        "Principal": await principal_out(call, request["Principal"]),
         "Action": request["Action"],
         "Resource": ref.arn,
     }

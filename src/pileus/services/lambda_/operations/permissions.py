@@ -1,17 +1,15 @@
 """Resource policies of functions: who else may invoke them."""
 
-import re
+from functools import cache
 
 import orjson
 
 from pileus.kernel.call import Call
+from pileus.protocol import models
 from pileus.services.lambda_ import errors
 from pileus.services.lambda_.names import LATEST, FunctionRef, function_ref
+from pileus.services.lambda_.principals import principal_out
 from pileus.services.lambda_.transitions import permissions
-
-_SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.com(\.cn)?|amazon\.com)\Z")
-_ACCOUNT = re.compile(r"\d{12}\Z")
-_ARN = re.compile(r"arn:aws[a-z-]*:(iam|sts)::\d{12}:.+\Z")
 
 
 async def add_permission(call: Call, request: dict) -> dict:
@@ -21,11 +19,17 @@ async def add_permission(call: Call, request: dict) -> dict:
              PreconditionFailedException, PolicyLengthExceededException
     """
     ref = _policy_ref(call, request)
+    action = request["Action"]
+    if "*" not in action and action.lower() not in _actions():
+        # That AWS refuses it is known, its words are not.
+        raise errors.InvalidParameterValueException(
+            f"The provided action {action} was invalid. Please check the action and try again."
+        )
     statement = {
         "Sid": request["StatementId"],
         "Effect": "Allow",
-        "Principal": principal_out(call, request["Principal"]),
-        "Action": request["Action"],
+        "Principal": await principal_out(call, request["Principal"]),
+        "Action": action,
         "Resource": ref.arn,
     }
     conditions = _conditions(request)
@@ -54,30 +58,19 @@ async def get_policy(call: Call, request: dict) -> dict:
     return {"Policy": permissions.document(policy.statements), "RevisionId": policy.revision_id}
 
 
+@cache
+def _actions() -> frozenset[str]:
+    """In lower case. Source: Service Authorization Reference, "AWS Lambda": the operations, but for those that invoke."""
+    operations = set(models.load("lambda").operation_names) - {"Invoke", "InvokeWithResponseStream"}
+    named = operations | {"DisableReplication", "EnableReplication", "InvokeFunction", "InvokeFunctionUrl"}
+    return frozenset(f"lambda:{name.lower()}" for name in named)
+
+
 def _policy_ref(call: Call, request: dict) -> FunctionRef:
     ref = function_ref(call, request["FunctionName"], request.get("Qualifier"))
     if ref.qualifier == LATEST:
         raise errors.InvalidParameterValueException("We currently do not support adding policies for $LATEST.")
     return ref
-
-
-def principal_out(call: Call, principal: str) -> str | dict:
-    """As a statement names whom a request calls by a service's name, an account's number or an ARN.
-
-    errors   InvalidParameterValueException
-    """
-    if principal == "*":
-        return "*"
-    if _SERVICE.match(principal):
-        return {"Service": principal}
-    if _ACCOUNT.match(principal):
-        partition = call.arn("iam", "").split(":")[1]
-        return {"AWS": f"arn:{partition}:iam::{principal}:root"}
-    if _ARN.match(principal):
-        return {"AWS": principal}
-    raise errors.InvalidParameterValueException(
-        "The provided principal was invalid. Please check the principal and try again."
-    )
 
 
 def _conditions(request: dict) -> dict:

@@ -330,6 +330,32 @@ async def test_a_principal_has_to_be_one(cloud, make):
     )
 
 
+async def test_a_permission_is_for_an_action_that_there_is(cloud, make):
+    await make("echo")
+    grant = {"FunctionName": "echo", "Principal": "s3.amazonaws.com"}
+    for number, action in enumerate(("lambda:Foo", "lambda:Invoke", "lambda:invokefoo")):
+        await refused(
+            cloud.lambda_.AddPermission(StatementId=str(number), Action=action, **grant),
+            "InvalidParameterValueException",
+            f"The provided action {action} was invalid",
+        )
+    for number, action in enumerate(("lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:*", "*")):
+        await cloud.lambda_.AddPermission(StatementId=str(number), Action=action, **grant)
+
+
+async def test_a_permission_can_not_be_given_to_a_role_that_is_not_there(cloud, make):
+    await make("echo")
+    caller = {
+        "StatementId": "a",
+        "Action": "lambda:InvokeFunction",
+        "Principal": f"arn:aws:iam::{cloud.account}:user/a",
+    }
+    words = "The provided principal was invalid. Please check the principal and try again."
+    await refused(cloud.lambda_.AddPermission(FunctionName="echo", **caller), "InvalidParameterValueException", words)
+    await cloud.iam.CreateUser(UserName="a")
+    await cloud.lambda_.AddPermission(FunctionName="echo", **caller)
+
+
 async def test_a_service_invokes_only_for_the_source_that_the_policy_names(cloud, make):
     arn = (await make("echo"))["FunctionArn"]
     await cloud.lambda_.AddPermission(
@@ -465,6 +491,14 @@ async def test_records_can_go_only_to_services_that_are_there(cloud, make):
         "sns",
     )
     assert (await cloud.lambda_.ListFunctionEventInvokeConfigs(FunctionName="echo"))["FunctionEventInvokeConfigs"] == []
+
+
+@pytest.mark.parametrize("operation", ["PutFunctionEventInvokeConfig", "UpdateFunctionEventInvokeConfig"])
+async def test_a_configuration_of_nothing_is_refused(cloud, make, operation):
+    await make("echo")
+    configure = getattr(cloud.lambda_, operation)
+    await refused(configure(FunctionName="echo"), "InvalidParameterValueException", "You must specify at least one of")
+    await cloud.lambda_.PutFunctionEventInvokeConfig(FunctionName="echo", MaximumRetryAttempts=0)
 
 
 async def test_how_events_are_retried_is_put_changed_and_taken_back(cloud, make):

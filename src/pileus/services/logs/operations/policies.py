@@ -22,9 +22,11 @@ async def put_resource_policy(call: Call, request: dict) -> dict:
     if document is None:
         raise errors.InvalidParameterException("policyDocument must be specified.")
     try:
-        parse(document, "resource")
+        named = parse(document, "resource").named()
     except MalformedPolicyDocument as error:
         raise errors.InvalidParameterException(f"Invalid policy document: {error.message}") from None
+    if await call.strangers(named):
+        raise errors.InvalidParameterException("Could not convert to persistable policy.")
     policy = await call.write(state.put, call.account, call.region, name, document)
     return {"resourcePolicy": _policy_out(policy)}
 

@@ -7,7 +7,7 @@ notification messages to a destination", "Configuring event notifications using 
 import orjson
 
 from pileus.kernel import principal as principals
-from pileus.kernel.arn import parse_arn
+from pileus.kernel.arn import Arn, parse_arn
 from pileus.kernel.call import Call
 from pileus.kernel.errors import AwsError, NotImplementedByUs
 from pileus.services.s3 import asked, errors, events
@@ -143,10 +143,29 @@ async def _problem_of(call: Call, bucket: Bucket, target: str, arn: str) -> str 
         if error.is_fault:
             raise
         word = _WORDS[target]
-        if "Denied" in error.code:
+        if "Denied" in error.code and await _is_there(call, target, parsed):
             return f"Permissions on the destination {word} do not allow S3 to publish notifications from this bucket"
         return f"The destination {word} does not exist"
     return None
+
+
+async def _is_there(call: Call, target: str, arn: Arn) -> bool:
+    """S3 is denied what isn't there, as is anybody; it tells the two apart all the same, so its owner is asked."""
+    operation, request = {
+        "sqs": ("GetQueueUrl", {"QueueName": arn.resource}),
+        "sns": ("GetTopicAttributes", {"TopicArn": str(arn)}),
+        "lambda": ("GetFunctionConfiguration", {"FunctionName": str(arn)}),
+    }[target]
+    owner = {"principal": principals.root(arn.account), "account": arn.account, "region": arn.region}
+    try:
+        await call.invoke(target, operation, request, **owner)
+    except NotImplementedByUs:
+        raise
+    except AwsError as error:
+        if error.is_fault:
+            raise
+        return False
+    return True
 
 
 def _not_valid(wrong: list[tuple[str, str]]) -> errors.InvalidArgument:

@@ -12,6 +12,7 @@ from pileus.authz.patterns import text_matcher
 from pileus.authz.policy import MalformedPolicyDocument, parse
 from pileus.kernel.call import Call
 from pileus.services.s3 import access, asked, errors
+from pileus.services.s3.actions import ACTIONS
 from pileus.services.s3.state import buckets
 from pileus.services.s3.state.records import MAX_POLICY_BYTES, Bucket
 
@@ -21,6 +22,8 @@ _OF_OBJECTS = re.compile(
     re.IGNORECASE,
 )
 """Actions done to objects; all others are done to buckets. Source: service authorization reference, "Amazon S3"."""
+
+_INVALID_PRINCIPAL = "Invalid principal in policy"
 
 SETTINGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
@@ -33,6 +36,8 @@ async def put_bucket_policy(call: Call, request: dict) -> dict:
     bucket = await asked.bucket(call, request)
     policy = request["Policy"]
     _require_policy(bucket, policy)
+    if await call.strangers(parse(policy, "resource").named()):
+        raise errors.MalformedPolicy(_INVALID_PRINCIPAL)
     block = await call.read(buckets.configuration, bucket, "public-access-block")
     if block and block.get("BlockPublicPolicy") and access.is_policy_public(policy):
         raise errors.AccessDenied(
@@ -63,23 +68,24 @@ def _require_policy(bucket: Bucket, policy: str) -> None:
             raise errors.MalformedPolicy("Missing required field Action")
         _require_resources(bucket, statement)
     try:
-        parse(policy, "resource")
+        compiled = parse(policy, "resource")
     except MalformedPolicyDocument as problem:
-        raise errors.MalformedPolicy(problem.message) from None
+        is_principal = problem.message.startswith(_INVALID_PRINCIPAL)  # of which S3 doesn't say the name
+        raise errors.MalformedPolicy(_INVALID_PRINCIPAL if is_principal else problem.message) from None
+    if compiled.actions_beyond(ACTIONS):
+        raise errors.MalformedPolicy("Policy has invalid action")
     for statement in [statements] if isinstance(statements, dict) else statements or ():
         _require_actions(bucket, statement)
 
 
 def _require_actions(bucket: Bucket, statement: dict) -> None:
-    """Every action is S3's, and there is something in the statement that it can be done to.
+    """There is something in the statement that each action can be done to.
 
     An action with a wildcard may be done to buckets and to objects alike.
     """
-    actions = _listed(statement.get("Action", statement.get("NotAction")))
-    if any(not action.lower().startswith("s3:") for action in actions if action != "*"):
-        raise errors.MalformedPolicy("Policy has invalid action")
     if "Action" not in statement or "Resource" not in statement:
         return
+    actions = _listed(statement["Action"])
     names = [resource.partition(":s3:::")[2] or "*" for resource in _listed(statement["Resource"])]
     has_bucket = any(text_matcher(name).fullmatch(bucket.name) for name in names)
     has_objects = any("/" in name or "*" in name or "?" in name for name in names)

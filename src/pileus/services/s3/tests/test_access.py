@@ -1,12 +1,15 @@
 """Who may: policies, the public access block, ACLs, and what the missing learn."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 from pileus.kernel import principal
 from pileus.kernel.errors import AccessDenied
-from pileus.services.s3 import access, errors
+from pileus.services.s3 import access, authorize, errors
+from pileus.services.s3.actions import ACTIONS
 
 OTHER = "111122223333"
 
@@ -185,6 +188,9 @@ async def test_the_owners_root_gets_out_of_a_policy_that_denies_everything(cloud
         (policy({"Effect": "Allow", "Action": "s3:*", "Resource": "*"}), "Principal"),
         (policy(allow("s3:GetObject", "other/*")), "invalid resource"),
         (policy(allow("sqs:SendMessage", "box/*")), "Policy has invalid action"),
+        (policy(allow("s3:Foo", "box/*")), "Policy has invalid action"),
+        (policy(allow("s3:ListObjects", "box")), "Policy has invalid action"),
+        (policy(allow("s3:Foo*", "box/*")), "Policy has invalid action"),
         (policy(allow("s3:GetObject", "box")), "Action does not apply to any resource"),
         (policy(allow("s3:ListBucket", "box/*")), "Action does not apply to any resource"),
         (policy(allow("s3:GetBucketObjectLockConfiguration", "box/*")), "Action does not apply to any resource"),
@@ -260,3 +266,9 @@ async def test_a_second_creation_succeeds_in_us_east_1_alone(cloud, bucket):
     assert await europe.GetBucketLocation(Bucket="europe") == where
     with pytest.raises(errors.BucketAlreadyOwnedByYou):
         await europe.CreateBucket(Bucket="europe", CreateBucketConfiguration=where)
+
+
+def test_every_action_that_is_asked_of_a_policy_can_stand_in_one():
+    asked = set(re.findall(r'"(s3:[A-Z]\w+)"', Path(authorize.__file__).read_text()))
+    keys = {"s3:RequestObjectTagKeys", "s3:ResourceAccount", "s3:VersionId"}
+    assert {action for action in asked - keys if action.lower() not in ACTIONS} == set()

@@ -45,6 +45,30 @@ async def received(cloud, url) -> list[dict]:
     return found
 
 
+async def problems_of(cloud, bucket, **configuration) -> list[str]:
+    with pytest.raises(errors.InvalidArgument, match="Unable to validate the following") as refused:
+        await cloud.s3.PutBucketNotificationConfiguration(Bucket=bucket, NotificationConfiguration=configuration)
+    fields = refused.value.fields
+    return [value for name, value in sorted(fields.items()) if name.startswith("ArgumentValue")]
+
+
+async def test_a_destination_that_is_not_there_is_no_question_of_permissions(cloud, bucket):
+    await cloud.sqs.CreateQueue(QueueName="closed")
+    where = f"{cloud.region}:{cloud.account}"
+    rules = [
+        on(f"arn:aws:sqs:{where}:closed", "s3:ObjectCreated:*"),
+        on(f"arn:aws:sqs:{where}:none", "s3:ObjectRemoved:*"),
+    ]
+    assert await problems_of(cloud, bucket, QueueConfigurations=rules) == [
+        "Permissions on the destination queue do not allow S3 to publish notifications from this bucket",
+        "The destination queue does not exist",
+    ]
+    rule = {"LambdaFunctionArn": f"arn:aws:lambda:{where}:function:none", "Events": ["s3:ObjectCreated:*"]}
+    assert await problems_of(cloud, bucket, LambdaFunctionConfigurations=[rule]) == [
+        "The destination Lambda function does not exist"
+    ]
+
+
 async def test_a_queue_gets_a_test_event_and_then_what_happens(cloud, bucket, queue):
     url, arn = queue
     await configure(cloud, bucket, on(arn, "s3:ObjectCreated:*", prefix="in/", suffix=".txt"))

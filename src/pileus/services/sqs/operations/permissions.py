@@ -6,13 +6,12 @@ import orjson
 
 from pileus.kernel.arn import partition_of
 from pileus.kernel.call import Call
+from pileus.services.sqs.attributes import MAX_ACTIONS
 from pileus.services.sqs.errors import InvalidParameterValue, MissingParameter, OverLimit
 from pileus.services.sqs.parameters import queue_of
 from pileus.services.sqs.state import queues as state
 from pileus.services.sqs.state.tables import Queue
 
-MAX_ACTIONS = 7
-"""Of a statement. Source: SQS API reference, AddPermission."""
 ACTIONS = {
     "*",
     "ChangeMessageVisibility",

@@ -8,7 +8,7 @@ from pileus.kernel.tags import tag_problem
 from pileus.services.sqs import attributes
 from pileus.services.sqs.addresses import Address, url_of
 from pileus.services.sqs.errors import InvalidAttributeName, InvalidParameterText, InvalidParameterValue
-from pileus.services.sqs.parameters import in_range, queue_of
+from pileus.services.sqs.parameters import in_range, queue_of, refuse_strangers
 from pileus.services.sqs.state import queues as state
 from pileus.services.sqs.state import redrive
 from pileus.services.sqs.state.tables import Queue
@@ -31,6 +31,7 @@ async def create_queue(call: Call, request: dict) -> dict:
     name = request["QueueName"]
     is_fifo = _is_fifo(name, wanted)
     fields = attributes.fields_in(wanted, is_fifo=is_fifo, is_new=True)
+    await refuse_strangers(call, fields.get("policy"))
     tags = request.get("tags") or {}
     _check_tags(call, tags)
     address = Address(call.account, call.region, name)
@@ -97,6 +98,7 @@ async def set_queue_attributes(call: Call, request: dict) -> dict:
     address = queue_of(call, request)
     queue = await call.read(state.require, address)
     fields = attributes.fields_in(request["Attributes"], is_fifo=queue.is_fifo, is_new=False)
+    await refuse_strangers(call, fields.get("policy"))
     await call.write(state.change, address, fields)
     return {}
 

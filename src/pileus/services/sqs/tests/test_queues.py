@@ -1,5 +1,7 @@
 """Queues: creating, finding, describing, changing, purging, deleting; their addresses and tags."""
 
+import json
+
 import pytest
 
 from pileus.kernel.errors import AwsError
@@ -188,6 +190,26 @@ async def test_a_policy_must_be_one(jobs, policy):
     with pytest.raises(AwsError) as refused:
         await jobs.set(Policy=policy)
     assert refused.value.code == "InvalidAttributeValue"
+
+
+def policy_of(actions: list[str]) -> str:
+    statement = {"Effect": "Allow", "Principal": "*", "Action": actions, "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": statement})
+
+
+async def test_a_policys_actions_are_those_of_sqs(jobs):
+    for action in ("sqs:Foo", "sqs:Foo*", "s3:GetObject"):
+        with pytest.raises(AwsError, match=r"Invalid value for the parameter Policy\.") as refused:
+            await jobs.set(Policy=policy_of([action]))
+        assert refused.value.code == "InvalidAttributeValue"
+    await jobs.set(Policy=policy_of(["sqs:sendmessage", "SQS:Get*", "*"]))
+
+
+async def test_a_statement_of_a_policy_has_at_most_seven_actions(jobs):
+    await jobs.set(Policy=policy_of(["sqs:SendMessage"] * 7))
+    with pytest.raises(AwsError, match="8 actions were found in a statement from the submitted policy") as refused:
+        await jobs.set(Policy=policy_of(["sqs:SendMessage"] * 8))
+    assert refused.value.code == "OverLimit"
 
 
 async def test_a_policy_has_at_most_8_192_bytes(jobs):

@@ -342,3 +342,16 @@ async def test_what_is_not_there_is_refused_by_name(cloud):
         await cloud.sts.DecodeAuthorizationMessage(EncodedMessage="x")
     with pytest.raises(NotImplementedByUs):
         await cloud.sts.GetSessionToken(SerialNumber="arn:aws:iam::000000000000:mfa/ann", TokenCode="123456")
+
+
+async def test_a_keys_id_tells_its_account(cloud):
+    await cloud.iam.CreateUser(UserName="ann")
+    long_term = (await cloud.iam.CreateAccessKey(UserName="ann"))["AccessKey"]["AccessKeyId"]
+    other = cloud.as_(principals.root("999999999999"), "sts")
+    temporary = (await other.GetSessionToken())["Credentials"]["AccessKeyId"]
+    assert await cloud.sts.GetAccessKeyInfo(AccessKeyId=long_term) == {"Account": cloud.account}
+    await cloud.iam.DeleteAccessKey(UserName="ann", AccessKeyId=long_term)
+    assert await cloud.sts.GetAccessKeyInfo(AccessKeyId=long_term) == {"Account": cloud.account}
+    assert await cloud.sts.GetAccessKeyInfo(AccessKeyId=temporary) == {"Account": "999999999999"}
+    for wrong in ("AKIAIOSFODNN7EXAMPLE", "AROA" + long_term[4:], "anythingofsixteen"):
+        await refused(cloud.sts.GetAccessKeyInfo(AccessKeyId=wrong), "ValidationError")
