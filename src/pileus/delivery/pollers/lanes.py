@@ -149,7 +149,7 @@ class Lane:
                 await self._reader.say(error.problem)
                 parts.appendleft(part)
                 self._unreached += 1
-                await self._pause(self._unreached)
+                await self._wait_for_target(self._unreached, self._expires_ms(part))
                 continue
             self._unreached = 0
             failed_at = self._failed_at(part.entries, answer)
@@ -230,6 +230,21 @@ class Lane:
     def _given_up(self) -> dict[str, Any]:
         """What to keep with the checkpoint besides."""
         return {}
+
+    def _expires_ms(self, part: Part) -> int:
+        """When a record of it will have to be given up."""
+        if self._plan.age_limit_ms is None:
+            return FOREVER_MS
+        return min(entry.arrived_at_ms for entry in part.entries) + self._plan.age_limit_ms + 1
+
+    async def _wait_for_target(self, times: int, until_ms: int) -> None:
+        """A pause where it was not reached; where it is missing, until a notice says that it may be there."""
+        target = self._plan.target
+        async with self._reader.pollers.cloud.store.watch(target.topic(), arrived=self._pause_over):
+            if target.missing() is None or self._is_ending:
+                await self._pause(times)
+            else:
+                await self._reader.pollers.rest(self._pause_over, until_ms)
 
     async def _pause(self, times: int) -> None:
         """Longer each time."""

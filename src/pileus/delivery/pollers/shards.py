@@ -1,7 +1,6 @@
 """Reads one shard: from its checkpoint on, through the filters, into lanes; and keeps how far they have come."""
 
 import asyncio
-import logging
 import zlib
 from collections import deque
 
@@ -11,17 +10,13 @@ from pileus.delivery.pollers import checkpoints
 from pileus.delivery.pollers.checkpoints import Checkpoint
 from pileus.delivery.pollers.lanes import Entry, Lane
 from pileus.delivery.pollers.plan import PAYLOAD_LIMIT_BYTES, Discarded, Plan, encode
-from pileus.delivery.pollers.queues import problem_of
 from pileus.delivery.pollers.resting import Pollers
+from pileus.delivery.pollers.trouble import Trouble
 from pileus.delivery.pollers.windows import WindowedLane
 from pileus.delivery.sources import StreamRecord
 from pileus.kernel.errors import AwsError
 
-log = logging.getLogger("pileus.delivery")
-
 READ_AT_ONCE = 1000
-FIRST_PAUSE_MS = 1000
-LAST_PAUSE_MS = 60_000
 
 
 class _Stopped(Exception):
@@ -43,6 +38,7 @@ class ShardReader:
         self.failure: Exception | None = None
         self.bell = asyncio.Event()
         self._ended = ended
+        self._trouble = Trouble(pollers, plan)
         self._store = pollers.cloud.store
         self._lanes: list[Lane] = []
         self._order: deque[Entry] = deque()
@@ -55,16 +51,16 @@ class ShardReader:
     def stop(self) -> None:
         self.is_stopping = True
         self.bell.set()
+        self._trouble.bell.set()
         for lane in self._lanes:
             lane.bell.set()
 
     async def _run(self) -> None:
-        pause_ms = FIRST_PAUSE_MS
         try:
             topic = self.plan.source.topic(self.plan.reader, self.shard_id)
-            async with self._store.watch(topic, arrived=self.bell):
+            async with self._trouble, self._store.watch(topic, arrived=self.bell):
                 while not self.is_stopping:
-                    began_ms = self.clock.now_ms()
+                    self._trouble.try_again()
                     try:
                         await self._read_on()
                         return
@@ -72,24 +68,13 @@ class ShardReader:
                         return
                     except Exception as error:
                         # Delivery's edge: whatever went wrong, begin again where the checkpoint is.
-                        log.warning("reading %s of %s failed: %s", self.shard_id, self.plan.reader.arn, error)
-                        log.debug("reading failed", exc_info=error)
-                        await self.say(problem_of(error))
-                    await self._end_lanes()
-                    if self.clock.now_ms() - began_ms > LAST_PAUSE_MS:
-                        pause_ms = FIRST_PAUSE_MS
-                    await self._rest_all_of(pause_ms)
-                    pause_ms = min(pause_ms * 2, LAST_PAUSE_MS)
+                        await self._end_lanes()
+                        if not self.is_stopping:
+                            await self._trouble.rest_after(error)
         finally:
             await self._end_lanes()
             self.has_ended = True
             self._ended.set()
-
-    async def _rest_all_of(self, ms: int) -> None:
-        """However often new records ring meanwhile."""
-        until_ms = self.clock.now_ms() + ms
-        while not self.is_stopping and self.clock.now_ms() < until_ms:
-            await self.pollers.rest(self.bell, until_ms)
 
     async def _read_on(self) -> None:
         """From the checkpoint to the shard's end. Raises _Stopped."""
@@ -109,6 +94,7 @@ class ShardReader:
         while True:
             await self._wait_for_room()
             page = await plan.source.read(plan.reader, self.shard_id, position, READ_AT_ONCE)
+            await self._trouble.over()
             self._caught_up(not page.records)
             for record in page.records:
                 self._deal(record, passed)
@@ -243,10 +229,7 @@ class ShardReader:
         return to
 
     async def say(self, result: str) -> None:
-        try:
-            await self.plan.said(result)
-        except AwsError as error:
-            log.warning("the result of %s is not kept: %s", self.plan.id, error)
+        await self._trouble.say(result)
 
 
 def _lane_of(key: str, lanes: int) -> int:

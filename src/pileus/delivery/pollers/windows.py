@@ -111,16 +111,19 @@ class WindowedLane(Lane):
         while not self._is_ending:
             try:
                 answer = await self._invoke([])
-                has_failed, result = answer.error is not None, OK if answer.error is None else FUNCTION_CALL_FAILED
+                is_reached, result = True, OK if answer.error is None else FUNCTION_CALL_FAILED
             except NotReached as error:
-                has_failed, result = True, error.problem
+                is_reached, result = False, error.problem
             await self._reader.say(result)
-            if not has_failed:
+            if result == OK:
                 await self._reader.done([], {"window_ms": None, "window_state": b"{}"})
                 self._window_ms, self._state = None, b"{}"
                 break
             failures += 1
-            await self._pause(failures)
+            if is_reached:
+                await self._pause(failures)
+            else:
+                await self._wait_for_target(failures, FOREVER_MS)
         self._is_final = self._is_early = False
 
 

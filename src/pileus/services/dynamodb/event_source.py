@@ -12,7 +12,7 @@ from pileus.delivery.sources import TRIM_HORIZON, Limits, Page, Reader, Shard, S
 from pileus.kernel.arn import Arn
 from pileus.kernel.errors import AccessDenied, AwsError
 from pileus.services.dynamodb.also.dynamodbstreams.operations import iterator_in, sequence_number
-from pileus.services.dynamodb.state import streams
+from pileus.services.dynamodb.state import attachments, streams
 
 STREAMS = "dynamodbstreams"
 READ = ("DescribeStream", "GetShardIterator", "GetRecords", "ListStreams")
@@ -60,6 +60,10 @@ class DynamoDBStream:
     def topic(self, reader: Reader, shard_id: str | None) -> str:
         # One shard is open at a time, so whatever happens to a stream concerns it.
         return streams.topic(reader.arn)
+
+    def mended(self, reader: Reader) -> str:
+        # A stream that is gone never comes back: the next one of its table has another ARN.
+        return attachments.policy_topic(reader.arn)
 
     async def shards(self, reader: Reader) -> list[Shard]:
         found: list[Shard] = []

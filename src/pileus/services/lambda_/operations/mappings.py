@@ -2,9 +2,8 @@
 
 from msgspec.structs import asdict
 
-from pileus.delivery.sources import EventSource, Reader, SourceRefused
+from pileus.delivery.sources import EventSource, Reader, ReaderLost, SourceRefused
 from pileus.kernel.call import Call
-from pileus.kernel.errors import AccessDenied, AwsError
 from pileus.kernel.tags import tag_problem
 from pileus.services.lambda_ import errors
 from pileus.services.lambda_.mapping_polling import reader_of
@@ -130,11 +129,7 @@ async def _require_readable(call: Call, ref: FunctionRef, source: EventSource, a
         await source.check(reader, timeout_s=version.configuration.timeout_s)
     except SourceRefused as refusal:
         raise errors.InvalidParameterValueException(str(refusal)) from None
-    except AccessDenied as error:
-        raise errors.role_not_assumable() from error
-    except AwsError as error:
-        if error.code not in ("AccessDenied", "NoSuchEntity"):
-            raise
+    except ReaderLost as error:
         raise errors.role_not_assumable() from error
 
 

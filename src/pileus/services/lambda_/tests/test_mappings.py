@@ -486,10 +486,12 @@ async def test_a_mapping_outlives_its_function_and_serves_the_next_of_that_name(
 async def test_a_mapping_outlives_its_queue_and_reads_the_next_of_that_name(cloud, played, map_, url):
     uuid = await map_()
     await cloud.sqs.DeleteQueue(QueueUrl=url)
-    await cloud.advance(61_000)
+    await cloud.settle()
     assert (await mapping(cloud, uuid))["LastProcessingResult"].startswith("PROBLEM: The specified queue")
+    await cloud.advance(61_000)
     await cloud.sqs.CreateQueue(QueueName="jobs")
-    await cloud.advance(60_000)
+    await cloud.settle()
+    assert "LastProcessingResult" not in await mapping(cloud, uuid)
     await send(cloud, url, "a")
     assert played.batches == [["a"]]
 
@@ -501,7 +503,64 @@ async def test_a_role_that_loses_its_permission_reads_no_more(cloud, played, map
     assert played.batches == []
     assert (await mapping(cloud, uuid))["LastProcessingResult"].startswith("PROBLEM: The execution role lacks")
     await cloud.iam.PutRolePolicy(RoleName="runs-functions", PolicyName="p", PolicyDocument=allow("logs:*", *POLLING))
+    await cloud.settle()
+    assert played.batches == [["a"]]
+    assert "LastProcessingResult" not in await mapping(cloud, uuid)
+
+
+async def test_a_queue_that_opens_itself_to_the_role_is_read_at_once(cloud, played, map_, url, role):
+    await map_()
+    await cloud.iam.PutRolePolicy(RoleName="runs-functions", PolicyName="p", PolicyDocument=allow("logs:*"))
+    await send(cloud, url, "a")
+    await cloud.advance(86_400_000)
+    assert played.batches == []
+    statement = {"Effect": "Allow", "Principal": {"AWS": role}, "Action": "sqs:*", "Resource": QUEUE_ARN}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    await cloud.sqs.SetQueueAttributes(QueueUrl=url, Attributes={"Policy": policy})
+    await cloud.settle()
+    assert played.batches == [["a"]]
+
+
+async def test_a_role_that_is_gone_is_said_so_and_the_next_of_that_name_reads_at_once(cloud, played, map_, url):
+    uuid = await map_()
+    await cloud.iam.DeleteRolePolicy(RoleName="runs-functions", PolicyName="p")
+    await cloud.iam.DeleteRole(RoleName="runs-functions")
+    await send(cloud, url, "a")
     await cloud.advance(60_000)
+    found = await mapping(cloud, uuid)
+    assert found["LastProcessingResult"] == "PROBLEM: Lambda failed to assume your function execution role."
+    await cloud.iam.CreateRole(RoleName="runs-functions", AssumeRolePolicyDocument=TRUST)
+    await cloud.settle()
+    assert played.batches == []
+    await cloud.iam.PutRolePolicy(RoleName="runs-functions", PolicyName="p", PolicyDocument=allow("logs:*", *POLLING))
+    await cloud.settle()
+    assert played.batches == [["a"]]
+
+
+async def test_messages_that_arrive_mend_no_role(cloud, played, map_, url, monkeypatch):
+    await map_()
+    await cloud.iam.PutRolePolicy(RoleName="runs-functions", PolicyName="p", PolicyDocument=allow("logs:*"))
+    await send(cloud, url, "a")
+    source = (await cloud.pileus.service("sqs")).source()
+    tries, receive = [], source.receive
+
+    async def counted(*args):
+        tries.append(cloud.clock.now_ms())
+        return await receive(*args)
+
+    monkeypatch.setattr(source, "receive", counted, raising=False)
+    await send(cloud, url, *"bcdefg")
+    assert tries == []
+    await cloud.advance(3_600_000)
+    minutes = [(at - tries[0]) / 60_000 for at in tries]
+    assert minutes == [0, 1, 3, 7, 15, 30, 45]
+
+
+async def test_what_a_window_has_gathered_is_handed_over_when_its_queue_is_gone(cloud, played, map_, url):
+    await map_(MaximumBatchingWindowInSeconds=20)
+    await send(cloud, url, "a")
+    await cloud.sqs.DeleteQueue(QueueUrl=url)
+    await cloud.settle()
     assert played.batches == [["a"]]
 
 
