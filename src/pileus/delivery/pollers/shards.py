@@ -7,7 +7,7 @@ from collections import deque
 from msgspec.structs import replace
 
 from pileus.delivery.pollers import checkpoints
-from pileus.delivery.pollers.checkpoints import Checkpoint
+from pileus.delivery.pollers.checkpoints import Checkpoint, Failing
 from pileus.delivery.pollers.lanes import Entry, Lane
 from pileus.delivery.pollers.plan import PAYLOAD_LIMIT_BYTES, Discarded, Plan, encode
 from pileus.delivery.pollers.resting import Pollers
@@ -44,6 +44,8 @@ class ShardReader:
         self._order: deque[Entry] = deque()
         self._checkpoint = Checkpoint(plan.id, shard_id, "")
         self._lanes_then = 1
+        self._failing: dict[str, tuple[Failing, ...]] = {}
+        self._is_held_up = False
 
     def start(self) -> None:
         self.pollers.start(f"poller.{self.plan.id}.{self.shard_id}", self._run())
@@ -85,7 +87,7 @@ class ShardReader:
         self._checkpoint = kept
         self._order.clear()
         self.failure = None
-        self.has_caught_up = False
+        self.has_caught_up = self._is_held_up = False
         # What the lanes had done beyond the position is passed over once more; until then there are as many as then.
         # A window's state is of the whole shard, so there is one lane at once.
         position, passed = kept.position, dict(kept.done)
@@ -123,13 +125,23 @@ class ShardReader:
 
     def _caught_up(self, has: bool) -> None:
         if has and not self.has_caught_up:
-            for lane in self._lanes:
-                lane.bell.set()
+            self._ring_lanes()
         self.has_caught_up = has
+
+    def _ring_lanes(self) -> None:
+        for lane in self._lanes:
+            lane.bell.set()
+
+    @property
+    def has_all_it_can(self) -> bool:
+        """Nothing more comes to the lanes before they have done something."""
+        return self.has_caught_up or self._is_held_up
 
     def _begin_lanes(self, count: int) -> None:
         lane = WindowedLane if self.plan.tumbling_ms else Lane
-        self._lanes = [lane(self, number) for number in range(count)]
+        # Other lanes make other batches: what has failed is tried as if for the first time.
+        self._failing = dict(self._checkpoint.failing) if count == self._checkpoint.lanes else {}
+        self._lanes = [lane(self, number, self._failing.get(str(number), ())) for number in range(count)]
         if isinstance(self._lanes[0], WindowedLane):
             self._lanes[0].open(self._checkpoint.window_ms, self._checkpoint.window_state)
         for each in self._lanes:
@@ -161,7 +173,10 @@ class ShardReader:
             len(self._order) > len(self._lanes) * self.plan.batch_size + READ_AT_ONCE
             or sum(lane.held_bytes for lane in self._lanes) > (len(self._lanes) + 1) * PAYLOAD_LIMIT_BYTES
         ):
+            self._is_held_up = True
+            self._ring_lanes()
             await self._wait()
+        self._is_held_up = False
 
     async def _drain(self) -> None:
         while self._order:
@@ -195,6 +210,15 @@ class ShardReader:
             entry.is_done = True
         await self._keep(changes, discarded)
 
+    def count_failing(self, lane: int, failing: tuple[Failing, ...]) -> None:
+        """What a lane has tried in vain; kept with the next checkpoint."""
+        self._failing.pop(str(lane), None)
+        if failing:
+            self._failing[str(lane)] = failing
+
+    async def keep_failing(self) -> None:
+        await self._keep({})
+
     async def _keep(self, changes: dict, discarded: Discarded | None = None) -> None:
         if self.failure is not None:
             raise self.failure  # what came before is not kept, so nothing that comes after may be
@@ -203,7 +227,13 @@ class ShardReader:
             position = self._order.popleft().sequence_number
         if not self.plan.tumbling_ms:
             changes = {"window_ms": None, "window_state": b"{}", **changes}  # of a plan that had windows
-        changes = {"position": position, "done": self._beyond(), "lanes": len(self._lanes), **changes}
+        changes = {
+            "position": position,
+            "done": self._beyond(),
+            "lanes": len(self._lanes),
+            "failing": dict(self._failing),
+            **changes,
+        }
         self._checkpoint = replace(self._checkpoint, **changes)
         try:
             await self._store.write(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pileus.delivery.pollers.checkpoints import Failing
 from pileus.delivery.pollers.lanes import Entry, Lane
 from pileus.delivery.pollers.plan import (
     ENVELOPE_BYTES,
@@ -35,8 +36,8 @@ STATE_LIMIT_BYTES = 1_048_576
 class WindowedLane(Lane):
     """A shard has one: a state is a shard's."""
 
-    def __init__(self, reader: "ShardReader", number: int) -> None:
-        super().__init__(reader, number)
+    def __init__(self, reader: "ShardReader", number: int, failing: tuple[Failing, ...] = ()) -> None:
+        super().__init__(reader, number, failing)
         self._window_ms: int | None = None
         self._state = b"{}"
         self._is_final = False
@@ -65,13 +66,15 @@ class WindowedLane(Lane):
         if not self._queue:
             return ends_ms if now_ms < ends_ms else FOREVER_MS
         window_ms = self._window_of(self._queue[0])
-        # A batch ends with its window, full or not.
-        ready_ms = min(self._ready_ms(), window_ms + self._plan.tumbling_ms)
+        ready_ms = self._ready_ms()
+        if self._again_first() is None:
+            # A batch ends with its window, full or not.
+            ready_ms = min(ready_ms, window_ms + self._plan.tumbling_ms)
         if now_ms < ready_ms:
             return ready_ms
         self._window_ms = window_ms
         most = next((at for at, each in enumerate(self._queue) if self._window_of(each) != window_ms), len(self._queue))
-        await self._process(self._take(most, PAYLOAD_LIMIT_BYTES - ENVELOPE_BYTES - len(self._state)))
+        await self._process(self._next_part(most, PAYLOAD_LIMIT_BYTES - ENVELOPE_BYTES - len(self._state)))
         if not self._is_ending and len(self._state) > STATE_LIMIT_BYTES:
             await self._finish_window(early=True)
         return 0
