@@ -174,7 +174,10 @@ def _filters(criteria: dict) -> tuple[str, ...]:
 async def _destination(call: Call, config: dict) -> str:
     if (config.get("OnSuccess") or {}).get("Destination"):
         raise errors.InvalidParameterValueException("OnSuccess is not valid for event source mappings.")
-    arn = (config.get("OnFailure") or {}).get("Destination") or ""
+    on_failure = config.get("OnFailure")
+    if on_failure is not None and on_failure.get("Destination") is None:
+        raise errors.InvalidParameterValueException("The Destination field is required for an OnFailure configuration.")
+    arn = (on_failure or {}).get("Destination") or ""
     if arn:
         await require_discard_destination(call, arn)
     return arn
