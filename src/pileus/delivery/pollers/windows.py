@@ -53,6 +53,10 @@ class WindowedLane(Lane):
 
     async def _step(self) -> int:
         now_ms = self._reader.clock.now_ms()
+        if len(self._state) > STATE_LIMIT_BYTES:
+            # Also of a state that a killed process left behind.
+            await self._finish_window(early=True)
+            return 0
         if self._window_ms is not None:
             ends_ms = self._window_ms + self._plan.tumbling_ms
             first_is_later = bool(self._queue) and self._window_of(self._queue[0]) != self._window_ms
@@ -75,8 +79,6 @@ class WindowedLane(Lane):
         self._window_ms = window_ms
         most = next((at for at, each in enumerate(self._queue) if self._window_of(each) != window_ms), len(self._queue))
         await self._process(self._next_part(most, PAYLOAD_LIMIT_BYTES - ENVELOPE_BYTES - len(self._state)))
-        if not self._is_ending and len(self._state) > STATE_LIMIT_BYTES:
-            await self._finish_window(early=True)
         return 0
 
     def _window_of(self, entry: Entry) -> int:
@@ -140,7 +142,10 @@ def _state_in(answer: Answer) -> bytes | None:
         return None
     if not isinstance(response, dict) or not isinstance(response.get("state"), dict):
         return None
-    return json.dumps(response["state"], separators=(",", ":")).encode()
+    try:
+        return orjson.dumps(response["state"])
+    except TypeError:  # lone surrogates, or numbers that are too large for it
+        return json.dumps(response["state"], separators=(",", ":")).encode()
 
 
 def _second(at_ms: int) -> str:
