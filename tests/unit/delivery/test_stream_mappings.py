@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -265,7 +266,24 @@ async def test_a_destination_is_taken_away_by_naming_none(cloud, stream, map_, n
             "InvalidParameterValueException",
             "The Destination field is required for an OnFailure configuration.",
         ),
-        ({"ScalingConfig": {"MaximumConcurrency": 2}}, "InvalidParameterValueException", "ScalingConfig is not valid"),
+        (
+            {"ScalingConfig": {"MaximumConcurrency": 2}},
+            "InvalidParameterValueException",
+            "Unsupported 'ScalingConfig' parameter for given event source mapping type.",
+        ),
+        ({"BatchSize": 10_001}, "ValidationException", "batchSize"),
+        ({"ParallelizationFactor": 0}, "ValidationException", "parallelizationFactor"),
+        ({"ParallelizationFactor": 11}, "ValidationException", "parallelizationFactor"),
+        ({"TumblingWindowInSeconds": -1}, "ValidationException", "tumblingWindowInSeconds"),
+        ({"TumblingWindowInSeconds": 901}, "ValidationException", "tumblingWindowInSeconds"),
+        ({"MaximumRetryAttempts": -2}, "ValidationException", "maximumRetryAttempts"),
+        ({"MaximumRetryAttempts": 10_001}, "ValidationException", "maximumRetryAttempts"),
+        ({"MaximumRecordAgeInSeconds": 604_801}, "ValidationException", "maximumRecordAgeInSeconds"),
+        (
+            {"StartingPositionTimestamp": datetime(2026, 1, 1, tzinfo=UTC)},
+            "InvalidParameterValueException",
+            "valid for the starting position AT_TIMESTAMP only",
+        ),
         ({"MaximumRecordAgeInSeconds": 59}, "InvalidParameterValueException", "must be -1 or at least 60"),
         ({"TumblingWindowInSeconds": 60, "ParallelizationFactor": 2}, "NotImplemented", "TumblingWindowInSeconds"),
         ({"DestinationConfig": {"OnFailure": {"Destination": "kafka://topic"}}}, "NotImplemented", "Kafka"),
@@ -286,6 +304,43 @@ async def test_what_can_not_be_mapped_is_refused(cloud, stream, map_, more, code
         await map_(**more)
     assert refusal.value.code == code
     assert words in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"BatchSize": 1},
+        {"BatchSize": 10_000},
+        {"ParallelizationFactor": 10},
+        {"TumblingWindowInSeconds": 900},
+        {"MaximumRetryAttempts": -1},
+        {"MaximumRetryAttempts": 10_000},
+        {"MaximumRecordAgeInSeconds": -1},
+        {"MaximumRecordAgeInSeconds": 60},
+        {"MaximumRecordAgeInSeconds": 604_800},
+    ],
+)
+async def test_what_is_within_the_limits_is_mapped(cloud, stream, map_, more):
+    uuid = await map_(**more)
+    found = await cloud.lambda_.GetEventSourceMapping(UUID=uuid)
+    assert found["State"] == "Enabled"
+    assert found.items() >= more.items()
+
+
+@pytest.mark.parametrize(("ahead_ms", "is_taken"), [(0, True), (1, False)])
+async def test_no_mapping_begins_in_the_future(cloud, stream, map_, ahead_ms, is_taken):
+    limits = replace(stream.limits(None), starting_positions=frozenset({"AT_TIMESTAMP"}))
+    stream.limits = lambda arn: limits
+    at = datetime.fromtimestamp((cloud.clock.now_ms() + ahead_ms) / 1000, UTC)
+    request = {"StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": at}
+    if is_taken:
+        found = await cloud.lambda_.GetEventSourceMapping(UUID=await map_(**request))
+        assert found["StartingPositionTimestamp"] == at
+    else:
+        with pytest.raises(AwsError, match="StartingPositionTimestamp cannot be in the future"):
+            await map_(**request)
+    with pytest.raises(AwsError, match="InvalidParameterValueException: Need to specify a timestamp"):
+        await map_(StartingPosition="AT_TIMESTAMP")
 
 
 async def test_the_plug_in_has_a_say(cloud, stream, map_):

@@ -34,6 +34,11 @@ class DynamoDBStream:
         )
 
     async def check(self, reader: Reader, *, timeout_s: int) -> None:
+        if "/stream/" not in reader.arn:
+            raise SourceRefused(
+                "Unrecognized event source, must be kinesis, dynamodb stream or sqs. "
+                f"Unsupported source arn : {reader.arn}"
+            )
         if not await self._may_read(reader):
             raise SourceRefused(
                 f"Cannot access stream {reader.arn}. Please ensure the role can perform the GetRecords, "

@@ -34,7 +34,7 @@ async def create_event_source_mapping(call: Call, request: dict) -> dict:
     refuse_unhonoured("CreateEventSourceMapping", request)
     source, arn = await source_of(call, request.get("EventSourceArn"))
     ref = function_ref(call, request["FunctionName"])
-    first = starting(request, source, arn)
+    first = starting(request, source, arn, call.now_ms)
     changes = await changes_in(call, request, source)
     limits = source.limits(arn)
     defaults = {"batch_size": limits.batch_size, "window_s": limits.batching_window_default_s}

@@ -4,6 +4,7 @@ but where a test says otherwise."""
 import asyncio
 import base64
 import json
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -689,7 +690,27 @@ async def test_one_mapping_a_queue_and_function(cloud, played, map_, url):
             "InvalidParameterValueException",
             "StartingPosition is not valid for SQS event sources.",
         ),
-        ({"MaximumRetryAttempts": 2}, "InvalidParameterValueException", "MaximumRetryAttempts is not valid for SQS"),
+        *(
+            (
+                {member: value},
+                "InvalidParameterValueException",
+                f"Unsupported '{member}' parameter for given event source mapping type.",
+            )
+            for member, value in {
+                "StartingPositionTimestamp": datetime(2026, 1, 1, tzinfo=UTC),
+                "ParallelizationFactor": 1,
+                "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:000000000000:jobs"}},
+                "MaximumRecordAgeInSeconds": 60,
+                "BisectBatchOnFunctionError": True,
+                "MaximumRetryAttempts": 2,
+                "TumblingWindowInSeconds": 1,
+            }.items()
+        ),
+        ({"BatchSize": 0}, "ValidationException", "batchSize"),
+        ({"BatchSize": 10001, "MaximumBatchingWindowInSeconds": 1}, "ValidationException", "batchSize"),
+        ({"MaximumBatchingWindowInSeconds": 301}, "ValidationException", "maximumBatchingWindowInSeconds"),
+        ({"ScalingConfig": {"MaximumConcurrency": 1001}}, "ValidationException", "maximumConcurrency"),
+        ({"FunctionResponseTypes": ["Report"]}, "ValidationException", "functionResponseTypes"),
         (
             {"BatchSize": 11},
             "InvalidParameterValueException",
@@ -717,6 +738,32 @@ async def test_what_can_not_be_mapped_is_refused(cloud, played, map_, url, more,
     with refused(code, words):
         await map_(**more)
     assert (await cloud.lambda_.ListEventSourceMappings())["EventSourceMappings"] == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"BatchSize": 10},
+        {"BatchSize": 11, "MaximumBatchingWindowInSeconds": 1},
+        {"BatchSize": 10_000, "MaximumBatchingWindowInSeconds": 300},
+        {"ScalingConfig": {"MaximumConcurrency": 2}},
+        {"ScalingConfig": {"MaximumConcurrency": 1000}},
+        {"FilterCriteria": {"Filters": [{"Pattern": '{"body": ["x"]}'}] * 5}},
+        {"FilterCriteria": {"Filters": [{"Pattern": '{"body": ["' + "x" * 4082 + '"]}'}]}},
+    ],
+)
+async def test_what_is_within_the_limits_is_mapped(cloud, played, map_, url, more):
+    uuid = await map_(**more)
+    assert (await mapping(cloud, uuid))["State"] == "Enabled"
+
+
+async def test_an_update_is_checked_together_with_what_is_there(cloud, played, map_, url):
+    uuid = await map_(BatchSize=11, MaximumBatchingWindowInSeconds=1)
+    await cloud.lambda_.UpdateEventSourceMapping(UUID=uuid, BatchSize=12)
+    await cloud.settle()
+    with refused("InvalidParameterValueException", "Maximum batch window in seconds must be greater than 0"):
+        await cloud.lambda_.UpdateEventSourceMapping(UUID=uuid, MaximumBatchingWindowInSeconds=0)
+    await cloud.lambda_.UpdateEventSourceMapping(UUID=uuid, MaximumBatchingWindowInSeconds=0, BatchSize=10)
 
 
 async def test_a_batching_window_is_not_for_fifo_queues(cloud, played, map_, fifo):
