@@ -9,3 +9,6 @@ context.py     the global condition keys of a request
 evaluate.py    the decision
 explain.py     the same decision, statement by statement, for people
 """
+
+CHANGED = "authz.changed"
+"""Notice: a role or a policy was made or changed. Who was refused may ask again."""

@@ -36,17 +36,27 @@ class SourceGone(AwsError):
     """Raised by a plug-in while it is polled: the queue or stream does not exist (any more)."""
 
 
+class ReaderLost(AwsError):
+    """Raised by Reader.principal: who reads is not there any more, or may not act. Its text is for the user."""
+
+
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Reader:
     """Whoever reads a source: where it is, and the permissions it is read with.
 
     arn        of the queue or stream
     principal  gives the session of the role that reads; asked anew for every call, as roles are changed and expire
+    refused    called when the session was refused: it may be of a role that was made anew since
     """
 
     cloud: Any
     arn: str
     principal: Callable[[], Awaitable[Principal]]
+    refused: Callable[[], None] = _nothing
 
     @property
     def parsed(self) -> Arn:
@@ -56,7 +66,12 @@ class Reader:
 
     async def invoke(self, service: str, operation: str, request: dict) -> dict:
         """Call a public operation as the role that reads, in the source's account and region."""
-        return await self.cloud.invoke(await self._call(service, operation), request)
+        call = await self._call(service, operation)
+        try:
+            return await self.cloud.invoke(call, request)
+        except AccessDenied:
+            self.refused()
+            raise
 
     async def may(self, service: str, operation: str, request: dict) -> bool:
         """Whether `invoke` would be allowed. Nothing is done."""
@@ -121,6 +136,9 @@ class QueueSource(Protocol):
 
     def topic(self, reader: Reader) -> str:
         """Notified when there may be something to receive, or sooner than `next_at_ms` said."""
+
+    def mended(self, reader: Reader) -> str:
+        """Notified when the queue was made, or its resource policy changed: what could not be read may be now."""
 
     def next_at_ms(self, reader: Reader) -> int:
         """After `receive` gave nothing: when time alone makes something visible; FOREVER_MS if nothing will be."""
@@ -190,7 +208,11 @@ class StreamSource(Protocol):
         """Raise SourceRefused where a mapping must not be made."""
 
     def topic(self, reader: Reader, shard_id: str | None) -> str:
-        """Notified when a shard has new records or is closed; with None: when there are other shards than before."""
+        """Notified when a shard has new records or is closed; with None: when there are other shards than before, or
+        the stream is gone."""
+
+    def mended(self, reader: Reader) -> str:
+        """Notified when the stream was made, or its resource policy changed: what could not be read may be now."""
 
     async def shards(self, reader: Reader) -> list[Shard]:
         """Every shard that still has records or may get some, closed ones too. Raises SourceGone."""

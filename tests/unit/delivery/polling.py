@@ -47,6 +47,9 @@ class FakeStream:
     def topic(self, reader: Reader, shard_id: str | None) -> str:
         return "fake.stream"
 
+    def mended(self, reader: Reader) -> str:
+        return "fake.mended"
+
     async def shards(self, reader: Reader) -> list[Shard]:
         return [Shard(shard, parents) for shard, parents in self.parents.items()]
 
@@ -85,10 +88,10 @@ class FakeStream:
         await self.ring()
         return [str(number) for number in range(self.number - len(data) + 1, self.number + 1)]
 
-    async def ring(self) -> None:
+    async def ring(self, topic: str = "fake.stream") -> None:
         def rung(tx):
             BELLS.put(tx, Bell("stream", tx.next_sequence()))
-            tx.notify("fake.stream")
+            tx.notify(topic)
 
         await self.cloud.store.write(rung)
 

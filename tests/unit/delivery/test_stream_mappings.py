@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -187,6 +188,66 @@ async def test_what_is_given_up_goes_to_a_bucket_with_its_batch(cloud, stream, f
     assert json.loads(json.loads(text)["payload"])["Records"][0]["n"] == 7
 
 
+TO_A_QUEUE = {"DestinationConfig": {"OnFailure": {"Destination": RECORDS_ARN}}}
+TO_A_BUCKET = {"DestinationConfig": {"OnFailure": {"Destination": "arn:aws:s3:::given-up"}}}
+
+
+@pytest.mark.parametrize(
+    ("destination", "service", "make"),
+    [(TO_A_QUEUE, "sqs", {"QueueName": "given-up"}), (TO_A_BUCKET, "s3", {"Bucket": "given-up"})],
+)
+async def test_a_destination_must_be_there_when_it_is_named(cloud, stream, map_, destination, service, make):
+    arn = destination["DestinationConfig"]["OnFailure"]["Destination"]
+    with pytest.raises(AwsError, match=f"InvalidParameterValueException: The destination ARN {arn} is invalid."):
+        await map_(**destination)
+    uuid = await map_()
+    with pytest.raises(AwsError, match=f"InvalidParameterValueException: The destination ARN {arn} is invalid."):
+        await cloud.lambda_.UpdateEventSourceMapping(UUID=uuid, **destination)
+    await getattr(getattr(cloud, service), "CreateQueue" if service == "sqs" else "CreateBucket")(**make)
+    updated = await cloud.lambda_.UpdateEventSourceMapping(UUID=uuid, **destination)
+    assert updated["DestinationConfig"] == destination["DestinationConfig"]
+
+
+@pytest.mark.parametrize(("destination", "operation"), [(TO_A_QUEUE, "SendMessage"), (TO_A_BUCKET, "PutObject")])
+async def test_the_role_must_be_able_to_send_to_the_destination(cloud, stream, map_, destination, operation):
+    await cloud.sqs.CreateQueue(QueueName="given-up")
+    await cloud.s3.CreateBucket(Bucket="given-up")
+    await cloud.iam.PutRolePolicy(RoleName="runs", PolicyName="p", PolicyDocument=allow("logs:*"))
+    words = f"InvalidParameterValueException: .*role does not have permissions to call {operation} on "
+    with pytest.raises(AwsError, match=words):
+        await map_(**destination)
+    uuid = await map_()
+    with pytest.raises(AwsError, match=words):
+        await cloud.lambda_.UpdateEventSourceMapping(UUID=uuid, **destination)
+    await cloud.iam.PutRolePolicy(
+        RoleName="runs", PolicyName="p", PolicyDocument=allow("sqs:SendMessage", "s3:PutObject")
+    )
+    await cloud.lambda_.UpdateEventSourceMapping(UUID=uuid, **destination)
+
+
+async def test_another_functions_role_must_be_able_to_send_there_too(cloud, stream, map_):
+    await cloud.sqs.CreateQueue(QueueName="given-up")
+    uuid = await map_(**TO_A_QUEUE)
+    role = await cloud.iam.CreateRole(RoleName="other", AssumeRolePolicyDocument=TRUST)
+    await cloud.lambda_.CreateFunction(
+        FunctionName="g",
+        Runtime="python3.11",
+        Handler="index.handler",
+        Role=role["Role"]["Arn"],
+        Code={"ZipFile": zipped()},
+    )
+    with pytest.raises(AwsError, match="does not have permissions to call SendMessage"):
+        await cloud.lambda_.UpdateEventSourceMapping(UUID=uuid, FunctionName="g")
+
+
+@pytest.mark.parametrize("nothing", [{}, {"OnFailure": {"Destination": ""}}])
+async def test_a_destination_is_taken_away_by_naming_none(cloud, stream, map_, nothing):
+    await cloud.sqs.CreateQueue(QueueName="given-up")
+    uuid = await map_(**TO_A_QUEUE)
+    updated = await cloud.lambda_.UpdateEventSourceMapping(UUID=uuid, DestinationConfig=nothing)
+    assert updated["DestinationConfig"] == {"OnFailure": {}}
+
+
 @pytest.mark.parametrize(
     ("more", "code", "words"),
     [
@@ -200,7 +261,29 @@ async def test_what_is_given_up_goes_to_a_bucket_with_its_batch(cloud, stream, f
             "InvalidParameterValueException",
             "Unsupported starting position for arn",
         ),
-        ({"ScalingConfig": {"MaximumConcurrency": 2}}, "InvalidParameterValueException", "ScalingConfig is not valid"),
+        (
+            {"DestinationConfig": {"OnFailure": {}}},
+            "InvalidParameterValueException",
+            "The Destination field is required for an OnFailure configuration.",
+        ),
+        (
+            {"ScalingConfig": {"MaximumConcurrency": 2}},
+            "InvalidParameterValueException",
+            "Unsupported 'ScalingConfig' parameter for given event source mapping type.",
+        ),
+        ({"BatchSize": 10_001}, "ValidationException", "batchSize"),
+        ({"ParallelizationFactor": 0}, "ValidationException", "parallelizationFactor"),
+        ({"ParallelizationFactor": 11}, "ValidationException", "parallelizationFactor"),
+        ({"TumblingWindowInSeconds": -1}, "ValidationException", "tumblingWindowInSeconds"),
+        ({"TumblingWindowInSeconds": 901}, "ValidationException", "tumblingWindowInSeconds"),
+        ({"MaximumRetryAttempts": -2}, "ValidationException", "maximumRetryAttempts"),
+        ({"MaximumRetryAttempts": 10_001}, "ValidationException", "maximumRetryAttempts"),
+        ({"MaximumRecordAgeInSeconds": 604_801}, "ValidationException", "maximumRecordAgeInSeconds"),
+        (
+            {"StartingPositionTimestamp": datetime(2026, 1, 1, tzinfo=UTC)},
+            "InvalidParameterValueException",
+            "valid for the starting position AT_TIMESTAMP only",
+        ),
         ({"MaximumRecordAgeInSeconds": 59}, "InvalidParameterValueException", "must be -1 or at least 60"),
         ({"TumblingWindowInSeconds": 60, "ParallelizationFactor": 2}, "NotImplemented", "TumblingWindowInSeconds"),
         ({"DestinationConfig": {"OnFailure": {"Destination": "kafka://topic"}}}, "NotImplemented", "Kafka"),
@@ -221,6 +304,43 @@ async def test_what_can_not_be_mapped_is_refused(cloud, stream, map_, more, code
         await map_(**more)
     assert refusal.value.code == code
     assert words in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"BatchSize": 1},
+        {"BatchSize": 10_000},
+        {"ParallelizationFactor": 10},
+        {"TumblingWindowInSeconds": 900},
+        {"MaximumRetryAttempts": -1},
+        {"MaximumRetryAttempts": 10_000},
+        {"MaximumRecordAgeInSeconds": -1},
+        {"MaximumRecordAgeInSeconds": 60},
+        {"MaximumRecordAgeInSeconds": 604_800},
+    ],
+)
+async def test_what_is_within_the_limits_is_mapped(cloud, stream, map_, more):
+    uuid = await map_(**more)
+    found = await cloud.lambda_.GetEventSourceMapping(UUID=uuid)
+    assert found["State"] == "Enabled"
+    assert found.items() >= more.items()
+
+
+@pytest.mark.parametrize(("ahead_ms", "is_taken"), [(0, True), (1, False)])
+async def test_no_mapping_begins_in_the_future(cloud, stream, map_, ahead_ms, is_taken):
+    limits = replace(stream.limits(None), starting_positions=frozenset({"AT_TIMESTAMP"}))
+    stream.limits = lambda arn: limits
+    at = datetime.fromtimestamp((cloud.clock.now_ms() + ahead_ms) / 1000, UTC)
+    request = {"StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": at}
+    if is_taken:
+        found = await cloud.lambda_.GetEventSourceMapping(UUID=await map_(**request))
+        assert found["StartingPositionTimestamp"] == at
+    else:
+        with pytest.raises(AwsError, match="StartingPositionTimestamp cannot be in the future"):
+            await map_(**request)
+    with pytest.raises(AwsError, match="InvalidParameterValueException: Need to specify a timestamp"):
+        await map_(StartingPosition="AT_TIMESTAMP")
 
 
 async def test_the_plug_in_has_a_say(cloud, stream, map_):
@@ -272,6 +392,7 @@ async def test_sams_dynamodb_event_brings_the_mapping_and_the_permission(cloud, 
             },
         }
     )
+    await cloud.sqs.CreateQueue(QueueName="given-up")
     await cloud.cloudformation.CreateStack(
         StackName="app", TemplateBody=body, Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
     )
@@ -284,6 +405,28 @@ async def test_sams_dynamodb_event_brings_the_mapping_and_the_permission(cloud, 
     assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": RECORDS_ARN}}
     await put(cloud, stream, 1)
     assert seen(function) == [1]
+
+
+async def test_a_stacks_mapping_changes_and_loses_its_destination(cloud, stream, function):
+    await cloud.sqs.CreateQueue(QueueName="given-up")
+    properties = {"FunctionName": "f", "EventSourceArn": ARN, "StartingPosition": "TRIM_HORIZON"}
+
+    async def deploy(operation, **more):
+        resource = {"Type": "AWS::Lambda::EventSourceMapping", "Properties": {**properties, **more}}
+        await operation(StackName="s", TemplateBody=json.dumps({"Resources": {"M": resource}}))
+        await cloud.settle()
+        await cloud.advance(60_000)
+        return (await cloud.lambda_.ListEventSourceMappings())["EventSourceMappings"][0]
+
+    made = await deploy(
+        cloud.cloudformation.CreateStack, **TO_A_QUEUE, MaximumRetryAttempts=2, TumblingWindowInSeconds=9
+    )
+    assert made["DestinationConfig"] == TO_A_QUEUE["DestinationConfig"]
+    changed = await deploy(cloud.cloudformation.UpdateStack, MaximumRecordAgeInSeconds=60)
+    assert changed["UUID"] == made["UUID"]
+    assert changed["DestinationConfig"] == {"OnFailure": {}}
+    numbers = [changed[f"{name}"] for name in ("MaximumRetryAttempts", "TumblingWindowInSeconds")]
+    assert (*numbers, changed["MaximumRecordAgeInSeconds"]) == (-1, 0, 60)
 
 
 async def test_a_batch_that_fails_for_ever_is_given_up_when_its_records_expire(cloud, stream, function, map_):

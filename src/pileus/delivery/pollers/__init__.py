@@ -9,8 +9,9 @@ queue's poller keeps nothing on disk; what it held when it was killed becomes vi
 **Streams** (`streams.py`, `shards.py`, `lanes.py`) are read from a position that the poller keeps: a `Checkpoint` a
 shard, written in one transaction with whatever else a finished batch brings (a window's state, the record of what was
 given up). A shard's records are dealt to lanes by the hash of their key; each lane has one batch under way, in order,
-and a checkpoint says how far each lane has come, so that a killed process repeats each lane's batch and no more. How
-often a failing batch was tried is counted in memory: a restart begins to count anew.
+and a checkpoint says how far each lane has come, so that a killed process repeats each lane's batch and no more. It
+says too which batches have failed, how often and how they were split: after a restart they are the same and their runs
+count. A batch that doesn't fail writes nothing for that.
 
 **Resting.** A poller that has nothing to do rests (`resting.py`) until a notice of its source's topic, a change of its
 own affairs, or a time by the one clock. All pollers of an owner are one Worker of the cloud: the cloud is quiet when

@@ -12,6 +12,21 @@ from pileus.store.table import Table
 from pileus.store.transaction import Transaction
 
 
+class Failing(msgspec.Struct, frozen=True):
+    """A batch of a lane that has failed, or a part of one: the lane's records from `first` to `last`.
+
+    runs              how often the target failed with it
+    error             of its last answer, as executed_version and request_id; None: there was none, or it was no error
+    """
+
+    first: str
+    last: str
+    runs: int
+    error: str | None = None
+    executed_version: str = ""
+    request_id: str = ""
+
+
 class Checkpoint(msgspec.Struct, frozen=True):
     """One poller in one shard. The shard "" stands for the stream: it is there once the poller has begun.
 
@@ -21,6 +36,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     done          lane -> sequence number that it has come to, where that is beyond `position`
     window_ms     start of the tumbling window that has a state; None: no window is open
     window_state  its state, as JSON
+    failing       lane -> what it has tried in vain, in the order in which it will be tried again
     """
 
     poller: str
@@ -31,6 +47,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     done: dict[str, str] = {}
     window_ms: int | None = None
     window_state: bytes = b"{}"
+    failing: dict[str, tuple[Failing, ...]] = {}
 
 
 CHECKPOINTS = Table("delivery.checkpoints", Checkpoint, key=lambda row: (row.poller, row.shard))

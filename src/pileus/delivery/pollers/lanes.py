@@ -6,9 +6,11 @@ records" of the DynamoDB and Kinesis chapters.
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pileus.delivery.pollers.checkpoints import Failing
 from pileus.delivery.pollers.plan import (
     ENVELOPE_BYTES,
     FUNCTION_CALL_FAILED,
@@ -52,11 +54,15 @@ class Part:
 
 
 class Lane:
-    def __init__(self, reader: "ShardReader", number: int) -> None:
+    """`failing`: what it has tried in vain before it was begun: those batches are the same again, and their runs count."""
+
+    def __init__(self, reader: "ShardReader", number: int, failing: tuple[Failing, ...] = ()) -> None:
         self._reader = reader
         self._plan = reader.plan
         self._number = number
         self._queue: deque[Entry] = deque()
+        self._again = deque(failing)
+        self._has_failing = bool(failing)
         self._opened_ms = 0
         self._is_closing = False
         self._is_ending = False
@@ -112,13 +118,36 @@ class Lane:
         ready_ms = self._ready_ms()
         if self._reader.clock.now_ms() < ready_ms:
             return ready_ms
-        await self._process(self._take(len(self._queue)))
+        await self._process(self._next_part(len(self._queue)))
         return 0
 
     def _ready_ms(self) -> int:
         """When what is there makes a batch."""
+        again = self._again_first()
+        if again is not None:
+            has_all = int(self._queue[-1].sequence_number) >= int(again.last)
+            return 0 if has_all or self._is_closing or self._reader.has_all_it_can else FOREVER_MS
         is_full = len(self._queue) >= self._plan.batch_size or self.held_bytes > PAYLOAD_LIMIT_BYTES - ENVELOPE_BYTES
         return 0 if is_full or self._is_closing else self._opened_ms + self._plan.window_ms
+
+    def _again_first(self) -> Failing | None:
+        """What the first record here has failed with before."""
+        while self._again and int(self._again[0].last) < int(self._queue[0].sequence_number):
+            self._again.popleft()
+        return self._again[0] if self._again else None
+
+    def _next_part(self, most: int, room: int = PAYLOAD_LIMIT_BYTES - ENVELOPE_BYTES) -> Part:
+        """A batch of the first records, or what has failed before if they have."""
+        again = self._again_first()
+        if again is None:
+            return Part(self._take(most, room))
+        last = int(again.last)
+        count = next((at for at, each in enumerate(self._queue) if int(each.sequence_number) > last), len(self._queue))
+        answer = Answer(b"", again.error, again.executed_version, again.request_id) if again.request_id else None
+        batch = self._take(min(most, count), room)
+        if int(batch[-1].sequence_number) >= last or (self._queue and int(self._queue[0].sequence_number) > last):
+            self._again.popleft()
+        return Part(batch, again.runs, answer)
 
     def _take(self, most: int, room: int = PAYLOAD_LIMIT_BYTES - ENVELOPE_BYTES) -> list[Entry]:
         """A batch of the first records, at most so many, and what fits into one payload."""
@@ -135,9 +164,9 @@ class Lane:
 
     # Trying
 
-    async def _process(self, batch: list[Entry]) -> None:
+    async def _process(self, part: Part) -> None:
         """Try until every record of the batch is processed or given up; or until the lane ends."""
-        parts = deque([Part(batch)])
+        parts = deque([part])
         while parts and not self._is_ending:
             part = parts.popleft()
             part.entries = await self._without_expired(part)
@@ -149,31 +178,52 @@ class Lane:
                 await self._reader.say(error.problem)
                 parts.appendleft(part)
                 self._unreached += 1
-                await self._pause(self._unreached)
+                await self._wait_for_target(self._unreached, self._expires_ms(part))
                 continue
             self._unreached = 0
             failed_at = self._failed_at(part.entries, answer)
+            left = self._left(part, failed_at, answer)
+            parts.extendleft(reversed(left))
+            # Counted in the commit that keeps what was processed; where nothing was, in one of its own.
+            self._count_failing(parts)
             if failed_at > 0:
                 await self._succeeded(part.entries[:failed_at], answer)
-            if failed_at == len(part.entries):
+            if not left:
                 await self._reader.say(OK)
                 continue
+            if failed_at == 0 and not self._is_exhausted(left[0]):
+                await self._reader.keep_failing()
             await self._reader.say(FUNCTION_CALL_FAILED)
-            left = Part(part.entries[failed_at:], part.runs + 1, answer)
-            if self._plan.bisects and len(left.entries) > 1:
-                # Splitting takes none of the retries. Where the answer named a record, the batch is split there.
-                left.runs -= 1
-                if failed_at == 0:
-                    half = len(left.entries) // 2
-                    parts.appendleft(Part(left.entries[half:], left.runs, answer))
-                    left.entries = left.entries[:half]
-                parts.appendleft(left)
-            elif self._plan.retries is not None and left.runs > self._plan.retries:
-                await self._give_up(left, RETRIES_EXHAUSTED)
-                continue
+            if self._is_exhausted(left[0]):
+                parts.popleft()
+                self._count_failing(parts)
+                await self._give_up(left[0], RETRIES_EXHAUSTED)
             else:
-                parts.appendleft(left)
-            await self._pause(left.runs)
+                await self._pause(left[0].runs)
+
+    def _left(self, part: Part, failed_at: int, answer: Answer) -> list[Part]:
+        """What is to be tried again, after a bisection where one is due: that takes none of the retries. Where the
+        answer named a record, the batch is split there."""
+        entries = part.entries[failed_at:]
+        if not entries:
+            return []
+        if not self._plan.bisects or len(entries) == 1:
+            return [Part(entries, part.runs + 1, answer)]
+        if failed_at > 0:
+            return [Part(entries, part.runs, answer)]
+        half = len(entries) // 2
+        return [Part(entries[:half], part.runs, answer), Part(entries[half:], part.runs, answer)]
+
+    def _is_exhausted(self, part: Part) -> bool:
+        is_split = self._plan.bisects and len(part.entries) > 1
+        return not is_split and self._plan.retries is not None and part.runs > self._plan.retries
+
+    def _count_failing(self, parts: Iterable[Part]) -> None:
+        """What is written with the next checkpoint; a lane in which nothing fails has nothing to say."""
+        failing = [_failing(part) for part in parts if part.answer is not None]
+        if failing or self._has_failing:
+            self._reader.count_failing(self._number, (*failing, *self._again))
+            self._has_failing = bool(failing or self._again)
 
     async def _without_expired(self, part: Part) -> list[Entry]:
         """Give up the records that are too old; return the others."""
@@ -231,10 +281,38 @@ class Lane:
         """What to keep with the checkpoint besides."""
         return {}
 
+    def _expires_ms(self, part: Part) -> int:
+        """When a record of it will have to be given up."""
+        if self._plan.age_limit_ms is None:
+            return FOREVER_MS
+        return min(entry.arrived_at_ms for entry in part.entries) + self._plan.age_limit_ms + 1
+
+    async def _wait_for_target(self, times: int, until_ms: int) -> None:
+        """A pause where it was not reached; where it is missing, until a notice says that it may be there."""
+        target = self._plan.target
+        async with self._reader.pollers.cloud.store.watch(target.topic(), arrived=self._pause_over):
+            if target.missing() is None or self._is_ending:
+                await self._pause(times)
+            else:
+                await self._reader.pollers.rest(self._pause_over, until_ms)
+
     async def _pause(self, times: int) -> None:
         """Longer each time."""
         ms = min(FIRST_PAUSE_MS << min(max(times - 1, 0), 20), LAST_PAUSE_MS)
         await self._reader.pollers.rest(self._pause_over, self._reader.clock.now_ms() + ms)
+
+
+def _failing(part: Part) -> Failing:
+    first, last, answer = part.entries[0], part.entries[-1], part.answer
+    assert answer is not None
+    return Failing(
+        first.sequence_number,
+        last.sequence_number,
+        part.runs,
+        answer.error,
+        answer.executed_version,
+        answer.request_id,
+    )
 
 
 def _nothing() -> None:

@@ -17,6 +17,7 @@ ENVELOPE_BYTES = 2048
 """Kept free of the payload for what surrounds the records; a window's state comes on top and is counted."""
 
 OK = "OK"
+NO_RECORDS = "No records processed"
 FUNCTION_CALL_FAILED = "PROBLEM: Function call failed"
 INTERNAL = "PROBLEM: internal Lambda error. Please contact Lambda customer support."
 

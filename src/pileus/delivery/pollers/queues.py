@@ -1,14 +1,12 @@
 """The poller of a queue: gathers messages, runs batches side by side, deletes what was processed."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pileus.delivery.pollers.plan import (
     ENVELOPE_BYTES,
     FUNCTION_CALL_FAILED,
-    INTERNAL,
     OK,
     PAYLOAD_LIMIT_BYTES,
     Answer,
@@ -18,11 +16,9 @@ from pileus.delivery.pollers.plan import (
     reported,
 )
 from pileus.delivery.pollers.resting import Pollers
-from pileus.delivery.sources import Message, SourceGone
+from pileus.delivery.pollers.trouble import Trouble
+from pileus.delivery.sources import Message
 from pileus.kernel.clock import FOREVER_MS
-from pileus.kernel.errors import AccessDenied, AwsError
-
-log = logging.getLogger("pileus.delivery")
 
 BATCHES_AT_FIRST = 5
 """Source: Lambda developer guide, "Configuring scaling behavior for SQS event source mappings"."""
@@ -31,10 +27,6 @@ WAITING_MAX = 2
 RECEIVED_AT_ONCE = 10
 FIRST_PAUSE_MS = 250
 LAST_PAUSE_MS = 10_000
-AFTER_PROBLEM_MS = 60_000
-"""What the user has to mend: a queue that is gone, a permission."""
-AFTER_FAULT_MS = 1_000
-"""What passes by itself: a full disk, a service that failed."""
 
 
 @dataclass(slots=True)
@@ -60,7 +52,7 @@ class QueuePoller:
         self._waiting = 0
         self._allowed = BATCHES_AT_FIRST
         self._is_stopping = False
-        self._trouble_told = ""
+        self._trouble = Trouble(pollers, plan)
         self._pauses: set[asyncio.Event] = set()
         self.begun = asyncio.Event()
         """Set once it polls."""
@@ -71,13 +63,14 @@ class QueuePoller:
     async def stop(self) -> None:
         """Read nothing more, and return when the batches under way have ended."""
         self._is_stopping = True
-        for bell in (self._bell, *self._pauses):
+        for bell in (self._bell, self._trouble.bell, *self._pauses):
             bell.set()
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        while not self._is_stopping:
-            await self._poll(self._plan.source.topic(self._plan.reader))
+        async with self._trouble:
+            while not self._is_stopping:
+                await self._poll(self._plan.source.topic(self._plan.reader))
         while self._under_way:
             await self._pollers.rest(self._bell)
 
@@ -87,29 +80,18 @@ class QueuePoller:
         async with watch(topic, arrived=self._bell), watch(plan.target.topic(), arrived=self._bell):
             self.begun.set()
             while not self._is_stopping and plan.source.topic(plan.reader) == topic:
+                self._trouble.try_again()
                 try:
                     until_ms = await self._step()
                 except Exception as error:
                     # Delivery's edge: whatever went wrong, the queue still has its messages. Try again, but not at once.
-                    until_ms = await self._trouble(error)
+                    if self._held:
+                        self._send()  # what was read is handed over: it is hidden for less than trouble may last
+                    if not self._is_stopping:
+                        await self._trouble.rest_after(error)
+                    continue
                 if until_ms:
                     await self._pollers.rest(self._bell, until_ms)
-
-    async def _trouble(self, error: Exception) -> int:
-        """Tell of it; return when to go on."""
-        # Each arrival makes it try again: the same trouble is logged once.
-        level = logging.DEBUG if str(error) == self._trouble_told else logging.WARNING
-        self._trouble_told = str(error)
-        log.log(level, "the poller %s of %s can't go on: %s", self._plan.id, self._plan.reader.arn, error)
-        log.debug("poller failed", exc_info=error)
-        await self._say(problem_of(error))
-        return self._clock.now_ms() + pause_after_ms(error)
-
-    async def _say(self, result: str) -> None:
-        try:
-            await self._plan.said(result)
-        except AwsError as error:
-            log.warning("the result of %s is not kept: %s", self._plan.id, error)
 
     # Gathering
 
@@ -120,13 +102,16 @@ class QueuePoller:
             return FOREVER_MS
         missing = plan.target.missing()
         if missing is not None:
-            await self._say(missing)
+            for message_id in list(self._held):
+                self._drop(message_id)  # it comes back; the target may be gone for longer than it stays hidden
+            await self._trouble.tell(missing)
             return FOREVER_MS
         if self._is_full():
             self._send()
             return 0
         count = min(RECEIVED_AT_ONCE, plan.batch_size - len(self._held))
         received = await plan.source.receive(plan.reader, count)
+        await self._trouble.over()
         if received:
             await self._take(received)
             if not plan.window_ms and self._held:
@@ -205,10 +190,10 @@ class QueuePoller:
             processed = [held.message.receipt for held in batch if held.message.id not in failed]
             if processed:
                 await plan.source.delete(plan.reader, processed)
-            await self._say(FUNCTION_CALL_FAILED if len(failed) == len(batch) else OK)
+            await self._trouble.say(FUNCTION_CALL_FAILED if len(failed) == len(batch) else OK)
         except Exception as error:
             # Delivery's edge: what was not deleted comes back.
-            await self._trouble(error)
+            await self._trouble.tell_of(error)
         finally:
             started()
             self._under_way -= 1
@@ -219,15 +204,14 @@ class QueuePoller:
         a run of it; None after that."""
         plan = self._plan
         payload = plan.wrap([held.encoded for held in batch], {})
-        hidden_ms = await plan.source.hidden_ms(plan.reader)
-        visible_ms = min(held.received_at_ms for held in batch) + hidden_ms
         pause_ms = FIRST_PAUSE_MS
         while True:
             try:
                 return await plan.target.invoke(payload, started)
             except NotReached as error:
                 self._allowed = max(1, self._under_way - 1)
-                await self._say(error.problem)
+                await self._trouble.say(error.problem)
+            visible_ms = min(held.received_at_ms for held in batch) + await plan.source.hidden_ms(plan.reader)
             again_ms = self._clock.now_ms() + pause_ms
             if self._is_stopping or again_ms + plan.target.timeout_ms() > visible_ms:
                 return None
@@ -252,17 +236,3 @@ def _failed(batch: list[Held], answer: Answer, reports: bool) -> set[str]:
     if identifiers is None or not everything.issuperset(identifiers):
         return everything
     return set(identifiers)
-
-
-def problem_of(error: Exception) -> str:
-    """What is told of an error while polling."""
-    if isinstance(error, SourceGone):
-        return f"PROBLEM: {error.message}"
-    if isinstance(error, AccessDenied) or "AccessDenied" in getattr(error, "code", ""):
-        return f"PROBLEM: The execution role lacks permission: {error}"
-    return INTERNAL
-
-
-def pause_after_ms(error: Exception) -> int:
-    """How long to rest after it, if nothing rings."""
-    return AFTER_FAULT_MS if isinstance(error, AwsError) and error.is_fault else AFTER_PROBLEM_MS

@@ -1,27 +1,22 @@
 """Reads one shard: from its checkpoint on, through the filters, into lanes; and keeps how far they have come."""
 
 import asyncio
-import logging
 import zlib
 from collections import deque
 
 from msgspec.structs import replace
 
 from pileus.delivery.pollers import checkpoints
-from pileus.delivery.pollers.checkpoints import Checkpoint
+from pileus.delivery.pollers.checkpoints import Checkpoint, Failing
 from pileus.delivery.pollers.lanes import Entry, Lane
 from pileus.delivery.pollers.plan import PAYLOAD_LIMIT_BYTES, Discarded, Plan, encode
-from pileus.delivery.pollers.queues import problem_of
 from pileus.delivery.pollers.resting import Pollers
+from pileus.delivery.pollers.trouble import Trouble
 from pileus.delivery.pollers.windows import WindowedLane
 from pileus.delivery.sources import StreamRecord
 from pileus.kernel.errors import AwsError
 
-log = logging.getLogger("pileus.delivery")
-
 READ_AT_ONCE = 1000
-FIRST_PAUSE_MS = 1000
-LAST_PAUSE_MS = 60_000
 
 
 class _Stopped(Exception):
@@ -43,11 +38,14 @@ class ShardReader:
         self.failure: Exception | None = None
         self.bell = asyncio.Event()
         self._ended = ended
+        self._trouble = Trouble(pollers, plan)
         self._store = pollers.cloud.store
         self._lanes: list[Lane] = []
         self._order: deque[Entry] = deque()
         self._checkpoint = Checkpoint(plan.id, shard_id, "")
         self._lanes_then = 1
+        self._failing: dict[str, tuple[Failing, ...]] = {}
+        self._is_held_up = False
 
     def start(self) -> None:
         self.pollers.start(f"poller.{self.plan.id}.{self.shard_id}", self._run())
@@ -55,16 +53,16 @@ class ShardReader:
     def stop(self) -> None:
         self.is_stopping = True
         self.bell.set()
+        self._trouble.bell.set()
         for lane in self._lanes:
             lane.bell.set()
 
     async def _run(self) -> None:
-        pause_ms = FIRST_PAUSE_MS
         try:
             topic = self.plan.source.topic(self.plan.reader, self.shard_id)
-            async with self._store.watch(topic, arrived=self.bell):
+            async with self._trouble, self._store.watch(topic, arrived=self.bell):
                 while not self.is_stopping:
-                    began_ms = self.clock.now_ms()
+                    self._trouble.try_again()
                     try:
                         await self._read_on()
                         return
@@ -72,24 +70,13 @@ class ShardReader:
                         return
                     except Exception as error:
                         # Delivery's edge: whatever went wrong, begin again where the checkpoint is.
-                        log.warning("reading %s of %s failed: %s", self.shard_id, self.plan.reader.arn, error)
-                        log.debug("reading failed", exc_info=error)
-                        await self.say(problem_of(error))
-                    await self._end_lanes()
-                    if self.clock.now_ms() - began_ms > LAST_PAUSE_MS:
-                        pause_ms = FIRST_PAUSE_MS
-                    await self._rest_all_of(pause_ms)
-                    pause_ms = min(pause_ms * 2, LAST_PAUSE_MS)
+                        await self._end_lanes()
+                        if not self.is_stopping:
+                            await self._trouble.rest_after(error)
         finally:
             await self._end_lanes()
             self.has_ended = True
             self._ended.set()
-
-    async def _rest_all_of(self, ms: int) -> None:
-        """However often new records ring meanwhile."""
-        until_ms = self.clock.now_ms() + ms
-        while not self.is_stopping and self.clock.now_ms() < until_ms:
-            await self.pollers.rest(self.bell, until_ms)
 
     async def _read_on(self) -> None:
         """From the checkpoint to the shard's end. Raises _Stopped."""
@@ -100,7 +87,7 @@ class ShardReader:
         self._checkpoint = kept
         self._order.clear()
         self.failure = None
-        self.has_caught_up = False
+        self.has_caught_up = self._is_held_up = False
         # What the lanes had done beyond the position is passed over once more; until then there are as many as then.
         # A window's state is of the whole shard, so there is one lane at once.
         position, passed = kept.position, dict(kept.done)
@@ -109,6 +96,7 @@ class ShardReader:
         while True:
             await self._wait_for_room()
             page = await plan.source.read(plan.reader, self.shard_id, position, READ_AT_ONCE)
+            await self._trouble.over()
             self._caught_up(not page.records)
             for record in page.records:
                 self._deal(record, passed)
@@ -137,13 +125,23 @@ class ShardReader:
 
     def _caught_up(self, has: bool) -> None:
         if has and not self.has_caught_up:
-            for lane in self._lanes:
-                lane.bell.set()
+            self._ring_lanes()
         self.has_caught_up = has
+
+    def _ring_lanes(self) -> None:
+        for lane in self._lanes:
+            lane.bell.set()
+
+    @property
+    def has_all_it_can(self) -> bool:
+        """Nothing more comes to the lanes before they have done something."""
+        return self.has_caught_up or self._is_held_up
 
     def _begin_lanes(self, count: int) -> None:
         lane = WindowedLane if self.plan.tumbling_ms else Lane
-        self._lanes = [lane(self, number) for number in range(count)]
+        # Other lanes make other batches: what has failed is tried as if for the first time.
+        self._failing = dict(self._checkpoint.failing) if count == self._checkpoint.lanes else {}
+        self._lanes = [lane(self, number, self._failing.get(str(number), ())) for number in range(count)]
         if isinstance(self._lanes[0], WindowedLane):
             self._lanes[0].open(self._checkpoint.window_ms, self._checkpoint.window_state)
         for each in self._lanes:
@@ -175,7 +173,10 @@ class ShardReader:
             len(self._order) > len(self._lanes) * self.plan.batch_size + READ_AT_ONCE
             or sum(lane.held_bytes for lane in self._lanes) > (len(self._lanes) + 1) * PAYLOAD_LIMIT_BYTES
         ):
+            self._is_held_up = True
+            self._ring_lanes()
             await self._wait()
+        self._is_held_up = False
 
     async def _drain(self) -> None:
         while self._order:
@@ -209,6 +210,15 @@ class ShardReader:
             entry.is_done = True
         await self._keep(changes, discarded)
 
+    def count_failing(self, lane: int, failing: tuple[Failing, ...]) -> None:
+        """What a lane has tried in vain; kept with the next checkpoint."""
+        self._failing.pop(str(lane), None)
+        if failing:
+            self._failing[str(lane)] = failing
+
+    async def keep_failing(self) -> None:
+        await self._keep({})
+
     async def _keep(self, changes: dict, discarded: Discarded | None = None) -> None:
         if self.failure is not None:
             raise self.failure  # what came before is not kept, so nothing that comes after may be
@@ -217,7 +227,13 @@ class ShardReader:
             position = self._order.popleft().sequence_number
         if not self.plan.tumbling_ms:
             changes = {"window_ms": None, "window_state": b"{}", **changes}  # of a plan that had windows
-        changes = {"position": position, "done": self._beyond(), "lanes": len(self._lanes), **changes}
+        changes = {
+            "position": position,
+            "done": self._beyond(),
+            "lanes": len(self._lanes),
+            "failing": dict(self._failing),
+            **changes,
+        }
         self._checkpoint = replace(self._checkpoint, **changes)
         try:
             await self._store.write(
@@ -243,10 +259,7 @@ class ShardReader:
         return to
 
     async def say(self, result: str) -> None:
-        try:
-            await self.plan.said(result)
-        except AwsError as error:
-            log.warning("the result of %s is not kept: %s", self.plan.id, error)
+        await self._trouble.say(result)
 
 
 def _lane_of(key: str, lanes: int) -> int:

@@ -1,18 +1,13 @@
 """The poller of a stream: which shards are to be read now, and one reader for each."""
 
 import asyncio
-import logging
 
 from pileus.delivery.pollers import checkpoints
 from pileus.delivery.pollers.plan import Plan
-from pileus.delivery.pollers.queues import pause_after_ms, problem_of
 from pileus.delivery.pollers.resting import Pollers
 from pileus.delivery.pollers.shards import ShardReader
+from pileus.delivery.pollers.trouble import Trouble
 from pileus.delivery.sources import Shard
-from pileus.kernel.clock import FOREVER_MS
-from pileus.kernel.errors import AwsError
-
-log = logging.getLogger("pileus.delivery")
 
 
 class StreamPoller:
@@ -24,6 +19,7 @@ class StreamPoller:
         self._store = pollers.cloud.store
         self._bell = asyncio.Event()
         self._readers: dict[str, ShardReader] = {}
+        self._trouble = Trouble(pollers, plan)
         self._is_stopping = False
         self.begun = asyncio.Event()
         """Set once its starting positions are kept, and what arrives from then on is not missed; or it could not."""
@@ -35,40 +31,37 @@ class StreamPoller:
         """Read nothing more, and return when the batches under way have ended and what they achieved is kept."""
         self._is_stopping = True
         self._bell.set()
+        self._trouble.bell.set()
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         plan = self._plan
         async with (
+            self._trouble,
             self._store.watch(plan.source.topic(plan.reader, None), arrived=self._bell),
             self._store.watch(plan.target.topic(), arrived=self._bell),
         ):
             while not self._is_stopping:
-                until_ms = FOREVER_MS
+                self._trouble.try_again()
                 try:
                     missing = plan.target.missing()
                     if missing is None:
                         await self._follow()
+                        await self._trouble.over()
                     else:
-                        await plan.said(missing)
+                        await self._trouble.tell(missing)
                 except Exception as error:
                     # Delivery's edge: whatever went wrong, the stream still has its records. Try again, not at once.
-                    log.warning("the poller %s of %s can't go on: %s", plan.id, plan.reader.arn, error)
-                    log.debug("poller failed", exc_info=error)
-                    until_ms = self._pollers.cloud.clock.now_ms() + pause_after_ms(error)
-                    await self._say(problem_of(error))
+                    self.begun.set()
+                    if not self._is_stopping:
+                        await self._trouble.rest_after(error)
+                    continue
                 self.begun.set()
-                await self._pollers.rest(self._bell, until_ms)
+                await self._pollers.rest(self._bell)
             for reader in self._readers.values():
                 reader.stop()
             while any(not reader.has_ended for reader in self._readers.values()):
                 await self._pollers.rest(self._bell)
-
-    async def _say(self, result: str) -> None:
-        try:
-            await self._plan.said(result)
-        except AwsError as error:
-            log.warning("the result of %s is not kept: %s", self._plan.id, error)
 
     async def _follow(self) -> None:
         """Look which shards there are; start readers of those whose turn has come."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pileus.delivery.pollers.checkpoints import Failing
 from pileus.delivery.pollers.lanes import Entry, Lane
 from pileus.delivery.pollers.plan import (
     ENVELOPE_BYTES,
@@ -35,8 +36,8 @@ STATE_LIMIT_BYTES = 1_048_576
 class WindowedLane(Lane):
     """A shard has one: a state is a shard's."""
 
-    def __init__(self, reader: "ShardReader", number: int) -> None:
-        super().__init__(reader, number)
+    def __init__(self, reader: "ShardReader", number: int, failing: tuple[Failing, ...] = ()) -> None:
+        super().__init__(reader, number, failing)
         self._window_ms: int | None = None
         self._state = b"{}"
         self._is_final = False
@@ -52,6 +53,10 @@ class WindowedLane(Lane):
 
     async def _step(self) -> int:
         now_ms = self._reader.clock.now_ms()
+        if len(self._state) > STATE_LIMIT_BYTES:
+            # Also of a state that a killed process left behind.
+            await self._finish_window(early=True)
+            return 0
         if self._window_ms is not None:
             ends_ms = self._window_ms + self._plan.tumbling_ms
             first_is_later = bool(self._queue) and self._window_of(self._queue[0]) != self._window_ms
@@ -65,15 +70,15 @@ class WindowedLane(Lane):
         if not self._queue:
             return ends_ms if now_ms < ends_ms else FOREVER_MS
         window_ms = self._window_of(self._queue[0])
-        # A batch ends with its window, full or not.
-        ready_ms = min(self._ready_ms(), window_ms + self._plan.tumbling_ms)
+        ready_ms = self._ready_ms()
+        if self._again_first() is None:
+            # A batch ends with its window, full or not.
+            ready_ms = min(ready_ms, window_ms + self._plan.tumbling_ms)
         if now_ms < ready_ms:
             return ready_ms
         self._window_ms = window_ms
         most = next((at for at, each in enumerate(self._queue) if self._window_of(each) != window_ms), len(self._queue))
-        await self._process(self._take(most, PAYLOAD_LIMIT_BYTES - ENVELOPE_BYTES - len(self._state)))
-        if not self._is_ending and len(self._state) > STATE_LIMIT_BYTES:
-            await self._finish_window(early=True)
+        await self._process(self._next_part(most, PAYLOAD_LIMIT_BYTES - ENVELOPE_BYTES - len(self._state)))
         return 0
 
     def _window_of(self, entry: Entry) -> int:
@@ -111,16 +116,19 @@ class WindowedLane(Lane):
         while not self._is_ending:
             try:
                 answer = await self._invoke([])
-                has_failed, result = answer.error is not None, OK if answer.error is None else FUNCTION_CALL_FAILED
+                is_reached, result = True, OK if answer.error is None else FUNCTION_CALL_FAILED
             except NotReached as error:
-                has_failed, result = True, error.problem
+                is_reached, result = False, error.problem
             await self._reader.say(result)
-            if not has_failed:
+            if result == OK:
                 await self._reader.done([], {"window_ms": None, "window_state": b"{}"})
                 self._window_ms, self._state = None, b"{}"
                 break
             failures += 1
-            await self._pause(failures)
+            if is_reached:
+                await self._pause(failures)
+            else:
+                await self._wait_for_target(failures, FOREVER_MS)
         self._is_final = self._is_early = False
 
 
@@ -134,7 +142,10 @@ def _state_in(answer: Answer) -> bytes | None:
         return None
     if not isinstance(response, dict) or not isinstance(response.get("state"), dict):
         return None
-    return json.dumps(response["state"], separators=(",", ":")).encode()
+    try:
+        return orjson.dumps(response["state"])
+    except TypeError:  # lone surrogates, or numbers that are too large for it
+        return json.dumps(response["state"], separators=(",", ":")).encode()
 
 
 def _second(at_ms: int) -> str:

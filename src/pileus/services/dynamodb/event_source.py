@@ -12,7 +12,7 @@ from pileus.delivery.sources import TRIM_HORIZON, Limits, Page, Reader, Shard, S
 from pileus.kernel.arn import Arn
 from pileus.kernel.errors import AccessDenied, AwsError
 from pileus.services.dynamodb.also.dynamodbstreams.operations import iterator_in, sequence_number
-from pileus.services.dynamodb.state import streams
+from pileus.services.dynamodb.state import attachments, streams
 
 STREAMS = "dynamodbstreams"
 READ = ("DescribeStream", "GetShardIterator", "GetRecords", "ListStreams")
@@ -34,6 +34,11 @@ class DynamoDBStream:
         )
 
     async def check(self, reader: Reader, *, timeout_s: int) -> None:
+        if "/stream/" not in reader.arn:
+            raise SourceRefused(
+                "Unrecognized event source, must be kinesis, dynamodb stream or sqs. "
+                f"Unsupported source arn : {reader.arn}"
+            )
         if not await self._may_read(reader):
             raise SourceRefused(
                 f"Cannot access stream {reader.arn}. Please ensure the role can perform the GetRecords, "
@@ -60,6 +65,10 @@ class DynamoDBStream:
     def topic(self, reader: Reader, shard_id: str | None) -> str:
         # One shard is open at a time, so whatever happens to a stream concerns it.
         return streams.topic(reader.arn)
+
+    def mended(self, reader: Reader) -> str:
+        # A stream that is gone never comes back: the next one of its table has another ARN.
+        return attachments.policy_topic(reader.arn)
 
     async def shards(self, reader: Reader) -> list[Shard]:
         found: list[Shard] = []

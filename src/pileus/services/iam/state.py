@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from pileus.authz import CHANGED
 from pileus.kernel.arn import parse_arn
 from pileus.kernel.ids import BASE32
 from pileus.services.iam import aws_managed
@@ -177,10 +178,22 @@ def _by_name(record) -> tuple[str, str]:
     return record.account, record.name.lower()
 
 
+class DecidingTable(Table):
+    """Its rows decide what a role may do: who was refused as one is told that they have changed."""
+
+    def put(self, tx: Transaction, record: msgspec.Struct) -> None:
+        super().put(tx, record)
+        tx.notify(CHANGED)
+
+    def insert(self, tx: Transaction, record: msgspec.Struct) -> None:
+        super().insert(tx, record)
+        tx.notify(CHANGED)
+
+
 USERS = Table("iam.users", User, key=_by_name)
 GROUPS = Table("iam.groups", Group, key=_by_name)
-ROLES = Table("iam.roles", Role, key=_by_name)
-POLICIES = Table("iam.policies", ManagedPolicy, key=_by_name)
+ROLES = DecidingTable("iam.roles", Role, key=_by_name)
+POLICIES = DecidingTable("iam.policies", ManagedPolicy, key=_by_name)
 POLICY_VERSIONS = Table("iam.policy-versions", PolicyVersion, key=lambda row: (row.account, row.policy_id, row.number))
 INSTANCE_PROFILES = Table(
     "iam.instance-profiles",

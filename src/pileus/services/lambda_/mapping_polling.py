@@ -13,7 +13,7 @@ from typing import Any
 
 from pileus.delivery.filters import Filters
 from pileus.delivery.pollers import Answer, Discarded, NotReached, Plan, Pollers, poller_of
-from pileus.delivery.sources import TRIM_HORIZON, Reader
+from pileus.delivery.sources import TRIM_HORIZON, Reader, ReaderLost
 from pileus.kernel.arn import parse_arn
 from pileus.kernel.clock import iso8601
 from pileus.kernel.errors import AwsError
@@ -31,19 +31,39 @@ from pileus.store.transaction import Transaction
 
 log = logging.getLogger("pileus.lambda")
 
-NO_FUNCTION = "PROBLEM: Function does not exist"
+NO_FUNCTION = "Function does not exist"
 FUNCTION_CALL_FAILED = "PROBLEM: Function call failed"
-ROLE = "PROBLEM: Lambda failed to assume your function execution role."
+ROLE = "Lambda failed to assume your function execution role."
 
 
 def reader_of(cloud: Any, roles: Roles, ref: FunctionRef, source_arn: str) -> Reader:
     """Reads the source as the function's execution role, whichever that is by then."""
 
     async def principal() -> Principal:
-        version = cloud.store.look(require_version, ref)[0]
-        return (await roles.session(version.configuration.role, ref.region, ref.name)).principal
+        role = role_of(cloud, ref)
+        if role is None:
+            raise ReaderLost(NO_FUNCTION)
+        try:
+            return (await roles.session(role, ref.region, ref.name)).principal
+        except AwsError as error:
+            if error.code not in ("AccessDenied", "NoSuchEntity"):
+                raise
+            raise ReaderLost(ROLE) from error
 
-    return Reader(cloud, source_arn, principal)
+    def refused() -> None:
+        role = role_of(cloud, ref)
+        if role is not None:
+            roles.forget(role, ref.region, ref.name)
+
+    return Reader(cloud, source_arn, principal, refused)
+
+
+def role_of(cloud: Any, ref: FunctionRef) -> str | None:
+    """The execution role that the function has now; None where there is no function."""
+    try:
+        return cloud.store.look(require_version, ref)[0].configuration.role
+    except AwsError:
+        return None
 
 
 class FunctionTarget:
@@ -67,7 +87,7 @@ class FunctionTarget:
         return 0 if version is None else version.configuration.timeout_s * 1000
 
     def missing(self) -> str | None:
-        return NO_FUNCTION if self._version() is None else None
+        return f"PROBLEM: {NO_FUNCTION}" if self._version() is None else None
 
     def topic(self) -> str:
         return prepared_topic(self._ref)
@@ -77,7 +97,7 @@ class FunctionTarget:
         try:
             outcome = await self._running.invoke(self._ref, payload, request_id=request_id, started=started)
         except AwsError as error:
-            raise NotReached(FUNCTION_CALL_FAILED) from error
+            raise NotReached(self.missing() or FUNCTION_CALL_FAILED) from error
         # Nobody waits for the answer, so the lines may as well be kept before the batch counts as done.
         await self._logs.flushed(outcome.spec, outcome.invocation.log_stream)
         return Answer(outcome.invocation.payload, outcome.invocation.error, outcome.version.label, request_id)

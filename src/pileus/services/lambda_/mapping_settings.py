@@ -1,7 +1,8 @@
 """What a request says about an event source mapping, checked and turned into fields of its Polling.
 
 Source: API reference, CreateEventSourceMapping and UpdateEventSourceMapping; the texts of refusals are those of answers
-quoted in public issues (node-lambda 466, ansible amazon.aws 1995, aws-lambda-dotnet 1758), or worded after them.
+quoted in public issues (node-lambda 466, ansible amazon.aws 1995, aws-lambda-dotnet 1758, pulumi-aws 1418,
+aws-controllers-k8s 2865), or worded after them.
 """
 
 from typing import Any
@@ -76,7 +77,7 @@ async def source_of(call: Call, arn: str | None) -> tuple[EventSource, Arn]:
     return source, parsed
 
 
-def starting(request: dict, source: EventSource, arn: Arn) -> dict[str, Any]:
+def starting(request: dict, source: EventSource, arn: Arn, now_ms: int) -> dict[str, Any]:
     """The fields of a mapping that only its creation says.
 
     errors   ValidationException, InvalidParameterValueException
@@ -100,6 +101,8 @@ def starting(request: dict, source: EventSource, arn: Arn) -> dict[str, Any]:
     if moment is None:
         raise errors.InvalidParameterValueException("Need to specify a timestamp")
     at_ms = int(moment.timestamp() * 1000) if hasattr(moment, "timestamp") else int(float(moment) * 1000)
+    if at_ms > now_ms:
+        raise errors.InvalidParameterValueException("StartingPositionTimestamp cannot be in the future.")
     return {"starting_position": position, "starting_at_ms": at_ms}
 
 
@@ -108,10 +111,13 @@ async def changes_in(call: Call, request: dict, source: EventSource) -> dict[str
 
     errors   InvalidParameterValueException, NotImplemented
     """
-    kind = "SQS" if source.kind == "queue" else "stream"
     for member in STREAMS_ONLY if source.kind == "queue" else QUEUES_ONLY:
         if request.get(member) not in (None, {}):
-            raise errors.InvalidParameterValueException(f"{member} is not valid for {kind} event sources.")
+            raise errors.InvalidParameterValueException(
+                "StartingPosition is not valid for SQS event sources."
+                if member == "StartingPosition"
+                else f"Unsupported '{member}' parameter for given event source mapping type."
+            )
     out: dict[str, Any] = {}
     for member, field in (
         ("BatchSize", "batch_size"),
@@ -174,7 +180,10 @@ def _filters(criteria: dict) -> tuple[str, ...]:
 async def _destination(call: Call, config: dict) -> str:
     if (config.get("OnSuccess") or {}).get("Destination"):
         raise errors.InvalidParameterValueException("OnSuccess is not valid for event source mappings.")
-    arn = (config.get("OnFailure") or {}).get("Destination") or ""
+    on_failure = config.get("OnFailure")
+    if on_failure is not None and on_failure.get("Destination") is None:
+        raise errors.InvalidParameterValueException("The Destination field is required for an OnFailure configuration.")
+    arn = (on_failure or {}).get("Destination") or ""
     if arn:
         await require_discard_destination(call, arn)
     return arn

@@ -536,6 +536,9 @@ class EventSourceMapping(ResourceType):
             return found["State"] in (("Enabling", "Enabled") if value else ("Disabling", "Disabled"))
         if key == "FunctionName":
             return found["FunctionArn"] == value or found["FunctionArn"].endswith(f":function:{value}")
+        if key == "DestinationConfig":
+            there, wanted = (config.get("OnFailure", {}).get("Destination", "") for config in (found[key], value))
+            return there == wanted
         return found.get(key, defaults[key]) == value
 
     async def _own(self, context: ResourceContext, properties: dict[str, Any]) -> dict[str, Any] | None:
@@ -574,7 +577,7 @@ QUEUE_DEFAULTS: dict[str, Any] = {"BatchSize": 10, "ScalingConfig": {}}
 STREAM_DEFAULTS: dict[str, Any] = {
     "BatchSize": 100,
     "BisectBatchOnFunctionError": False,
-    "DestinationConfig": {"OnFailure": {}},
+    "DestinationConfig": {},
     "MaximumRecordAgeInSeconds": -1,
     "MaximumRetryAttempts": -1,
     "ParallelizationFactor": 1,

@@ -42,6 +42,10 @@ class Roles:
         self._sessions[key] = found
         return found
 
+    def forget(self, role_arn: str, region: str, function_name: str) -> None:
+        """Ask anew next time: the session was refused, and may be of a role of that name that is no more."""
+        self._sessions.pop((role_arn, region, function_name), None)
+
     def credentials(self, role_arn: str, region: str, function_name: str) -> Callable[[], Awaitable[Credentials]]:
         """For FunctionSpec: called when an environment starts."""
 

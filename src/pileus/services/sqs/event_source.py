@@ -66,6 +66,9 @@ class QueueEvents:
         queue, _ = reader.cloud.store.look(queues.find, _address(reader))
         return arrivals(0 if queue is None else queue.id)
 
+    def mended(self, reader: Reader) -> str:
+        return queues.changes(_address(reader))
+
     def next_at_ms(self, reader: Reader) -> int:
         return reader.cloud.store.look(_next_at_ms, _address(reader))[0]
 

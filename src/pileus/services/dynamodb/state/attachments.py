@@ -95,3 +95,9 @@ def _put(tx: Transaction, table: TableRecord, arn: str, policy: Policy | None) -
     if policy is not None:
         policies[arn] = policy
     TABLES.put(tx, replace(table, stream_policies=policies))
+    tx.notify(policy_topic(arn))
+
+
+def policy_topic(stream_arn: str) -> str:
+    """Notified when a stream's resource policy has changed."""
+    return f"dynamodb.stream-policy {stream_arn}"

@@ -205,7 +205,7 @@ def record(tx: Transaction, table: TableRecord, old: Item | None, new: Item | No
 
 
 def topic(arn: str) -> str:
-    """Notified when a stream has new records or other shards."""
+    """Notified when a stream has new records or other shards, and when it is gone."""
     return f"dynamodb.stream {arn}"
 
 
@@ -224,6 +224,7 @@ def tend(tx: Transaction, key: str) -> None:
         shards.remove(shard)
     if not shards:
         STREAMS.delete(tx, stream.id)
+        tx.notify(topic(stream.arn))
         return
     newest = shards[-1]
     if newest.is_open and newest.opened_at_ms + SHARD_OPEN_MS <= tx.now_ms:

@@ -134,3 +134,15 @@ TRUST = json.dumps(
         ],
     }
 )
+
+
+async def test_whoever_reads_hears_that_the_stream_is_gone(cloud):
+    arn = await make_table(cloud)
+    reader = reader_of(cloud, arn)
+    await cloud.dynamodb.DeleteTable(TableName="orders")
+    await cloud.settle()
+    async with cloud.store.watch(EVENT_SOURCE.topic(reader, None)) as notices:
+        await cloud.advance(25 * HOUR_MS)
+        assert notices.arrived.is_set()
+    with pytest.raises(SourceGone):
+        await EVENT_SOURCE.shards(reader)

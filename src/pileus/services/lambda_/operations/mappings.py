@@ -2,11 +2,11 @@
 
 from msgspec.structs import asdict
 
-from pileus.delivery.sources import EventSource, Reader, SourceRefused
+from pileus.delivery.sources import EventSource, Reader, ReaderLost, SourceRefused
 from pileus.kernel.call import Call
-from pileus.kernel.errors import AccessDenied, AwsError
 from pileus.kernel.tags import tag_problem
 from pileus.services.lambda_ import errors
+from pileus.services.lambda_.mapping_destinations import require_reachable
 from pileus.services.lambda_.mapping_polling import reader_of
 from pileus.services.lambda_.mapping_settings import (
     changes_in,
@@ -34,7 +34,7 @@ async def create_event_source_mapping(call: Call, request: dict) -> dict:
     refuse_unhonoured("CreateEventSourceMapping", request)
     source, arn = await source_of(call, request.get("EventSourceArn"))
     ref = function_ref(call, request["FunctionName"])
-    first = starting(request, source, arn)
+    first = starting(request, source, arn, call.now_ms)
     changes = await changes_in(call, request, source)
     limits = source.limits(arn)
     defaults = {"batch_size": limits.batch_size, "window_s": limits.batching_window_default_s}
@@ -43,7 +43,9 @@ async def create_event_source_mapping(call: Call, request: dict) -> dict:
     tags = request.get("Tags") or {}
     if problem := tag_problem(tags, own=call.http is None):
         raise errors.InvalidParameterValueException(problem)
-    await _require_readable(call, ref, source, str(arn))
+    role = await _require_readable(call, ref, source, str(arn))
+    if polling.on_failure_arn:
+        await require_reachable(call, polling.on_failure_arn, role, ref.name)
     mapping = EventSourceMapping(
         call.account,
         call.region,
@@ -109,8 +111,13 @@ async def update_event_source_mapping(call: Call, request: dict) -> dict:
     changes = await changes_in(call, request, source)
     require_consistent({**asdict(before.polling), **changes}, source.limits(arn))
     ref = function_ref(call, request["FunctionName"]) if request.get("FunctionName") else None
+    reads_as = ref or before.ref
     if ref is not None or request.get("Enabled") is not False:
-        await _require_readable(call, ref or before.ref, source, before.source_arn)
+        await _require_readable(call, reads_as, source, before.source_arn)
+    destination = changes.get("on_failure_arn", before.polling.on_failure_arn)
+    if destination and (ref is not None or "on_failure_arn" in changes):
+        version = await call.read(functions.require_version, reads_as)
+        await require_reachable(call, destination, version.configuration.role, reads_as.name)
     key = _key(call, request["UUID"])
     return mapping_out(await call.write(mappings.update, key, ref, changes, request.get("Enabled")))
 
@@ -119,8 +126,8 @@ def _key(call: Call, mapping_id: str) -> mappings.Key:
     return call.account, call.region, mapping_id
 
 
-async def _require_readable(call: Call, ref: FunctionRef, source: EventSource, arn: str) -> None:
-    """The function is there, and its role may read the source.
+async def _require_readable(call: Call, ref: FunctionRef, source: EventSource, arn: str) -> str:
+    """The function's role. The function is there, and its role may read the source.
 
     errors   ResourceNotFoundException, InvalidParameterValueException
     """
@@ -130,12 +137,9 @@ async def _require_readable(call: Call, ref: FunctionRef, source: EventSource, a
         await source.check(reader, timeout_s=version.configuration.timeout_s)
     except SourceRefused as refusal:
         raise errors.InvalidParameterValueException(str(refusal)) from None
-    except AccessDenied as error:
+    except ReaderLost as error:
         raise errors.role_not_assumable() from error
-    except AwsError as error:
-        if error.code not in ("AccessDenied", "NoSuchEntity"):
-            raise
-        raise errors.role_not_assumable() from error
+    return version.configuration.role
 
 
 async def _settled(call: Call, mapping_id: str) -> EventSourceMapping:

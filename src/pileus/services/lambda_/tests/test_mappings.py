@@ -4,6 +4,7 @@ but where a test says otherwise."""
 import asyncio
 import base64
 import json
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -486,10 +487,12 @@ async def test_a_mapping_outlives_its_function_and_serves_the_next_of_that_name(
 async def test_a_mapping_outlives_its_queue_and_reads_the_next_of_that_name(cloud, played, map_, url):
     uuid = await map_()
     await cloud.sqs.DeleteQueue(QueueUrl=url)
-    await cloud.advance(61_000)
+    await cloud.settle()
     assert (await mapping(cloud, uuid))["LastProcessingResult"].startswith("PROBLEM: The specified queue")
+    await cloud.advance(61_000)
     await cloud.sqs.CreateQueue(QueueName="jobs")
-    await cloud.advance(60_000)
+    await cloud.settle()
+    assert "LastProcessingResult" not in await mapping(cloud, uuid)
     await send(cloud, url, "a")
     assert played.batches == [["a"]]
 
@@ -501,7 +504,64 @@ async def test_a_role_that_loses_its_permission_reads_no_more(cloud, played, map
     assert played.batches == []
     assert (await mapping(cloud, uuid))["LastProcessingResult"].startswith("PROBLEM: The execution role lacks")
     await cloud.iam.PutRolePolicy(RoleName="runs-functions", PolicyName="p", PolicyDocument=allow("logs:*", *POLLING))
+    await cloud.settle()
+    assert played.batches == [["a"]]
+    assert "LastProcessingResult" not in await mapping(cloud, uuid)
+
+
+async def test_a_queue_that_opens_itself_to_the_role_is_read_at_once(cloud, played, map_, url, role):
+    await map_()
+    await cloud.iam.PutRolePolicy(RoleName="runs-functions", PolicyName="p", PolicyDocument=allow("logs:*"))
+    await send(cloud, url, "a")
+    await cloud.advance(86_400_000)
+    assert played.batches == []
+    statement = {"Effect": "Allow", "Principal": {"AWS": role}, "Action": "sqs:*", "Resource": QUEUE_ARN}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    await cloud.sqs.SetQueueAttributes(QueueUrl=url, Attributes={"Policy": policy})
+    await cloud.settle()
+    assert played.batches == [["a"]]
+
+
+async def test_a_role_that_is_gone_is_said_so_and_the_next_of_that_name_reads_at_once(cloud, played, map_, url):
+    uuid = await map_()
+    await cloud.iam.DeleteRolePolicy(RoleName="runs-functions", PolicyName="p")
+    await cloud.iam.DeleteRole(RoleName="runs-functions")
+    await send(cloud, url, "a")
     await cloud.advance(60_000)
+    found = await mapping(cloud, uuid)
+    assert found["LastProcessingResult"] == "PROBLEM: Lambda failed to assume your function execution role."
+    await cloud.iam.CreateRole(RoleName="runs-functions", AssumeRolePolicyDocument=TRUST)
+    await cloud.settle()
+    assert played.batches == []
+    await cloud.iam.PutRolePolicy(RoleName="runs-functions", PolicyName="p", PolicyDocument=allow("logs:*", *POLLING))
+    await cloud.settle()
+    assert played.batches == [["a"]]
+
+
+async def test_messages_that_arrive_mend_no_role(cloud, played, map_, url, monkeypatch):
+    await map_()
+    await cloud.iam.PutRolePolicy(RoleName="runs-functions", PolicyName="p", PolicyDocument=allow("logs:*"))
+    await send(cloud, url, "a")
+    source = (await cloud.pileus.service("sqs")).source()
+    tries, receive = [], source.receive
+
+    async def counted(*args):
+        tries.append(cloud.clock.now_ms())
+        return await receive(*args)
+
+    monkeypatch.setattr(source, "receive", counted, raising=False)
+    await send(cloud, url, *"bcdefg")
+    assert tries == []
+    await cloud.advance(3_600_000)
+    minutes = [(at - tries[0]) / 60_000 for at in tries]
+    assert minutes == [0, 1, 3, 7, 15, 30, 45]
+
+
+async def test_what_a_window_has_gathered_is_handed_over_when_its_queue_is_gone(cloud, played, map_, url):
+    await map_(MaximumBatchingWindowInSeconds=20)
+    await send(cloud, url, "a")
+    await cloud.sqs.DeleteQueue(QueueUrl=url)
+    await cloud.settle()
     assert played.batches == [["a"]]
 
 
@@ -630,7 +690,27 @@ async def test_one_mapping_a_queue_and_function(cloud, played, map_, url):
             "InvalidParameterValueException",
             "StartingPosition is not valid for SQS event sources.",
         ),
-        ({"MaximumRetryAttempts": 2}, "InvalidParameterValueException", "MaximumRetryAttempts is not valid for SQS"),
+        *(
+            (
+                {member: value},
+                "InvalidParameterValueException",
+                f"Unsupported '{member}' parameter for given event source mapping type.",
+            )
+            for member, value in {
+                "StartingPositionTimestamp": datetime(2026, 1, 1, tzinfo=UTC),
+                "ParallelizationFactor": 1,
+                "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:000000000000:jobs"}},
+                "MaximumRecordAgeInSeconds": 60,
+                "BisectBatchOnFunctionError": True,
+                "MaximumRetryAttempts": 2,
+                "TumblingWindowInSeconds": 1,
+            }.items()
+        ),
+        ({"BatchSize": 0}, "ValidationException", "batchSize"),
+        ({"BatchSize": 10001, "MaximumBatchingWindowInSeconds": 1}, "ValidationException", "batchSize"),
+        ({"MaximumBatchingWindowInSeconds": 301}, "ValidationException", "maximumBatchingWindowInSeconds"),
+        ({"ScalingConfig": {"MaximumConcurrency": 1001}}, "ValidationException", "maximumConcurrency"),
+        ({"FunctionResponseTypes": ["Report"]}, "ValidationException", "functionResponseTypes"),
         (
             {"BatchSize": 11},
             "InvalidParameterValueException",
@@ -658,6 +738,32 @@ async def test_what_can_not_be_mapped_is_refused(cloud, played, map_, url, more,
     with refused(code, words):
         await map_(**more)
     assert (await cloud.lambda_.ListEventSourceMappings())["EventSourceMappings"] == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"BatchSize": 10},
+        {"BatchSize": 11, "MaximumBatchingWindowInSeconds": 1},
+        {"BatchSize": 10_000, "MaximumBatchingWindowInSeconds": 300},
+        {"ScalingConfig": {"MaximumConcurrency": 2}},
+        {"ScalingConfig": {"MaximumConcurrency": 1000}},
+        {"FilterCriteria": {"Filters": [{"Pattern": '{"body": ["x"]}'}] * 5}},
+        {"FilterCriteria": {"Filters": [{"Pattern": '{"body": ["' + "x" * 4082 + '"]}'}]}},
+    ],
+)
+async def test_what_is_within_the_limits_is_mapped(cloud, played, map_, url, more):
+    uuid = await map_(**more)
+    assert (await mapping(cloud, uuid))["State"] == "Enabled"
+
+
+async def test_an_update_is_checked_together_with_what_is_there(cloud, played, map_, url):
+    uuid = await map_(BatchSize=11, MaximumBatchingWindowInSeconds=1)
+    await cloud.lambda_.UpdateEventSourceMapping(UUID=uuid, BatchSize=12)
+    await cloud.settle()
+    with refused("InvalidParameterValueException", "Maximum batch window in seconds must be greater than 0"):
+        await cloud.lambda_.UpdateEventSourceMapping(UUID=uuid, MaximumBatchingWindowInSeconds=0)
+    await cloud.lambda_.UpdateEventSourceMapping(UUID=uuid, MaximumBatchingWindowInSeconds=0, BatchSize=10)
 
 
 async def test_a_batching_window_is_not_for_fifo_queues(cloud, played, map_, fifo):

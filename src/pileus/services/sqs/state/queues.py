@@ -45,6 +45,11 @@ def find(tx: Transaction, address: Address) -> Queue | None:
     return QUEUES.get(tx, *address)
 
 
+def changes(address: Address) -> str:
+    """Topic: a queue of this name was made, or its attributes changed. For those who could not read it."""
+    return f"sqs.queue {address.account}/{address.region}/{address.name}"
+
+
 def require(tx: Transaction, address: Address) -> Queue:
     queue = QUEUES.get(tx, *address)
     if queue is None:
@@ -81,6 +86,7 @@ def create(tx: Transaction, address: Address, fields: dict[str, Any], tags: dict
     _check(tx, queue)
     QUEUES.put(tx, queue)
     BACKLOGS.put(tx, Backlog(queue.id, counted_to_ms=tx.now_ms))
+    tx.notify(changes(address))
 
 
 def change(tx: Transaction, address: Address, fields: dict[str, Any]) -> None:
@@ -93,6 +99,7 @@ def change(tx: Transaction, address: Address, fields: dict[str, Any]) -> None:
         backlog = opened(tx, changed)
         retention.set_timer(tx, changed, backlog)
         BACKLOGS.put(tx, backlog)
+    tx.notify(changes(address))
 
 
 def _check(tx: Transaction, queue: Queue) -> None:
