@@ -21,7 +21,7 @@ GLOBAL_INDEXES_MAX = 20
 INCLUDED_PER_INDEX_MAX = 20
 INCLUDED_PER_TABLE_MAX = 100
 READ_BYTES_MAX = 64 << 20
-"""Of the items behind a page of an index that projects little of them: they are read whole, in one transition."""
+"""Of the items behind a page of an index that projects little of them: they are read whole."""
 PAGE_BYTES_MAX = 1 << 20
 """Of Query and Scan."""
 BATCH_BYTES_MAX = 16 << 20
