@@ -24,13 +24,14 @@ from pileus.services.dynamodb.errors import (
 )
 from pileus.services.dynamodb.state import history, indexes, rows, writing
 from pileus.services.dynamodb.state.records import TABLES, Cause, TableRecord
+from pileus.services.dynamodb.state.steps import some
 from pileus.store.table import Index, Table
 from pileus.store.transaction import Transaction
 
 COPY = "dynamodb.copy"
 """The timer of a copy; its key is the copy's id."""
 EXPIRE = "dynamodb.backup_expiry"
-COPIED_AT_ONCE, COPIED_BYTES_AT_ONCE = 500, 1 << 20
+COPIED_AT_ONCE = 500
 SYSTEM_BACKUP_LIFE_MS = 35 * history.DAY_MS
 SYSTEM_BACKUP_NAME = "{}$DeletedTableBackup"
 
@@ -202,7 +203,8 @@ def copy(tx: Transaction, key: str) -> None:
     if target is None and backup is None:
         _end(tx, under_way)
         return
-    batch, is_end = _next_rows(tx, under_way)
+    looked_at = history.as_of(tx, under_way.rows_id, under_way.cut, under_way.after)
+    batch, is_end = some(looked_at, COPIED_AT_ONCE)
     there = [(suffix, raw) for suffix, raw in batch if raw]
     for suffix, raw in there:
         if target is not None:
@@ -227,18 +229,6 @@ def copy(tx: Transaction, key: str) -> None:
         active = tuple(replace(index, status="ACTIVE") for index in target.indexes)
         TABLES.put(tx, replace(target, status="ACTIVE", indexes=active, restored_from=done))
     _end(tx, under_way)
-
-
-def _next_rows(tx: Transaction, under_way: Copy) -> tuple[list[tuple[bytes, bytes]], bool]:
-    """What one step looks at, and whether it is the last."""
-    batch: list[tuple[bytes, bytes]] = []
-    size_bytes = 0
-    for suffix, raw in history.as_of(tx, under_way.rows_id, under_way.cut, under_way.after):
-        batch.append((suffix, raw))
-        size_bytes += len(raw)
-        if len(batch) == COPIED_AT_ONCE or size_bytes >= COPIED_BYTES_AT_ONCE:
-            return batch, False
-    return batch, True
 
 
 def _begin(tx: Transaction, begun: Copy) -> None:

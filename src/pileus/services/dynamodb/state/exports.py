@@ -27,7 +27,7 @@ from pileus.services.dynamodb.errors import (
     TableNotFoundException,
 )
 from pileus.services.dynamodb.expressions import Tests
-from pileus.services.dynamodb.state import backups, history, ranges
+from pileus.services.dynamodb.state import backups, history, ranges, steps
 from pileus.services.dynamodb.state.jobs import Asker, Job, Jobs
 from pileus.services.dynamodb.state.records import TABLES, TableRecord
 from pileus.services.dynamodb.state.recovery import window
@@ -37,7 +37,7 @@ from pileus.store.transaction import Transaction
 FULL, INCREMENTAL = "FULL_EXPORT", "INCREMENTAL_EXPORT"
 PERIOD_MIN_MS, PERIOD_MAX_MS = 15 * 60_000, 24 * 3_600_000
 """Of an incremental export."""
-READ_AT_ONCE, READ_BYTES_AT_ONCE = 500, 1 << 20
+READ_AT_ONCE = 500
 CHANGES_AT_ONCE = 100
 """Fewer, as the time of each change is searched for."""
 
@@ -262,15 +262,15 @@ def next_changes(tx: Transaction, export: Export, after: bytes) -> tuple[list[Ch
     found: list[Change] = []
     size_bytes = 0
     read_max = CHANGES_AT_ONCE if export.asked.is_incremental else READ_AT_ONCE
-    steps = _changes(tx, export, after) if export.asked.is_incremental else _rows(tx, export, after)
-    for count, (suffix, change) in enumerate(steps, 1):
+    left = _changes(tx, export, after) if export.asked.is_incremental else _rows(tx, export, after)
+    for count, (suffix, change) in enumerate(left, 1):
         after = suffix
         if export.high and suffix >= export.high:
             return found, after, True
         if change is not None and suffix >= export.low:
             found.append(change)
             size_bytes += len(change.before) + len(change.then)
-        if count == read_max or size_bytes >= READ_BYTES_AT_ONCE:
+        if count == read_max or size_bytes >= steps.BYTES_AT_ONCE:
             return found, after, False
     return found, after, True
 
