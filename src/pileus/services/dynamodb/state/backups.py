@@ -11,6 +11,7 @@ Source: DynamoDB developer guide, "Using On-Demand backup and restore for Dynamo
 
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 
 import msgspec
 from msgspec.structs import replace
@@ -19,11 +20,12 @@ from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import (
     BackupInUseException,
     BackupNotFoundException,
+    LimitExceededException,
     TableInUseException,
     TableNotFoundException,
 )
 from pileus.services.dynamodb.state import history, indexes, rows, writing
-from pileus.services.dynamodb.state.records import TABLES, Cause, TableRecord
+from pileus.services.dynamodb.state.records import TABLES, Cause, TableRecord, check_room
 from pileus.services.dynamodb.state.steps import some
 from pileus.store.table import Index, Table
 from pileus.store.transaction import Transaction
@@ -31,6 +33,8 @@ from pileus.store.transaction import Transaction
 COPY = "dynamodb.copy"
 """The timer of a copy; its key is the copy's id."""
 EXPIRE = "dynamodb.backup_expiry"
+RESTORES_MAX = 50
+"""Of an account at a time. Source: API reference, RestoreTableFromBackup."""
 COPIED_AT_ONCE = 500
 SYSTEM_BACKUP_LIFE_MS = 35 * history.DAY_MS
 SYSTEM_BACKUP_NAME = "{}$DeletedTableBackup"
@@ -89,7 +93,12 @@ BACKUPS = Table(
     key=lambda backup: (backup.account, backup.region, backup.table_name, backup.label),
     by_time=Index(lambda backup: (backup.account, backup.region, backup.label, backup.table_name)),
 )
-COPIES = Table("dynamodb.copies", Copy, key=lambda copy: (copy.id,))
+COPIES = Table(
+    "dynamodb.copies",
+    Copy,
+    key=lambda copy: (copy.id,),
+    restoring=Index(lambda copy: None if copy.makes_backup else (copy.source.account, copy.id)),
+)
 
 
 # Backups
@@ -174,17 +183,20 @@ def restore_moment(tx: Transaction, source: TableRecord, at_ms: int, table: Tabl
 
 
 def _make(tx: Transaction, table: TableRecord) -> TableRecord:
-    """It is CREATING until its items are all there."""
+    """It is CREATING until its items are all there. Raises LimitExceededException."""
+    check_room(tx, table.address)
+    running = COPIES.restoring.keys(tx, table.account)
+    if len(list(islice(running, RESTORES_MAX))) == RESTORES_MAX:
+        raise LimitExceededException(
+            f"Subscriber limit exceeded: There is a limit of {RESTORES_MAX} concurrent restores per subscriber"
+        )
     made = replace(
         table,
         id=tx.next_sequence(),
         uuid=tx.ids.uuid(),
         created_at_ms=tx.now_ms,
         status="CREATING",
-        indexes=tuple(
-            replace(index, id=tx.next_sequence(), status="ACTIVE" if index.is_local else "CREATING")
-            for index in table.indexes
-        ),
+        indexes=indexes.made(tx, table.indexes),
     )
     TABLES.put(tx, made)
     return made
@@ -226,8 +238,7 @@ def copy(tx: Transaction, key: str) -> None:
         return
     if target is not None:
         done = target.restored_from | {"RestoreInProgress": False}
-        active = tuple(replace(index, status="ACTIVE") for index in target.indexes)
-        TABLES.put(tx, replace(target, status="ACTIVE", indexes=active, restored_from=done))
+        TABLES.put(tx, replace(indexes.opened(target), restored_from=done))
     _end(tx, under_way)
 
 

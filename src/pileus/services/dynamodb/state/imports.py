@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pileus.kernel.arn import partition_of
 from pileus.services.dynamodb.errors import ImportConflictException, ImportNotFoundException
-from pileus.services.dynamodb.state import rows, tables, writing
+from pileus.services.dynamodb.state import indexes, rows, tables, writing
 from pileus.services.dynamodb.state.jobs import Asker, Job, Jobs
 from pileus.services.dynamodb.state.records import TABLES, Cause, SecondaryIndex, TableRecord
 from pileus.services.dynamodb.state.rows import Item
@@ -83,8 +83,7 @@ class _Imports(Jobs[Import]):
         if has_failed and not job.processed:
             tables.remove(tx, table)
             return
-        active = tuple(replace(index, status="ACTIVE") for index in table.indexes)
-        TABLES.put(tx, replace(table, status="ACTIVE", indexes=active))
+        TABLES.put(tx, indexes.opened(table))
 
 
 IMPORTS = _Imports(

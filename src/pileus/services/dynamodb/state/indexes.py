@@ -13,6 +13,7 @@ table", "Detecting and correcting index key violations"), "Local secondary index
 """
 
 import struct
+from collections.abc import Iterable
 
 import msgspec
 from msgspec.structs import replace
@@ -46,6 +47,18 @@ class Backfill(msgspec.Struct, frozen=True):
 
 
 BACKFILLS = Table("dynamodb.backfills", Backfill, key=lambda row: (row.index_id,))
+
+
+def made(tx: Transaction, wanted: Iterable[SecondaryIndex]) -> tuple[SecondaryIndex, ...]:
+    """Those of a new table, of records without ids or another table's."""
+    return tuple(
+        replace(index, id=tx.next_sequence(), status="ACTIVE" if index.is_local else "CREATING") for index in wanted
+    )
+
+
+def opened(table: TableRecord) -> TableRecord:
+    """A new table that has been filled, and its indexes with it."""
+    return replace(table, status="ACTIVE", indexes=tuple(replace(index, status="ACTIVE") for index in table.indexes))
 
 
 def count(tx: Transaction, owner_id: int, items: int, size_bytes: int) -> None:

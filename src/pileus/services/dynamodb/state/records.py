@@ -5,11 +5,14 @@ Quotas: DynamoDB developer guide, "Quotas in Amazon DynamoDB" ("Service, account
 
 import enum
 from functools import cached_property
+from itertools import islice
 
 import msgspec
 
 from pileus.services.dynamodb.addresses import Address
+from pileus.services.dynamodb.errors import LimitExceededException
 from pileus.store.table import Index, Table
+from pileus.store.transaction import Transaction
 
 ITEM_BYTES_MAX = 400 * 1024
 PARTITION_KEY_BYTES_MAX = 2048
@@ -272,3 +275,12 @@ TABLES = Table(
     is_hot=True,
     by_id=Index(lambda table: (table.id,)),
 )
+
+
+def check_room(tx: Transaction, address: Address) -> None:
+    """Raise LimitExceededException where an account can have no further table in a region."""
+    there = TABLES.scan(tx, address.account, address.region)
+    if len(list(islice(there, TABLES_MAX))) == TABLES_MAX:
+        raise LimitExceededException(
+            f"Subscriber limit exceeded: There is a limit of {TABLES_MAX} tables per subscriber"
+        )
