@@ -4,9 +4,7 @@ from pileus.services.dynamodb import exporting, importing
 from pileus.services.dynamodb.state import (
     backups,
     expiry,
-    exports,
     history,
-    imports,
     indexes,
     replicas,
     replication,
@@ -15,6 +13,8 @@ from pileus.services.dynamodb.state import (
     transactions,
     ttl,
 )
+from pileus.services.dynamodb.state.exports import EXPORTS
+from pileus.services.dynamodb.state.imports import IMPORTS
 
 TIMERS = {
     tables.SETTLE: tables.settle,
@@ -28,10 +28,10 @@ TIMERS = {
     history.PRUNE: history.prune,
     backups.COPY: backups.copy,
     backups.EXPIRE: backups.expire,
-    exports.EXPIRE: exports.expire,
-    imports.EXPIRE: imports.expire,
+    EXPORTS.expiry: EXPORTS.expire,
+    IMPORTS.expiry: IMPORTS.expire,
 }
 EVENTS = {
-    exports.WORK: exporting.write_export,
-    imports.WORK: importing.fill_table,
+    EXPORTS.work: exporting.write_export,
+    IMPORTS.work: importing.fill_table,
 }

@@ -2,51 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import orjson
 
 from pileus.kernel.call import Call
 from pileus.kernel.errors import AwsError
-from pileus.services.dynamodb.acting import ATTEMPTS_MAX, Failed, refused, s3
 from pileus.services.dynamodb.import_records import ObjectReader
 from pileus.services.dynamodb.state import imports
-from pileus.services.dynamodb.state.imports import LOG_GROUP, OBJECTS_MAX, Batch, Import
+from pileus.services.dynamodb.state.imports import IMPORTS, ITEMS_FAILED, LOG_GROUP, OBJECTS_MAX, Batch, Import
 from pileus.services.dynamodb.state.records import TableRecord
-from pileus.store.events import Event
+from pileus.services.dynamodb.working import Failed, handler, refused, s3
 
 ALREADY_THERE = "ResourceAlreadyExistsException"
 
 
-async def fill_table(cloud: Any, event: Event) -> None:
-    """Read what is left of an import's objects, and end it."""
-    key = tuple(event.payload["import"])
-    at = cloud.store.look(imports.under_way, key)[0]
-    if at is None:
-        return
-    under_way, table = at
-    call = cloud.call(
-        "dynamodb",
-        "ImportTable",
-        principal=under_way.principal,
-        account=under_way.account,
-        region=under_way.region,
-    )
-    try:
-        if event.attempts >= ATTEMPTS_MAX:
-            raise Failed("InternalServerError", "Internal server error")
-        await _open_logs(call, under_way)
-        await _fill(call, under_way, table)
-    except Failed as failed:
-        await call.write(imports.fail, key, failed.code, failed.message)
-    else:
-        await call.write(imports.finish, key)
-
-
-fill_table.running_limit = 4  # type: ignore[attr-defined]
-
-
-async def _fill(call: Call, under_way: Import, table: TableRecord) -> None:
+async def _fill(call: Call, under_way: Import) -> int:
+    """Return the time of its end."""
+    await _open_logs(call, under_way)
+    table = await call.read(imports.table_of, under_way)
     source = under_way.asked["S3BucketSource"]
     owner = source.get("S3BucketOwner") or under_way.account
     of_bucket = {"Bucket": source["S3Bucket"], "ExpectedBucketOwner": owner}
@@ -59,7 +32,10 @@ async def _fill(call: Call, under_way: Import, table: TableRecord) -> None:
                 raise Failed("LimitExceededException", f"An import takes at most {OBJECTS_MAX} objects")
             under_way = await _read_object(call, under_way, table, of_bucket | {"Key": entry["Key"]})
         if not page.get("IsTruncated"):
-            return
+            break
+    if under_way.errors:
+        raise Failed(*ITEMS_FAILED)
+    return call.clock.now_ms()
 
 
 async def _read_object(call: Call, under_way: Import, table: TableRecord, asked: dict) -> Import:
@@ -138,3 +114,6 @@ async def _logs(call: Call, operation: str, request: dict) -> None:
     except AwsError as error:
         if error.code != ALREADY_THERE:
             raise refused(error, error.code) from error
+
+
+fill_table = handler(IMPORTS, "ImportTable", _fill)

@@ -15,11 +15,12 @@ from pileus.services.dynamodb.errors import (
     PointInTimeRecoveryUnavailableException,
     TableAlreadyExistsException,
     TableNotFoundException,
+    invalid,
 )
 from pileus.services.dynamodb.state import backups, recovery, tables
 from pileus.services.dynamodb.state.backups import Backup
 from pileus.services.dynamodb.state.encryption import own_key
-from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord
+from pileus.services.dynamodb.state.records import Encryption, SecondaryIndex, TableRecord
 from pileus.store.transaction import Transaction
 
 LISTED_MAX = 100
@@ -96,7 +97,8 @@ async def list_backups(call: Call, request: dict) -> dict:
 async def restore_table_from_backup(call: Call, request: dict) -> dict:
     """Make a new table of a backup; it is CREATING until all its items are there.
 
-    errors   BackupInUseException, BackupNotFoundException, TableAlreadyExistsException
+    errors   BackupInUseException, BackupNotFoundException, LimitExceededException, TableAlreadyExistsException,
+             ValidationException
     source   DynamoDB API reference, RestoreTableFromBackup; developer guide, "Restoring a DynamoDB table from a backup"
     """
     address, label = _address(request["BackupArn"])
@@ -109,8 +111,8 @@ async def restore_table_to_point_in_time(call: Call, request: dict) -> dict:
     """Make a new table of what another was at a moment of the last 35 days.
 
     request  RestoreTableToPointInTimeInput. RestoreDateTime: what was written up to it is there
-    errors   InvalidRestoreTimeException, PointInTimeRecoveryUnavailableException, TableAlreadyExistsException,
-             TableNotFoundException
+    errors   InvalidRestoreTimeException, LimitExceededException, PointInTimeRecoveryUnavailableException,
+             TableAlreadyExistsException, TableNotFoundException, ValidationException
     source   DynamoDB API reference, RestoreTableToPointInTime
     """
     named = request.get("SourceTableName") or request.get("SourceTableArn")
@@ -221,10 +223,6 @@ def _restored(
     if request.get("OnDemandThroughputOverride") is not None:
         asked = {"OnDemandThroughput": request["OnDemandThroughputOverride"]}
         on_demand = schemas.on_demand_of(asked, billing)
-    encryption = source.encryption
-    if request.get("SSESpecificationOverride") is not None:
-        encryption, encrypts = changes.encryption_of(request["SSESpecificationOverride"])
-        encryption = own_key(source) if encrypts else encryption
     indexes = (
         *_kept(source.local_indexes, request.get("LocalSecondaryIndexOverride"), billing),
         *_kept(source.global_indexes, request.get("GlobalSecondaryIndexOverride"), billing),
@@ -244,28 +242,47 @@ def _restored(
         on_demand=on_demand if billing == schemas.ON_DEMAND else None,
         indexes=indexes,
         table_class=source.table_class,
-        encryption=encryption,
+        encryption=_encryption(source, target, request.get("SSESpecificationOverride")),
         restored_from={**summary, "RestoreDateTime": at_ms, "RestoreInProgress": True},
     )
+
+
+def _encryption(source: TableRecord, target: Address, override: dict | None) -> Encryption | None:
+    if override is not None:
+        encryption, encrypts = changes.encryption_of(override)
+        return own_key(target) if encrypts else encryption
+    if target.region != source.region:
+        raise ValidationException("SSESpecificationOverride must be specified for a restore to another Region")
+    return source.encryption
 
 
 def _kept(indexes: tuple[SecondaryIndex, ...], asked: list[dict] | None, billing: str) -> list[SecondaryIndex]:
     """Those of the source's indexes that the restored table has: all, or those the override names."""
     live = {index.name: index for index in indexes if index.takes_entries}
     if asked is None:
-        return list(live.values())
+        return [_with_capacity(index, {}, billing) for index in live.values()]
     kept = []
     for wanted in asked:
         index = live.get(wanted["IndexName"])
-        if index is None:
-            raise ValidationException(
-                "One or more parameter values were invalid: Index to be restored must be an index of the source: "
-                f"{wanted['IndexName']}"
-            )
-        if wanted.get("ProvisionedThroughput") is not None:
-            index = replace(index, throughput=schemas.throughput_of(wanted, billing, index=index.name))
-        kept.append(index)
+        if (
+            index is None
+            or wanted["KeySchema"] != schemas.key_schema_out(index.hash_names, index.range_names)
+            or schemas.projection_of(wanted["Projection"]) != index.projection
+        ):
+            raise invalid(f"Index to be restored must be an index of the source: {wanted['IndexName']}")
+        kept.append(_with_capacity(index, wanted, billing))
     return kept
+
+
+def _with_capacity(index: SecondaryIndex, asked: dict, billing: str) -> SecondaryIndex:
+    """What the override asks for; else what the source has, where that goes with the billing mode."""
+    if index.is_local:
+        return index
+    has_units = index.throughput is not None and index.throughput.write_units > 0
+    if asked.get("ProvisionedThroughput") is not None or has_units != (billing == schemas.PROVISIONED):
+        index = replace(index, throughput=schemas.throughput_of(asked, billing, index=index.name))
+    limits = schemas.on_demand_of(asked, billing) or index.on_demand
+    return replace(index, on_demand=limits if billing == schemas.ON_DEMAND else None)
 
 
 def _ms(at: datetime | None) -> int | None:

@@ -1,22 +1,18 @@
 """Export to S3."""
 
 from datetime import datetime
-from itertools import islice
 
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
-from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.descriptions import moment
-from pileus.services.dynamodb.errors import ExportNotFoundException, TableNotFoundException
+from pileus.services.dynamodb.errors import TableNotFoundException
 from pileus.services.dynamodb.export_files import filter_of
-from pileus.services.dynamodb.operations.requests import digest_of, job_of, only_of_table
-from pileus.services.dynamodb.page_tokens import read_token, token
+from pileus.services.dynamodb.operations.jobs import asker_of, job_of, only_of_table, page_of
 from pileus.services.dynamodb.state import exports
-from pileus.services.dynamodb.state.exports import FULL, INCREMENTAL, Asked, Destination, Export
+from pileus.services.dynamodb.state.exports import EXPORTS, FULL, INCREMENTAL, Asked, Destination, Export
+from pileus.services.dynamodb.state.jobs import COMPLETED, IN_PROGRESS
 from pileus.services.dynamodb.values import ion
-from pileus.store.transaction import Transaction
 
-LISTED_MAX = 25
 INVALID_REQUEST = "Invalid Request: "
 
 
@@ -26,10 +22,7 @@ async def describe_export(call: Call, request: dict) -> dict:
     errors   ExportNotFoundException, ValidationException
     source   DynamoDB API reference, DescribeExport
     """
-    address, label = job_of(request["ExportArn"], "export", "Export")
-    if address.region != call.region:
-        raise ExportNotFoundException("Export not found: Invalid export arn")
-    return {"ExportDescription": export_out(await call.read(exports.find, address, label))}
+    return {"ExportDescription": export_out(await job_of(call, EXPORTS, request["ExportArn"]))}
 
 
 async def export_table_to_point_in_time(call: Call, request: dict) -> dict:
@@ -46,8 +39,7 @@ async def export_table_to_point_in_time(call: Call, request: dict) -> dict:
         raise TableNotFoundException(f"Table not found: {arn}")
     asked = _asked(request)
     tests = filter_of(asked.filter).key_condition if asked.filter else None
-    client_token = request.get("ClientToken") or call.ids.uuid()
-    export = await call.write(exports.begin, address, asked, call.principal, client_token, digest_of(request), tests)
+    export = await call.write(exports.begin, address, asked, asker_of(call, request), tests)
     return {"ExportDescription": export_out(export)}
 
 
@@ -56,20 +48,12 @@ async def list_exports(call: Call, request: dict) -> dict:
 
     source   DynamoDB API reference, ListExports
     """
-    limit = request.get("MaxResults") or LISTED_MAX
-    until = read_token("export", request.get("NextToken"))
-    of_table = only_of_table(request["TableArn"]) if request.get("TableArn") else None
-    found = await call.read(_listed, call, of_table, until, limit + 1)
-    answer: dict = {
-        "ExportSummaries": [
-            {"ExportArn": export.arn, "ExportStatus": export.status, "ExportType": export.asked.type or FULL}
-            for export in found[:limit]
-        ]
-    }
-    if len(found) > limit:
-        last = found[limit - 1]
-        answer["NextToken"] = token("export", last.label, last.table_name)
-    return answer
+    found, more = await page_of(call, EXPORTS, request, request.get("MaxResults"))
+    summaries = [
+        {"ExportArn": export.arn, "ExportStatus": export.status, "ExportType": export.asked.type or FULL}
+        for export in found
+    ]
+    return {"ExportSummaries": summaries, **more}
 
 
 def export_out(export: Export) -> dict:
@@ -104,9 +88,9 @@ def export_out(export: Export) -> dict:
         }
     else:
         out["ExportTime"] = moment(asked.at_ms)
-    if export.status != exports.IN_PROGRESS:
+    if export.status != IN_PROGRESS:
         out["EndTime"] = moment(export.ended_at_ms)
-    if export.status == exports.COMPLETED:
+    if export.status == COMPLETED:
         out |= {
             "ExportManifest": export.manifest_key,
             "ItemCount": export.items,
@@ -175,14 +159,6 @@ def _filter(request: dict) -> dict:
     if request.get("ExportType") == INCREMENTAL:
         raise NotImplementedByUs("dynamodb:ExportTableToPointInTime with a FilterSpecification of incremental exports")
     return given
-
-
-def _listed(
-    tx: Transaction, call: Call, of_table: Address | None, until: tuple[str, str] | None, count: int
-) -> list[Export]:
-    if of_table is None:
-        return list(islice(exports.listed(tx, call.account, call.region, until), count))
-    return list(islice(exports.of_table(tx, of_table, until and until[0]), count))
 
 
 def _ms(at: datetime | None) -> int | None:

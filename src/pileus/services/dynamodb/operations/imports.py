@@ -1,21 +1,14 @@
 """Import from S3."""
 
-from itertools import islice
-
 from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
-from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.descriptions import moment
-from pileus.services.dynamodb.errors import ImportNotFoundException
-from pileus.services.dynamodb.operations.requests import digest_of, job_of, only_of_table
+from pileus.services.dynamodb.operations.jobs import asker_of, job_of, page_of
 from pileus.services.dynamodb.operations.tables import new_table
-from pileus.services.dynamodb.page_tokens import read_token, token
 from pileus.services.dynamodb.state import imports
-from pileus.services.dynamodb.state.imports import Import
+from pileus.services.dynamodb.state.imports import IMPORTS, Import
+from pileus.services.dynamodb.state.jobs import IN_PROGRESS
 from pileus.services.dynamodb.values import ion
-from pileus.store.transaction import Transaction
-
-LISTED_MAX = 25
 
 
 async def describe_import(call: Call, request: dict) -> dict:
@@ -24,10 +17,7 @@ async def describe_import(call: Call, request: dict) -> dict:
     errors   ImportNotFoundException, ValidationException
     source   DynamoDB API reference, DescribeImport
     """
-    address, label = job_of(request["ImportArn"], "import", "Import")
-    if address.region != call.region:
-        raise ImportNotFoundException("Import not found: Invalid import arn")
-    return {"ImportTableDescription": import_out(await call.read(imports.find, address, label))}
+    return {"ImportTableDescription": import_out(await job_of(call, IMPORTS, request["ImportArn"]))}
 
 
 async def import_table(call: Call, request: dict) -> dict:
@@ -46,16 +36,8 @@ async def import_table(call: Call, request: dict) -> dict:
         ion.require()
     new = new_table(call, request["TableCreationParameters"])
     asked = {name: value for name, value in request.items() if name != "ClientToken" and value is not None}
-    begun = await call.write(
-        imports.begin,
-        new.record,
-        new.indexes,
-        new.encrypts,
-        asked,
-        call.principal,
-        request.get("ClientToken") or call.ids.uuid(),
-        digest_of(request),
-    )
+    asker = asker_of(call, request)
+    begun = await call.write(imports.begin, new.record, new.indexes, new.encrypts, asked, asker)
     return {"ImportTableDescription": import_out(begun)}
 
 
@@ -64,15 +46,8 @@ async def list_imports(call: Call, request: dict) -> dict:
 
     source   DynamoDB API reference, ListImports
     """
-    limit = request.get("PageSize") or LISTED_MAX
-    until = read_token("import", request.get("NextToken"))
-    of_table = only_of_table(request["TableArn"]) if request.get("TableArn") else None
-    found = await call.read(_listed, call, of_table, until, limit + 1)
-    answer: dict = {"ImportSummaryList": [_summary_out(each) for each in found[:limit]]}
-    if len(found) > limit:
-        last = found[limit - 1]
-        answer["NextToken"] = token("import", last.label, last.table_name)
-    return answer
+    found, more = await page_of(call, IMPORTS, request, request.get("PageSize"))
+    return {"ImportSummaryList": [_summary_out(one) for one in found], **more}
 
 
 def import_out(found: Import) -> dict:
@@ -105,14 +80,6 @@ def _summary_out(found: Import) -> dict:
         "InputFormat": found.asked["InputFormat"],
         "StartTime": moment(found.started_at_ms),
     }
-    if found.status != imports.IN_PROGRESS:
+    if found.status != IN_PROGRESS:
         out["EndTime"] = moment(found.ended_at_ms)
     return out
-
-
-def _listed(
-    tx: Transaction, call: Call, of_table: Address | None, until: tuple[str, str] | None, count: int
-) -> list[Import]:
-    if of_table is None:
-        return list(islice(imports.listed(tx, call.account, call.region, until), count))
-    return list(islice(imports.of_table(tx, of_table, until and until[0]), count))

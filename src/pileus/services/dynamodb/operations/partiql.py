@@ -9,6 +9,7 @@ from pileus.kernel.call import Call
 from pileus.kernel.errors import AccessDenied, AwsError, ValidationException
 from pileus.services.dynamodb import throttle
 from pileus.services.dynamodb.addresses import Address, of_name
+from pileus.services.dynamodb.operations.turns import in_turns
 from pileus.services.dynamodb.parameters import consumed_by, detail_of, shows_failed
 from pileus.services.dynamodb.partiql import permissions, reads, writes
 from pileus.services.dynamodb.partiql import statements as ast
@@ -167,7 +168,8 @@ async def _select(call: Call, request: dict, asked: Asked) -> dict:
     start = None if token is None else last_key_of(identity, token)
     if call.cloud.settings.is_dynamodb_throttle:
         await throttle.admit(call, asked.address, throttle.READ, asked.statement.source.index)
-    selected = await call.read(
+    selected = await in_turns(
+        call,
         reads.select,
         asked.address,
         asked.statement,

@@ -5,6 +5,7 @@ from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb import throttle
 from pileus.services.dynamodb.addresses import of_name
 from pileus.services.dynamodb.expressions import bind
+from pileus.services.dynamodb.operations.turns import in_turns
 from pileus.services.dynamodb.parameters import detail_of
 from pileus.services.dynamodb.state import capacity, reading
 from pileus.services.dynamodb.state.capacity import Consumed
@@ -114,7 +115,7 @@ async def _page(call: Call, request: dict, asked: Reading) -> dict:
     is_throttled = call.cloud.settings.is_dynamodb_throttle
     if is_throttled:
         await throttle.admit(call, address, throttle.READ, asked.index)
-    page = await call.read(reading.page, address, asked)
+    page = await in_turns(call, reading.page, address, asked)
     answer: dict = {"Count": page.count, "ScannedCount": page.scanned}
     if asked.select != "COUNT":
         answer["Items"] = page.items

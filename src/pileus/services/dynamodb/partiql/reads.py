@@ -36,12 +36,21 @@ logical operators for DynamoDB", IN."""
 
 
 class Selected(NamedTuple):
-    """last_key: where the next page begins; None: there is none."""
+    """
+    last_key   where the next page begins; None: there is none
+    page       what it was read as, if not by one key
+    """
 
     table: TableRecord
     items: list[Item]
     last_key: Item | None
     consumed: Consumed
+    page: Page | None = None
+
+    @property
+    def paused_at(self) -> bytes:
+        """See reading.Page."""
+        return self.page.paused_at if self.page is not None else b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +83,9 @@ def select(
     is_consistent: bool = False,
     limit: int = 0,
     start: Item | None = None,
+    begun: Selected | None = None,
 ) -> Selected:
-    """Read a page of what a bound SELECT asks for.
+    """Read the first turn of a page of what a bound SELECT asks for, or the next one of what was begun.
 
     limit    items to look at; 0: as many as fit into a page
     start    the last key of the page before
@@ -99,23 +109,26 @@ def select(
         projection=columns,
         is_consistent=is_consistent,
     )
-    page = Page(table, index)
+    page = begun.page if begun is not None else Page(table, index)
+    reading.check_same(table, page)
     fetches = reading.fetches_items(table, index, asked)
     sizes: list[int] = []
     after = None if start is None else _place_of(table, index, start)
     within = ranges.of_scan(table, index, 0, 1)
     low = within.low if after is None else after + b"\0"
+    after = page.paused_at or after
     if needed is None:
-        entries = tx.scan(low, within.high)
+        entries = tx.scan(low if after is None else after + b"\0", within.high)
     else:
         entries = _entries(tx, page, [_range_of(table, index, one) for one in needed], order, after, sizes)
     noted = _Noted(entries)
-    reading.read_entries(tx, page, asked, noted, fetches)
+    # Several partitions: a turn would have to remember what each has cost, and ten items are no long turn.
+    reading.read_entries(tx, page, asked, noted, fetches, pauses=not several)
     if noted.is_exhausted and page.scanned != limit:
         page.last_key = None  # nobody but the caller's own limit ends a page with nothing behind it
     if needed is None:
         page.partitions = reading.partitions_scanned(page, within, low, within.high)
-    return Selected(table, page.items, page.last_key, _consumed(page, sizes, is_consistent))
+    return Selected(table, page.items, page.last_key, _consumed(page, sizes, is_consistent), page)
 
 
 def read_each(tx: Transaction, asked: list[Any]) -> list[Selected | AwsError]:

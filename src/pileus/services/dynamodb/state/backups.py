@@ -11,6 +11,7 @@ Source: DynamoDB developer guide, "Using On-Demand backup and restore for Dynamo
 
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 
 import msgspec
 from msgspec.structs import replace
@@ -19,18 +20,22 @@ from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import (
     BackupInUseException,
     BackupNotFoundException,
+    LimitExceededException,
     TableInUseException,
     TableNotFoundException,
 )
 from pileus.services.dynamodb.state import history, indexes, rows, writing
-from pileus.services.dynamodb.state.records import TABLES, Cause, TableRecord
+from pileus.services.dynamodb.state.records import TABLES, Cause, TableRecord, check_room
+from pileus.services.dynamodb.state.steps import some
 from pileus.store.table import Index, Table
 from pileus.store.transaction import Transaction
 
 COPY = "dynamodb.copy"
 """The timer of a copy; its key is the copy's id."""
 EXPIRE = "dynamodb.backup_expiry"
-COPIED_AT_ONCE, COPIED_BYTES_AT_ONCE = 500, 1 << 20
+RESTORES_MAX = 50
+"""Of an account at a time. Source: API reference, RestoreTableFromBackup."""
+COPIED_AT_ONCE = 500
 SYSTEM_BACKUP_LIFE_MS = 35 * history.DAY_MS
 SYSTEM_BACKUP_NAME = "{}$DeletedTableBackup"
 
@@ -88,7 +93,12 @@ BACKUPS = Table(
     key=lambda backup: (backup.account, backup.region, backup.table_name, backup.label),
     by_time=Index(lambda backup: (backup.account, backup.region, backup.label, backup.table_name)),
 )
-COPIES = Table("dynamodb.copies", Copy, key=lambda copy: (copy.id,))
+COPIES = Table(
+    "dynamodb.copies",
+    Copy,
+    key=lambda copy: (copy.id,),
+    restoring=Index(lambda copy: None if copy.makes_backup else (copy.source.account, copy.id)),
+)
 
 
 # Backups
@@ -173,17 +183,20 @@ def restore_moment(tx: Transaction, source: TableRecord, at_ms: int, table: Tabl
 
 
 def _make(tx: Transaction, table: TableRecord) -> TableRecord:
-    """It is CREATING until its items are all there."""
+    """It is CREATING until its items are all there. Raises LimitExceededException."""
+    check_room(tx, table.address)
+    running = COPIES.restoring.keys(tx, table.account)
+    if len(list(islice(running, RESTORES_MAX))) == RESTORES_MAX:
+        raise LimitExceededException(
+            f"Subscriber limit exceeded: There is a limit of {RESTORES_MAX} concurrent restores per subscriber"
+        )
     made = replace(
         table,
         id=tx.next_sequence(),
         uuid=tx.ids.uuid(),
         created_at_ms=tx.now_ms,
         status="CREATING",
-        indexes=tuple(
-            replace(index, id=tx.next_sequence(), status="ACTIVE" if index.is_local else "CREATING")
-            for index in table.indexes
-        ),
+        indexes=indexes.made(tx, table.indexes),
     )
     TABLES.put(tx, made)
     return made
@@ -202,7 +215,8 @@ def copy(tx: Transaction, key: str) -> None:
     if target is None and backup is None:
         _end(tx, under_way)
         return
-    batch, is_end = _next_rows(tx, under_way)
+    looked_at = history.as_of(tx, under_way.rows_id, under_way.cut, under_way.after)
+    batch, is_end = some(looked_at, COPIED_AT_ONCE)
     there = [(suffix, raw) for suffix, raw in batch if raw]
     for suffix, raw in there:
         if target is not None:
@@ -224,21 +238,8 @@ def copy(tx: Transaction, key: str) -> None:
         return
     if target is not None:
         done = target.restored_from | {"RestoreInProgress": False}
-        active = tuple(replace(index, status="ACTIVE") for index in target.indexes)
-        TABLES.put(tx, replace(target, status="ACTIVE", indexes=active, restored_from=done))
+        TABLES.put(tx, replace(indexes.opened(target), restored_from=done))
     _end(tx, under_way)
-
-
-def _next_rows(tx: Transaction, under_way: Copy) -> tuple[list[tuple[bytes, bytes]], bool]:
-    """What one step looks at, and whether it is the last."""
-    batch: list[tuple[bytes, bytes]] = []
-    size_bytes = 0
-    for suffix, raw in history.as_of(tx, under_way.rows_id, under_way.cut, under_way.after):
-        batch.append((suffix, raw))
-        size_bytes += len(raw)
-        if len(batch) == COPIED_AT_ONCE or size_bytes >= COPIED_BYTES_AT_ONCE:
-            return batch, False
-    return batch, True
 
 
 def _begin(tx: Transaction, begun: Copy) -> None:

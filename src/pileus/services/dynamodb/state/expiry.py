@@ -6,7 +6,7 @@ on seeing them.
 
 from itertools import islice
 
-from pileus.services.dynamodb.state import replicas, rows, ttl, writing
+from pileus.services.dynamodb.state import replicas, rows, steps, ttl, writing
 from pileus.services.dynamodb.state.records import TABLES, Cause
 from pileus.store.transaction import Transaction
 
@@ -22,15 +22,17 @@ def expire(tx: Transaction, key: str) -> None:
         return  # another replica does, and wakes us should it go
     now_s = tx.now_ms // 1000
     low, high = rows.range_of(ttl.prefix(table))
+    gone_bytes = 0
     for entry, _ in list(islice(tx.scan(low, high), EXPIRED_AT_ONCE)):
         at_s, suffix = ttl.parts(entry)
-        if at_s > now_s:
+        if at_s > now_s or gone_bytes >= steps.BYTES_AT_ONCE:
             break
         found = rows.get(tx, table, suffix)
         if found is None or at_s < now_s - ttl.OLDEST_S:
             tx.delete(entry)
         else:
             writing.change(tx, table, suffix, found[0], None, cause=Cause.TTL, old_bytes=found[1])
+            gone_bytes += found[1]
     following = next(tx.scan(low, high), None)
     if following is not None:
         tx.wake_at(max(tx.now_ms, ttl.parts(following[0])[0] * 1000), ttl.EXPIRE, key)

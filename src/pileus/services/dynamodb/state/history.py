@@ -12,13 +12,13 @@ removed by a timer's steps, once a day.
 """
 
 from collections.abc import Iterator
-from itertools import islice
 
 import msgspec
 
 from pileus.services.dynamodb.state import rows
 from pileus.services.dynamodb.state.records import TABLES, TableRecord
 from pileus.services.dynamodb.state.rows import Item
+from pileus.services.dynamodb.state.steps import some
 from pileus.store.table import Table
 from pileus.store.transaction import Transaction
 
@@ -72,15 +72,16 @@ def as_of(tx: Transaction, rows_id: int, cut: int, after: bytes = b"") -> Iterat
     item = next(items, None)
     changed = None if cut == NOW else _next_changed(tx, rows_id, after)
     while item is not None or changed is not None:
-        suffix = item[0][skip:] if item is not None else changed
-        if changed is not None and changed <= suffix:
-            then = _first_after(tx, rows_id, changed, cut)
-            is_there = item is not None and suffix == changed
+        suffix = item[0][skip:] if item is not None else changed[0]
+        if changed is not None and changed[0] <= suffix:
+            at, sequence, replaced = changed
+            then = replaced if sequence > cut else _first_after(tx, rows_id, at, cut)
+            is_there = item is not None and suffix == at
             now = item[1] if is_there else b""
-            yield changed, now if then is None else then
+            yield at, now if then is None else then
             if is_there:
                 item = next(items, None)
-            changed = _next_changed(tx, rows_id, changed)
+            changed = _next_changed(tx, rows_id, at)
         else:
             yield suffix, item[1]
             item = next(items, None)
@@ -94,8 +95,9 @@ def between(
     last    the sequence of its last change behind the cut `low` and up to the cut `high`; 0: it has none there
     before  its row as of the cut `low`, b"" for none; `then`: as of `high`
     """
-    suffix = _next_changed(tx, rows_id, after)
-    while suffix is not None:
+    changed = _next_changed(tx, rows_id, after)
+    while changed is not None:
+        suffix = changed[0]
         of_item = _changes(rows_id) + suffix
         start, end = of_item + (low + 1).to_bytes(8), of_item + (high + 1).to_bytes(8)
         first = next(tx.scan(start, end), None)
@@ -107,7 +109,7 @@ def between(
             if then is None:
                 then = tx.get(rows.table_prefix(rows_id) + suffix) or b""
             yield suffix, int.from_bytes(last[0][-8:]), first[1], then
-        suffix = _next_changed(tx, rows_id, suffix)
+        changed = _next_changed(tx, rows_id, suffix)
 
 
 def time_of(tx: Transaction, table_id: int, sequence: int, from_ms: int, until_ms: int) -> int:
@@ -164,11 +166,12 @@ def prune(tx: Transaction, key: str) -> None:
         if kept is not None:
             tx.delete_range(low, kept[0])
     low, high = rows.range_of(_changes(table.id))
-    changes = list(islice(tx.scan(pruning.looked_at + b"\0" if pruning.looked_at else low, high), PRUNED_AT_ONCE))
+    left = tx.scan(pruning.looked_at + b"\0" if pruning.looked_at else low, high)
+    changes, is_end = some(left, PRUNED_AT_ONCE)
     for change, _ in changes:
         if int.from_bytes(change[-8:]) <= pruning.cut:
             tx.delete(change)
-    if len(changes) < PRUNED_AT_ONCE:
+    if is_end:
         PRUNINGS.delete(tx, table.id)
         tx.wake_at(tx.now_ms + DAY_MS, PRUNE, key)
         return
@@ -184,11 +187,11 @@ def _moments(table_id: int) -> bytes:
     return MOMENTS + table_id.to_bytes(8)
 
 
-def _next_changed(tx: Transaction, table_id: int, after: bytes) -> bytes | None:
-    """The first suffix behind `after` that has a change."""
+def _next_changed(tx: Transaction, table_id: int, after: bytes) -> tuple[bytes, int, bytes] | None:
+    """The first suffix behind `after` that has a change, that change's sequence, and what it replaced."""
     low, high = rows.range_of(_changes(table_id))
     found = next(tx.scan(low + after + _PAST_SUFFIX if after else low, high), None)
-    return None if found is None else found[0][len(low) : -8]
+    return None if found is None else (found[0][len(low) : -8], int.from_bytes(found[0][-8:]), found[1])
 
 
 def _first_after(tx: Transaction, table_id: int, suffix: bytes, cut: int) -> bytes | None:

@@ -13,7 +13,7 @@ table", "Detecting and correcting index key violations"), "Local secondary index
 """
 
 import struct
-from itertools import islice
+from collections.abc import Iterable
 
 import msgspec
 from msgspec.structs import replace
@@ -22,6 +22,7 @@ from pileus.services.dynamodb.errors import ItemCollectionSizeLimitExceededExcep
 from pileus.services.dynamodb.state import rows
 from pileus.services.dynamodb.state.records import COLLECTION_BYTES_MAX, TABLES, SecondaryIndex, TableRecord
 from pileus.services.dynamodb.state.rows import Item
+from pileus.services.dynamodb.state.steps import some
 from pileus.services.dynamodb.values.ordered import key_bytes
 from pileus.services.dynamodb.values.sizes import item_bytes
 from pileus.store.table import Table
@@ -32,7 +33,6 @@ COLLECTIONS = b"dynamodb.collection\0"
 BACKFILL = "dynamodb.backfill"
 """The timer of an index that is backfilling; its key is the index's id."""
 BACKFILLED_AT_ONCE = 500
-"""Items a step looks at: some 10 ms of the loop's time."""
 
 _NUMBERS = struct.Struct(">qq")
 _BYTES = struct.Struct(">q")
@@ -47,6 +47,18 @@ class Backfill(msgspec.Struct, frozen=True):
 
 
 BACKFILLS = Table("dynamodb.backfills", Backfill, key=lambda row: (row.index_id,))
+
+
+def made(tx: Transaction, wanted: Iterable[SecondaryIndex]) -> tuple[SecondaryIndex, ...]:
+    """Those of a new table, of records without ids or another table's."""
+    return tuple(
+        replace(index, id=tx.next_sequence(), status="ACTIVE" if index.is_local else "CREATING") for index in wanted
+    )
+
+
+def opened(table: TableRecord) -> TableRecord:
+    """A new table that has been filled, and its indexes with it."""
+    return replace(table, status="ACTIVE", indexes=tuple(replace(index, status="ACTIVE") for index in table.indexes))
 
 
 def count(tx: Transaction, owner_id: int, items: int, size_bytes: int) -> None:
@@ -167,15 +179,15 @@ def backfill(tx: Transaction, key: str) -> None:
     index = None if table is None else next((one for one in table.indexes if one.id == progress.index_id), None)
     if index is None or index.status != "CREATING":
         return  # deleted meanwhile
-    looked_at = list(islice(rows.scan(tx, table, progress.suffix), BACKFILLED_AT_ONCE + 1))
-    for suffix, raw in looked_at[:BACKFILLED_AT_ONCE]:
+    looked_at, is_end = some(rows.scan(tx, table, progress.suffix), BACKFILLED_AT_ONCE)
+    for suffix, raw in looked_at:
         item, size_bytes = rows.decode(raw)
         entry = rows.entry_key(index, item, suffix)
         if entry is not None and tx.get(entry) is None:
             tx.put(entry, rows.entry_value(suffix))
             count(tx, index.id, 1, projected_bytes(table, index, item, size_bytes))
-    if len(looked_at) > BACKFILLED_AT_ONCE:
-        BACKFILLS.put(tx, replace(progress, suffix=looked_at[-1][0]))
+    if not is_end:
+        BACKFILLS.put(tx, replace(progress, suffix=looked_at[-1][0] + b"\0"))
         tx.wake_at(tx.now_ms, BACKFILL, key)
         return
     BACKFILLS.delete(tx, index.id)

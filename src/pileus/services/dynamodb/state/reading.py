@@ -1,4 +1,11 @@
-"""Pages of a query or scan: read by key range, up to 1 MB or a number of items, filtered and projected."""
+"""Pages of a query or scan: read by key range, up to 1 MB or a number of items, filtered and projected.
+
+A page of 1 MB may be 100,000 items, a third of a second. So it is read in turns (operations/turns.py): each is a look of
+its own at a bounded number of rows, and others read and write in between. Every item is as somebody committed it, and
+none of a later turn is older than the request: AWS promises no more of a page.
+
+Source: developer guide, "DynamoDB transactions: how it works" ("Isolation levels": Query and Scan are read-committed).
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address
-from pileus.services.dynamodb.errors import invalid
+from pileus.services.dynamodb.errors import ResourceNotFoundException, invalid
 from pileus.services.dynamodb.expressions import Tests
 from pileus.services.dynamodb.state import capacity, indexes, ranges, rows
 from pileus.services.dynamodb.state.keys import key_of
@@ -16,6 +23,9 @@ from pileus.services.dynamodb.state.rows import Item
 from pileus.services.dynamodb.state.tables import require
 from pileus.services.dynamodb.values.sizes import item_bytes
 from pileus.store.transaction import Transaction
+
+TURN_ITEMS, TURN_BYTES = 200, 1 << 20
+"""Of rows that a turn looks at: some 1 ms of the loop's time, beside which the 20 µs of another look don't count."""
 
 
 class Reading(NamedTuple):
@@ -50,6 +60,9 @@ class Page:
     size_bytes       of what was looked at, of the index where one was read
     partitions       that a scan went over: it consumes a unit of each at least, however little is there
     fetched          sizes of the items that a local index had to fetch from the table
+    behind_bytes     of the items behind the entries of an index that projects less of them
+    paused_at        the last row of a turn behind which the page goes on; b"": the page is whole
+    last             the item of that row
     """
 
     table: TableRecord
@@ -61,14 +74,18 @@ class Page:
     size_bytes: int = 0
     fetched: list[int] = field(default_factory=list)
     partitions: int = 1
+    behind_bytes: int = 0
+    paused_at: bytes = b""
+    last: Item = field(default_factory=dict)
 
 
-def page(tx: Transaction, address: Address, asked: Reading) -> Page:
-    """Read one page.
+def page(tx: Transaction, address: Address, asked: Reading, begun: Page | None = None) -> Page:
+    """Read a page's first turn, or the next one of a page that was begun.
 
     errors  ResourceNotFoundException (no such table), ValidationException
     """
     table = require(tx, address)
+    check_same(table, begun)
     index = _index(table, asked)
     names = table.key_names if index is None else index.key_names
     if asked.tests is None:
@@ -82,12 +99,26 @@ def page(tx: Transaction, address: Address, asked: Reading) -> Page:
     low, high = within.low, within.high
     if asked.start is not None:
         low, high = _after_start(table, index, asked, within)
-    found = Page(table, index)
-    if low < high:
-        read_entries(tx, found, asked, tx.scan(low, high, asked.is_backward), fetches)
+    found = begun or Page(table, index)
+    left_low, left_high = _left(found, low, high, asked.is_backward)
+    if left_low < left_high:
+        read_entries(tx, found, asked, tx.scan(left_low, left_high, asked.is_backward), fetches)
     if asked.tests is None:
         found.partitions = partitions_scanned(found, within, low, high)
     return found
+
+
+def check_same(table: TableRecord, begun: Page | None) -> None:
+    """Raise ResourceNotFoundException where the table that a page was begun of is gone."""
+    if begun is not None and begun.table.id != table.id:
+        raise ResourceNotFoundException()
+
+
+def _left(found: Page, low: bytes, high: bytes, is_backward: bool) -> tuple[bytes, bytes]:
+    """What of a range was not yet read."""
+    if not found.paused_at:
+        return low, high
+    return (low, found.paused_at) if is_backward else (found.paused_at + b"\0", high)
 
 
 def partitions_scanned(found: Page, within: Range, low: bytes, high: bytes) -> int:
@@ -158,11 +189,18 @@ def _after_start(
 
 
 def read_entries(
-    tx: Transaction, found: Page, asked: Reading, entries: Iterable[tuple[bytes, bytes]], fetches: bool
+    tx: Transaction,
+    found: Page,
+    asked: Reading,
+    entries: Iterable[tuple[bytes, bytes]],
+    fetches: bool,
+    *,
+    pauses: bool = True,
 ) -> None:
-    """Fill a page from rows of the table, or of the index, in the order in which they come.
+    """Fill a page from rows of the table, or of the index, in the order in which they come, until the turn's end.
 
     fetches   see `fetches_items`
+    pauses    False: the page is so small that it is read in one turn
     """
     table, index = found.table, found.index
     keep, project = asked.filter, asked.projection
@@ -170,12 +208,18 @@ def read_entries(
     is_whole = index is None or index.projection.type == "ALL"
     prefix = rows.table_prefix(table.id)
     # Items that are fetched are answered, and so count for the page as they are.
-    behind_bytes, behind_max = 0, PAGE_BYTES_MAX if fetches else READ_BYTES_MAX
-    item: Item = {}
+    behind_max = PAGE_BYTES_MAX if fetches else READ_BYTES_MAX
+    turn_items = found.scanned + TURN_ITEMS if pauses else -1
+    turn_behind = found.behind_bytes + TURN_BYTES if pauses else behind_max
+    row, item, found.paused_at = b"", found.last, b""
     for key, raw in entries:
-        if found.size_bytes >= PAGE_BYTES_MAX or found.scanned == asked.limit > 0 or behind_bytes >= behind_max:
+        if found.size_bytes >= PAGE_BYTES_MAX or found.scanned == asked.limit > 0 or found.behind_bytes >= behind_max:
             found.last_key = last_key(table, index, item)
             return
+        if found.scanned == turn_items or found.behind_bytes >= turn_behind:
+            found.paused_at, found.last = row, item
+            return
+        row = key
         if index is not None:
             raw = tx.get(prefix + rows.entry_suffix(key, raw))
         item, size_bytes = rows.decode(raw)
@@ -183,7 +227,7 @@ def read_entries(
         if not is_whole:
             shown = indexes.projected(table, index, item)
             found.size_bytes += item_bytes(shown)
-            behind_bytes += size_bytes
+            found.behind_bytes += size_bytes
             if fetches:
                 found.fetched.append(size_bytes)
                 shown = item

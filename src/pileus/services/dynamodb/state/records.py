@@ -5,11 +5,14 @@ Quotas: DynamoDB developer guide, "Quotas in Amazon DynamoDB" ("Service, account
 
 import enum
 from functools import cached_property
+from itertools import islice
 
 import msgspec
 
 from pileus.services.dynamodb.addresses import Address
+from pileus.services.dynamodb.errors import LimitExceededException
 from pileus.store.table import Index, Table
+from pileus.store.transaction import Transaction
 
 ITEM_BYTES_MAX = 400 * 1024
 PARTITION_KEY_BYTES_MAX = 2048
@@ -21,7 +24,7 @@ GLOBAL_INDEXES_MAX = 20
 INCLUDED_PER_INDEX_MAX = 20
 INCLUDED_PER_TABLE_MAX = 100
 READ_BYTES_MAX = 64 << 20
-"""Of the items behind a page of an index that projects little of them: they are read whole, in one transition."""
+"""Of the items behind a page of an index that projects little of them: they are read whole."""
 PAGE_BYTES_MAX = 1 << 20
 """Of Query and Scan."""
 BATCH_BYTES_MAX = 16 << 20
@@ -272,3 +275,12 @@ TABLES = Table(
     is_hot=True,
     by_id=Index(lambda table: (table.id,)),
 )
+
+
+def check_room(tx: Transaction, address: Address) -> None:
+    """Raise LimitExceededException where an account can have no further table in a region."""
+    there = TABLES.scan(tx, address.account, address.region)
+    if len(list(islice(there, TABLES_MAX))) == TABLES_MAX:
+        raise LimitExceededException(
+            f"Subscriber limit exceeded: There is a limit of {TABLES_MAX} tables per subscriber"
+        )

@@ -14,12 +14,11 @@ from msgspec.structs import replace
 
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address
-from pileus.services.dynamodb.errors import LimitExceededException, ResourceInUseException, invalid
-from pileus.services.dynamodb.state import streams, ttl
+from pileus.services.dynamodb.errors import ResourceInUseException, invalid
+from pileus.services.dynamodb.state import indexes, streams, ttl
 from pileus.services.dynamodb.state.encryption import own_key
 from pileus.services.dynamodb.state.records import (
     TABLES,
-    TABLES_MAX,
     Encryption,
     IndexOverride,
     OnDemandLimits,
@@ -27,6 +26,7 @@ from pileus.services.dynamodb.state.records import (
     SecondaryIndex,
     TableRecord,
     Throughput,
+    check_room,
 )
 from pileus.services.dynamodb.state.replicas import FILL, FILLS, Fill, others
 from pileus.store.transaction import Transaction
@@ -79,10 +79,7 @@ def create(tx: Transaction, table: TableRecord, asked: dict) -> TableRecord:
         raise invalid(f"The stream of a table with replicas must have the view type {VIEW_TYPE}")
     if any(index.status != "ACTIVE" for index in table.global_indexes):
         raise ResourceInUseException("The resource which you are attempting to change is in use.")
-    if sum(1 for _ in TABLES.scan(tx, table.account, region)) >= TABLES_MAX:
-        raise LimitExceededException(
-            f"Subscriber limit exceeded: There is a limit of {TABLES_MAX} tables per subscriber"
-        )
+    check_room(tx, table.address._replace(region=region))
     group = others(tx, table)
     table = replace(table, sourced_at_ms=tx.now_ms)
     if table.stream is None:
@@ -107,10 +104,7 @@ def _made(tx: Transaction, table: TableRecord, region: str) -> TableRecord:
         uuid=tx.ids.uuid(),
         created_at_ms=tx.now_ms,
         status="CREATING",
-        indexes=tuple(
-            replace(index, id=tx.next_sequence(), status="ACTIVE" if index.is_local else "CREATING")
-            for index in table.indexes
-        ),
+        indexes=indexes.made(tx, table.indexes),
         is_protected=False,
         tags={},
         policy=None,
@@ -183,10 +177,10 @@ def _applied(replica: TableRecord) -> TableRecord:
     """With its overrides over what it follows."""
     own = replica.overrides
     is_on_demand = replica.billing == "PAY_PER_REQUEST"
-    indexes = []
+    applied = []
     for index in replica.indexes:
         of_index = own.of_index(index.name)
-        indexes.append(
+        applied.append(
             replace(
                 index,
                 throughput=None if index.throughput is None else _read_over(index.throughput, of_index.read_units),
@@ -198,7 +192,7 @@ def _applied(replica: TableRecord) -> TableRecord:
         throughput=_read_over(replica.throughput, own.read_units),
         on_demand=_limited(replica.on_demand, own.on_demand_read_units) if is_on_demand else None,
         table_class=own.table_class or replica.table_class,
-        indexes=tuple(indexes),
+        indexes=tuple(applied),
     )
 
 
@@ -223,9 +217,9 @@ def _encryption(table: TableRecord, replica: TableRecord, key: str | None) -> En
         return Encryption(key)
     if table.encryption is None:
         return None
-    if table.encryption != own_key(table):
+    if table.encryption != own_key(table.address):
         raise invalid("KMSMasterKeyId must be specified for each replica.")
-    return own_key(replica)
+    return own_key(replica.address)
 
 
 # The others follow

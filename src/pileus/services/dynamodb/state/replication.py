@@ -4,13 +4,13 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from pileus.services.dynamodb.state import replicas, rows, tables, writing
+from pileus.services.dynamodb.state import replicas, rows, steps, tables, writing
 from pileus.services.dynamodb.state.records import Cause, TableRecord
 from pileus.services.dynamodb.state.rows import Item
+from pileus.services.dynamodb.state.steps import some
 from pileus.store.transaction import Transaction
 
-AT_ONCE, BYTES_AT_ONCE = 200, 1 << 20
-"""Items of a step, and after how many bytes it ends: some 10 ms of the loop's time."""
+AT_ONCE = 200
 
 
 def push(tx: Transaction, key: str) -> None:
@@ -29,7 +29,7 @@ def push(tx: Transaction, key: str) -> None:
         replicas.drop_waiting(tx, table, suffix)
         replicas.advance(tx, table, place)
         brought_bytes += 0 if found is None else found[1]
-        if brought_bytes >= BYTES_AT_ONCE:
+        if brought_bytes >= steps.BYTES_AT_ONCE:
             break
     if not replicas.is_drained(tx, table):
         tx.wake_at(tx.now_ms, replicas.PUSH, key)
@@ -64,15 +64,13 @@ def fill(tx: Transaction, key: str) -> None:
         return
     replica, source = tables.by_id(tx, under_way.table_id), tables.by_id(tx, under_way.source_id)
     assert replica is not None and source is not None, "neither can be deleted while the replica is CREATING"
-    copied_bytes = 0
-    for count, (suffix, raw) in enumerate(list(islice(rows.scan(tx, source, under_way.suffix), AT_ONCE + 1))):
-        if count == AT_ONCE or copied_bytes >= BYTES_AT_ONCE:
-            replicas.FILLS.put(tx, replace(under_way, suffix=suffix))
-            tx.wake_at(tx.now_ms, replicas.FILL, key)
-            return
-        found = rows.decode(raw)
-        copied_bytes += found[1]
-        _write(tx, replica, suffix, found)
+    items, is_end = some(rows.scan(tx, source, under_way.suffix), AT_ONCE)
+    for suffix, raw in items:
+        _write(tx, replica, suffix, rows.decode(raw))
+    if not is_end:
+        replicas.FILLS.put(tx, replace(under_way, suffix=items[-1][0] + b"\0"))
+        tx.wake_at(tx.now_ms, replicas.FILL, key)
+        return
     replicas.FILLS.delete(tx, replica.id)
     tables.settle(tx, key)
     for other in replicas.others(tx, replica):

@@ -12,14 +12,13 @@ from msgspec.structs import replace
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import (
-    LimitExceededException,
     ResourceInUseException,
     ResourceNotFoundException,
     TableNotFound,
 )
 from pileus.services.dynamodb.state import backups, history, indexes, replica_settings, replicas, rows, streams, ttl
 from pileus.services.dynamodb.state.encryption import own_key
-from pileus.services.dynamodb.state.records import TABLES, TABLES_MAX, SecondaryIndex, TableRecord
+from pileus.services.dynamodb.state.records import TABLES, SecondaryIndex, TableRecord, check_room
 from pileus.store.transaction import Transaction
 
 SETTLE = "dynamodb.settle"
@@ -72,10 +71,7 @@ def create(
     """
     if find(tx, table.address) is not None:
         raise ResourceInUseException(f"Table already exists: {table.name}")
-    if len(listed(tx, table.account, table.region, after="", limit=TABLES_MAX)) >= TABLES_MAX:
-        raise LimitExceededException(
-            f"Subscriber limit exceeded: There is a limit of {TABLES_MAX} tables per subscriber"
-        )
+    check_room(tx, table.address)
     table = replace(
         table,
         id=tx.next_sequence(),
@@ -83,13 +79,10 @@ def create(
         created_at_ms=tx.now_ms,
         billing_changed_at_ms=tx.now_ms if table.billing == "PAY_PER_REQUEST" else 0,
         status="CREATING",
-        indexes=tuple(
-            replace(index, id=tx.next_sequence(), status="ACTIVE" if index.is_local else "CREATING")
-            for index in new_indexes
-        ),
+        indexes=indexes.made(tx, new_indexes),
     )
     if encrypts:
-        table = replace(table, encryption=own_key(table))
+        table = replace(table, encryption=own_key(table.address))
     if stream:
         table = streams.open_stream(tx, table, stream)
     TABLES.put(tx, table)
@@ -107,7 +100,7 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
     before = table
     table = replace(plan.table, status="UPDATING")
     if plan.encrypts:
-        table = replace(table, encryption=own_key(table))
+        table = replace(table, encryption=own_key(table.address))
     if plan.stream:
         table = streams.open_stream(tx, table, plan.stream)
     elif plan.stream == "":

@@ -10,7 +10,6 @@ epoch; times more than five years in the past are not taken for expiries.
 """
 
 from decimal import Decimal
-from itertools import islice
 
 import msgspec
 from msgspec.structs import replace
@@ -22,6 +21,7 @@ from pileus.services.dynamodb.errors import ResourceInUseException, ResourceNotF
 from pileus.services.dynamodb.state import rows
 from pileus.services.dynamodb.state.records import TABLES, TableRecord, TimeToLive
 from pileus.services.dynamodb.state.rows import Item
+from pileus.services.dynamodb.state.steps import some
 from pileus.store.table import Table
 from pileus.store.timers import SET_TIMERS
 from pileus.store.transaction import Transaction
@@ -114,13 +114,13 @@ def enter(tx: Transaction, key: str) -> None:
     table = None if progress is None else TABLES.by_id.first(tx, progress.table_id)
     if table is None or not table.expires_by:
         return
-    looked_at = list(islice(rows.scan(tx, table, progress.suffix), ENTERED_AT_ONCE + 1))
-    for suffix, raw in looked_at[:ENTERED_AT_ONCE]:
+    looked_at, is_end = some(rows.scan(tx, table, progress.suffix), ENTERED_AT_ONCE)
+    for suffix, raw in looked_at:
         at_s = expiry_s(table, rows.decode(raw)[0])
         if at_s is not None:
             _enter(tx, table, at_s, suffix)
-    if len(looked_at) > ENTERED_AT_ONCE:
-        ENTERING.put(tx, replace(progress, suffix=looked_at[-1][0]))
+    if not is_end:
+        ENTERING.put(tx, replace(progress, suffix=looked_at[-1][0] + b"\0"))
         tx.wake_at(tx.now_ms, ENTER, key)
     else:
         ENTERING.delete(tx, table.id)

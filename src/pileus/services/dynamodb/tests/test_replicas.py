@@ -7,7 +7,7 @@ import pytest
 
 from pileus.kernel.errors import AwsError
 from pileus.kernel.principal import root, user
-from pileus.services.dynamodb.state import replicas, replication
+from pileus.services.dynamodb.state import replicas, replication, steps
 
 HOUR_MS = 3_600_000
 EAST, WEST, SOUTH = "us-east-1", "eu-west-1", "sa-east-1"
@@ -192,9 +192,13 @@ async def test_what_is_not_there_is_501_by_name(cloud, regions):
     await update(regions[EAST], ReplicaUpdates=[{"Create": {"RegionName": WEST}}], MultiRegionConsistency="EVENTUAL")
 
 
-@pytest.mark.parametrize(("bound", "value", "in_a_step"), [("AT_ONCE", 3, 3), ("BYTES_AT_ONCE", 1, 1)])
-async def test_a_filled_table_is_copied_while_it_is_written_to(cloud, regions, monkeypatch, bound, value, in_a_step):
-    monkeypatch.setattr(replication, bound, value)
+@pytest.mark.parametrize(
+    ("place", "bound", "value", "in_a_step"), [(replication, "AT_ONCE", 3, 3), (steps, "BYTES_AT_ONCE", 1, 1)]
+)
+async def test_a_filled_table_is_copied_while_it_is_written_to(
+    cloud, regions, monkeypatch, place, bound, value, in_a_step
+):
+    monkeypatch.setattr(place, bound, value)
     await make_table(cloud)
     for n in range(20):
         await put(regions[EAST], f"{n:02}", n=n)
