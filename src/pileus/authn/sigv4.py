@@ -143,13 +143,16 @@ def _stated(text: str, dialect: Dialect) -> tuple[str, str, str, str, str, tuple
 
 
 def _read_oddly_written(authorization: str, dialect: Dialect) -> tuple[str, str, str, str]:
-    """An Authorization header with its parts in another order or some missing."""
+    """An Authorization header with its parts in another order, spaces for commas between them, or some missing.
+
+    AWS documents commas and takes spaces as well: what calls AWS in browsers leaves the first comma out.
+    """
     algorithm, _, rest = authorization.partition(" ")
     if algorithm not in (HMAC, ECDSA):
         if dialect == "s3":
             raise signature_version_2(dialect)  # S3 says the same of every algorithm it does not know
         raise refusal(dialect, "incomplete", f"Unsupported AWS 'algorithm': '{algorithm}'.")
-    parts = dict(part.strip().partition("=")[::2] for part in rest.split(","))
+    parts = dict(part.partition("=")[::2] for part in re.split(r"[,\s]+", rest))
     wanted = ("Credential", "Signature", "SignedHeaders")
     missing = [name for name in wanted if not parts.get(name)]
     if missing:
@@ -176,7 +179,7 @@ def _credential(
     """Key id, date, region, service. A key id may hold slashes, so we count from the end."""
     count = 4 if algorithm == ECDSA else 5
     parts = text.rsplit("/", count - 1)
-    is_whole = len(parts) == count and all(parts) and _DAY.fullmatch(parts[1]) is not None
+    is_whole = len(parts) == count and all(parts) and (dialect != "s3" or _DAY.fullmatch(parts[1]) is not None)
     if is_whole and parts[-1] == "aws4_request":
         return (parts[0], parts[1], "", parts[2]) if algorithm == ECDSA else (parts[0], parts[1], parts[2], parts[3])
     if dialect == "s3":
@@ -368,7 +371,7 @@ def verify(
     """
     if signed.algorithm == ALGORITHM_V2:
         return sigv2.verify(request, signed, secret_key, now_ms)
-    _check_time(signed, now_ms)
+    check_time(signed, now_ms)
     _check_signed_headers(request, signed)
     payload = _agreed_payload(signed, declared or declared_payload(request, signed), payload_hash)
     canonical = canonical_request(
@@ -440,16 +443,17 @@ def content_mismatch(declared: str, computed: str) -> AwsError:
     )
 
 
-def _check_time(signed: Signed, now_ms: int) -> None:
-    if not signed.timestamp.startswith(signed.date):
+def check_time(signed: Signed, now_ms: int) -> None:
+    """Return if the signature holds now; raise AWS's error if it is too old or of the future."""
+    allowed_ms = MAX_SKEW_MS if signed.expires_s is None else signed.expires_s * 1000
+    if signed.signed_ms - MAX_SKEW_MS <= now_ms <= signed.signed_ms + allowed_ms:
+        if signed.timestamp[:8] == signed.date:
+            return
         words = (
             f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
             f"'{signed.date}' != '{signed.timestamp[:8]}', from '{signed.timestamp}'."
         )
         raise refusal(signed.dialect, "mismatch", words)
-    allowed_ms = MAX_SKEW_MS if signed.expires_s is None else signed.expires_s * 1000
-    if signed.signed_ms - MAX_SKEW_MS <= now_ms <= signed.signed_ms + allowed_ms:
-        return
     is_early = now_ms < signed.signed_ms
     if signed.dialect == "s3":
         raise _s3_time_error(signed, now_ms, is_early)

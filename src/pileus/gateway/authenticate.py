@@ -13,6 +13,7 @@ from pileus.authn.signed import ALGORITHM_V2, Signed
 from pileus.gateway.endpoints import region_of_host
 from pileus.gateway.exchange import Exchange
 from pileus.kernel.call import Call, Cloud
+from pileus.kernel.errors import AwsError
 from pileus.kernel.http import Body, HttpRequest
 from pileus.kernel.principal import Principal, anonymous, root
 
@@ -47,7 +48,12 @@ class Authenticator:
             principal, secret = anonymous(), ""
         else:
             key = signed.access_key_id, signed.session_token
-            principal, secret = await self._key_holder(*key, request, dialect)
+            try:
+                principal, secret = await self._key_holder(*key, request, dialect)
+            except AwsError:
+                if not signed.is_s3:  # the others look at the time first
+                    sigv4.check_time(signed, self._cloud.clock.wall_ms())
+                raise
         await self._check_signature(exchange, signed, secret)
         if signed is not None and principal.kind == "user" and not principal.is_temporary:
             await self._note_use(signed)

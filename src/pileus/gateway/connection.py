@@ -242,7 +242,9 @@ class Connection(asyncio.Protocol):
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers.items())
 
     def _head_too_large(self) -> Refused:
-        return Refused(431, "RequestHeaderSectionTooLarge", "Your request header section exceeds the maximum size.")
+        """Source: S3 API reference, "List of error codes"."""
+        words = "Your request header section exceeds the maximum allowed size."
+        return Refused(400, "RequestHeaderSectionTooLarge", words)
 
     def _to_origin_form(self, url: str) -> str:
         """`http://host/path` (a client that takes us for its proxy) as `/path`, with the host moved to its header."""

@@ -8,8 +8,8 @@ class Limits:
     """Bounds of the HTTP server. Bodies have none here: whoever reads one says how much it takes.
 
     connections     open at once; the next one is answered 503. Twice an SDK's largest usual pool, times many processes
-    head_bytes      request line and headers together, else 431. S3 takes 8 KB, API Gateway 10 KB; CloudFront and
-                    presigned URLs with session tokens come near 16 KB
+    head_bytes      request line and headers together, else 400: as much as DynamoDB takes of either. API Gateway takes
+                    10 KB, S3 8 KB, session tokens in presigned URLs included
     head_s          from the first byte of a head to its last, else 408; also for a TLS handshake
     keep_alive_s    a connection without a request is closed after this; longer than SDKs keep theirs (60 s)
     body_s          how long a handler that reads waits for the next bytes of a body
@@ -22,7 +22,7 @@ class Limits:
     """
 
     connections: int = 2000
-    head_bytes: int = 64 * 1024
+    head_bytes: int = 16 * 1024
     head_s: float = 20
     keep_alive_s: float = 75
     body_s: float = 20

@@ -25,6 +25,7 @@ class Violation:
 
     path        as AWS spells it: "tags.1.member.key"; members begin in lower case
     member      the outermost member, as the model spells it
+    shape       the structure that it is a member of, which tells an operation's input from another's
     constraint  required, min_length, max_length, min, max, pattern, enum, elements, keys or values
     text        "Member must …"
     """
@@ -36,6 +37,7 @@ class Violation:
     limit: object = None
     member: str = ""
     is_sensitive: bool = False
+    shape: str = ""
 
     def __str__(self) -> str:
         shown = "" if self.is_sensitive else f" {_shown(self.value)}"
@@ -133,10 +135,11 @@ class _Checks:
                 if look is not None and inner is not None:
                     found = look(inner)
                     if found is not None:
-                        bad = (bad or []) + [_inside(member, v, sensitive) for v in found]
+                        bad = (bad or []) + [_inside(name, member, v, sensitive) for v in found]
             for member in required:
                 if value.get(member) is None:
-                    gap = Violation(_lowered(member), "required", None, "Member must not be null", member=member)
+                    text = "Member must not be null"
+                    gap = Violation(_lowered(member), "required", None, text, member=member, shape=name)
                     bad = [*(bad or []), gap]
             return bad
 
@@ -207,9 +210,10 @@ def _lowered(member: str) -> str:
     return member[:1].lower() + member[1:]
 
 
-def _inside(member: str, violation: Violation, is_sensitive: bool) -> Violation:
+def _inside(shape: str, member: str, violation: Violation, is_sensitive: bool) -> Violation:
     path = f"{_lowered(member)}.{violation.path}" if violation.path else _lowered(member)
-    return replace(violation, path=path, member=member, is_sensitive=violation.is_sensitive or is_sensitive)
+    is_sensitive = violation.is_sensitive or is_sensitive
+    return replace(violation, path=path, member=member, shape=shape, is_sensitive=is_sensitive)
 
 
 def _at_most(what: str, limit: object) -> str:

@@ -244,6 +244,22 @@ def test_the_scopes_date_is_the_signatures():
     assert error.message.startswith("Date in Credential scope does not match YYYYMMDD")
 
 
+@pytest.mark.parametrize("between", [",", ", ", " ", "  "])
+def test_parts_are_told_apart_by_commas_or_spaces(between):
+    request = signed_by_botocore("header")
+    text = request.headers["authorization"].replace(", ", between)
+    assert check(replace_authorization(request, text, True)) == check(request)
+
+
+def test_a_signature_is_too_old_before_its_scope_is_wrong():
+    request = signed_by_botocore("header")
+    day = request.headers["x-amz-date"][:8]
+    text = request.headers["authorization"].replace(f"/{day}/", "/2/")
+    request = replace_authorization(request, text, True)
+    assert refused(request, later_ms=900_000).message.startswith("Date in Credential scope does not match YYYYMMDD")
+    assert refused(request, later_ms=900_001).message.startswith("Signature expired: ")
+
+
 @pytest.mark.parametrize(
     ("authorization", "dialect", "code", "words"),
     [

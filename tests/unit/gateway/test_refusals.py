@@ -209,6 +209,22 @@ async def test_a_signature_holds_for_fifteen_minutes(wire, monkeypatch, service,
         assert answer.code == code
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "code"),
+    [
+        ("dynamodb", "ListTables", "InvalidSignatureException"),
+        ("iam", "ListUsers", "SignatureDoesNotMatch"),
+        ("s3", "ListBuckets", "InvalidAccessKeyId"),
+    ],
+)
+async def test_an_old_signature_is_refused_before_its_key_is_unknown(wire, monkeypatch, service, operation, code):
+    now = auth.get_current_datetime
+    for signers in (auth, crt_auth):
+        monkeypatch.setattr(signers, "get_current_datetime", lambda *a, **k: now(*a, **k) - timedelta(minutes=16))
+    answer = await wire.call(service, operation, key=("AKIAIOSFODNN7EXAMPLE", "test"))
+    assert answer.code == code
+
+
 async def test_moving_the_clouds_clock_ages_no_signature(wire):
     await wire.cloud.advance(30 * 86_400_000)
     assert (await wire.call("sqs", "ListQueues")).status == 200

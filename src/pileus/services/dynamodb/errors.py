@@ -92,9 +92,28 @@ def invalid(reason: str) -> ValidationException:
 
 
 def violation(found: list[Violation]) -> AwsError | None:
-    """What DynamoDB says of a request that breaks its model's constraints."""
-    return default_wording("json", [_reworded(one) for one in found])
+    """What DynamoDB says of a request that breaks its model's constraints. None: the operation checks it itself."""
+    # What the operation looks at when the framework before it has nothing to say.
+    later = [one for one in found if (one.path, one.constraint) in _LATER.get(one.shape, ())]
+    if len(later) < len(found):
+        return default_wording("json", [_reworded(one) for one in found if one not in later])
+    for one in later:
+        if one.path == "tableName":
+            return ValidationException("The parameter 'TableName' is required but was not present in the request")
+        if one.path == "requestItems":
+            return ValidationException("The requestItems parameter is required for BatchWriteItem")
+    return None
 
+
+_NO_TABLE = ("tableName", "required")
+_LATER = {
+    "BatchWriteItemInput": (("requestItems", "min_length"),),
+    "CreateTableInput": (_NO_TABLE, ("keySchema", "min_length")),
+    "DeleteTableInput": (_NO_TABLE,),
+    "DescribeTableInput": (_NO_TABLE,),
+    "UpdateTableInput": (_NO_TABLE,),
+}
+"""Members that the operation itself finds missing or empty."""
 
 _ENUMS = (
     ("B", "N", "S"),
@@ -114,6 +133,8 @@ def _reworded(broken: Violation) -> Violation:
             return replace(broken, text=f"Member must satisfy enum value set: [{', '.join(values)}]")
     if broken.path == "requestItems" and broken.constraint == "min_length":
         return _Unshown("RequestItems", broken.constraint, None, broken.text)
+    if broken.path == "limit" and broken.shape == "QueryInput":  # not Scan, which names the value
+        return _Unshown("Limit", broken.constraint, None, broken.text)
     table = broken.path.removeprefix("requestItems.")
     if table != broken.path and broken.constraint in ("min_length", "max_length"):
         if table.endswith(".member.keys"):

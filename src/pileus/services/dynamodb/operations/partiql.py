@@ -117,9 +117,9 @@ async def execute_transaction(call: Call, request: dict) -> dict:
     """
     entries = request["TransactStatements"]
     asked = [_asked(call, entry) for entry in entries]
-    for one in asked:
+    for at, one in enumerate(asked):
         if getattr(one.statement, "returning", None) is not None:
-            raise ValidationException(NO_RETURNING_IN_TRANSACTIONS)
+            raise writes.in_transaction(at, ValidationException(NO_RETURNING_IN_TRANSACTIONS))
     is_read = _all_read("ExecuteTransaction", asked)
     kind, bucket = ("Read", throttle.READ) if is_read else ("Write", throttle.WRITE)
     if call.cloud.settings.is_dynamodb_throttle:

@@ -113,6 +113,11 @@ def new_table(call: Call, request: dict) -> NewTable:
                 f"1 validation error detected: Value null at '{path}' failed to satisfy constraint: "
                 "Member must not be null"
             )
+    if not request["KeySchema"]:
+        raise ValidationException(
+            "1 validation error detected: Value '[]' at 'keySchema' failed to satisfy constraint: "
+            "Member must have length greater than or equal to 1"
+        )
     throughput = schemas.throughput_of(request, billing)
     on_demand = schemas.on_demand_of(request, billing)
     types = schemas.attribute_types(request["AttributeDefinitions"])

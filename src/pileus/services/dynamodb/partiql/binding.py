@@ -5,8 +5,9 @@ from typing import Any
 
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.partiql import statements as ast
-from pileus.services.dynamodb.partiql.errors import NOT_A_VALUE, NOT_ONE_TYPE, PARAMETERS_DIFFER
+from pileus.services.dynamodb.partiql.errors import NOT_A_VALUE, NOT_ONE_TYPE, PARAMETERS_DIFFER, wrong_operand
 from pileus.services.dynamodb.values import read_value
+from pileus.services.dynamodb.values.compare import ORDERED, type_of
 
 _SETS = {"S": "SS", "N": "NS", "B": "BS"}
 
@@ -15,7 +16,8 @@ def bind(statement: ast.Statement, parameters: list[dict[str, Any]]) -> ast.Stat
     """The statement with `parameters`, as they came over the wire, in the places of its question marks.
 
     errors   ValidationException: more or fewer parameters than question marks, a parameter or a literal that is no
-             value: nested too deeply, a set that is empty, mixed or has a member twice
+             value (nested too deeply, a set that is empty, mixed or has a member twice) or has no order where one is
+             asked for
     """
     if statement.parameters != len(parameters):
         raise ValidationException(PARAMETERS_DIFFER)
@@ -48,10 +50,17 @@ def _bound(node: Any, values: list[dict]) -> Any:
             return ast.Literal(read_value(_wire(node, values)))
         case ast.Call():
             return ast.Call(node.function, _all_bound(node.arguments, values))
-        case ast.Arithmetic() | ast.Comparison():
-            return type(node)(node.operator, _bound(node.left, values), _bound(node.right, values))
+        case ast.Arithmetic():
+            return ast.Arithmetic(node.operator, _bound(node.left, values), _bound(node.right, values))
+        case ast.Comparison():
+            left, right = _bound(node.left, values), _bound(node.right, values)
+            if node.operator not in ("=", "<>"):
+                _check_ordered(node.operator, left, right)
+            return ast.Comparison(node.operator, left, right)
         case ast.Between():
-            return ast.Between(*(_bound(part, values) for part in (node.operand, node.low, node.high)))
+            parts = [_bound(part, values) for part in (node.operand, node.low, node.high)]
+            _check_ordered("BETWEEN", *parts)
+            return ast.Between(*parts)
         case ast.In():
             return ast.In(_bound(node.operand, values), _all_bound(node.options, values))
         case ast.Is():
@@ -61,6 +70,13 @@ def _bound(node: Any, values: list[dict]) -> Any:
         case ast.And() | ast.Or():
             return type(node)(_all_bound(node.parts, values))
     return node
+
+
+def _check_ordered(operator: str, *operands: Any) -> None:
+    """Here and not where the clause is compiled, for AWS says it of a table that is not there, too."""
+    for operand in operands:
+        if isinstance(operand, ast.Literal) and not operand.value.keys() & ORDERED:
+            raise wrong_operand(operator, type_of(operand.value))
 
 
 def _all_bound(nodes: tuple, values: list[dict]) -> tuple:

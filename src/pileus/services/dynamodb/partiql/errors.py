@@ -26,6 +26,21 @@ EXISTS_READS_ONE_ITEM = "EXISTS() must contain a single item read with additiona
 TOKEN_DIFFERS = "NextToken does not match request"
 TOO_LONG_A_SOURCE = "A path may contain at most 2 components in the FROM clause"
 UNEXPECTED_STEP = "Unexpected path component"
+EMPTY_COMPONENT = "Path component cannot be an empty string"
+NO_RETURNING_IN_TRANSACTIONS = "RETURNING clause is not supported in ExecuteTransaction."
+
+
+def not_for_delete(returning: object) -> ValidationException:
+    return ValidationException(
+        f"Invalid returning clause: RETURNING {returning}. Only RETURNING ALL OLD * is allowed in DELETE statements."
+    )
+
+
+def wrong_operand(operator: str, kind: str) -> ValidationException:
+    return ValidationException(
+        f"Incorrect operand type for operator or function; operator or function: {operator}, operand type: {kind}"
+    )
+
 
 # Our own words, where nobody has reported AWS's: the code is AWS's, the text may differ.
 
@@ -33,17 +48,12 @@ NOT_A_MAP = "The VALUE of an INSERT must be a map of attribute names to values"
 NOT_ONE_TYPE = "The members of a set must be all strings, all numbers or all binaries"
 NOT_A_VALUE = "Only literals and parameters can be members of a list, map or set"
 MISSING_HAS_NO_ORDER = "Only equality and inequality operators can be used with MISSING"
-NO_RETURNING_IN_TRANSACTIONS = "RETURNING is not supported in ExecuteTransaction"
 EXISTS_IS_FOR_TRANSACTIONS = "EXISTS is supported in ExecuteTransaction only"
 INVALID_TOKEN = "Invalid NextToken"
 
 
 def too_many_partitions(count: int, most: int) -> ValidationException:
     return ValidationException(f"The WHERE clause names {count} partition key values; it can name up to {most}")
-
-
-def not_for_delete(returning: object) -> ValidationException:
-    return ValidationException(f"RETURNING {returning} is not supported for DELETE statements")
 
 
 def for_select_only(parameter: str) -> ValidationException:

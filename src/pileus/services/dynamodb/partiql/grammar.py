@@ -15,6 +15,7 @@ from functools import lru_cache
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
 from pileus.services.dynamodb.partiql import statements as ast
 from pileus.services.dynamodb.partiql.errors import (
+    EMPTY_COMPONENT,
     NO_ALIASES,
     OTHERS_BESIDE_STAR,
     TOO_LONG_A_SOURCE,
@@ -188,9 +189,12 @@ class _Parser:
 
     def _source(self) -> ast.Source:
         table = self._name()
-        index = self._name() if self._sign(".") else ""
+        has_index = self._sign(".")
+        index = self._name() if has_index else ""
         if self._next == Token(Kind.SIGN, "."):
             raise ValidationException(TOO_LONG_A_SOURCE)
+        if not table or (has_index and not index):
+            raise ValidationException(EMPTY_COMPONENT)
         if self._keyword("AS") or (self._next.kind is Kind.NAME and self._next.text.upper() != "RETURNING"):
             raise ValidationException(NO_ALIASES)
         return ast.Source(table, index)

@@ -117,12 +117,14 @@ async def test_lengths_of_batches_are_told_in_dynamodbs_words(cloud, table):
 
 
 async def test_a_batch_of_nothing_is_refused(cloud):
-    for call in (cloud.dynamodb.BatchGetItem, cloud.dynamodb.BatchWriteItem):
-        await refused(
-            call(RequestItems={}),
-            "1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: Member must have length "
-            "greater than or equal to 1",
-        )
+    await refused(
+        cloud.dynamodb.BatchGetItem(RequestItems={}),
+        "1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: Member must have length "
+        "greater than or equal to 1",
+    )
+    await refused(
+        cloud.dynamodb.BatchWriteItem(RequestItems={}), "The requestItems parameter is required for BatchWriteItem"
+    )
 
 
 async def test_a_batch_has_one_kind_of_projections(cloud, table):

@@ -473,8 +473,25 @@ async def test_a_delete_of_what_is_not_there_asks_for_no_condition(songs):
 @pytest.mark.parametrize("returning", ["MODIFIED OLD *", "ALL NEW *", "MODIFIED NEW *"])
 async def test_a_delete_returns_nothing_else(songs, returning):
     running = songs(f"""DELETE FROM Music WHERE Artist = 'b' AND "Year" = 2001 RETURNING {returning}""")
-    assert (await refusal(running)).startswith("ValidationException: ")
+    assert await refusal(running) == (
+        f"ValidationException: Invalid returning clause: RETURNING {returning}. "
+        "Only RETURNING ALL OLD * is allowed in DELETE statements."
+    )
     assert shown(await songs("SELECT * FROM Music WHERE Artist = 'b'")) == ["b1", "b3"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("SELECT * FROM Nowhere WHERE a = 1 AND b < true", "Incorrect operand type for operator or function; operator or function: <, operand type: BOOL"),
+        ("DELETE FROM Nowhere WHERE a = 1 AND b BETWEEN null AND 2", "Incorrect operand type for operator or function; operator or function: BETWEEN, operand type: NULL"),
+        ("SELECT * FROM \"\" WHERE a = 1", "Path component cannot be an empty string"),
+        ("SELECT * FROM Nowhere.\"\" WHERE a = 1", "Path component cannot be an empty string"),
+        ("SELECT * FROM a.b.c WHERE a = 1", "A path may contain at most 2 components in the FROM clause"),
+    ],
+)  # fmt: skip
+async def test_a_statement_that_means_nothing_is_refused_before_its_table_is_missed(songs, statement, why):
+    assert await refusal(songs(statement)) == f"ValidationException: {why}"
 
 
 # What belongs to other statements

@@ -132,6 +132,14 @@ async def test_a_read_of_an_index_is_refused(transaction):
     assert error.message.endswith("Reads on indices are not supported within transactions.")
 
 
+async def test_a_write_returns_nothing(transaction):
+    first = "DELETE FROM Accounts WHERE id = 'b'"
+    error = await refusal(transaction(first, "UPDATE Accounts SET n = 1 WHERE id = 'a' RETURNING ALL NEW *"))
+    assert error.message == (
+        "Validation failed in TransactStatements[1]: RETURNING clause is not supported in ExecuteTransaction."
+    )
+
+
 @pytest.mark.parametrize(
     "statements",
     [

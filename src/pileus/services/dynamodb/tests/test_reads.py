@@ -318,3 +318,11 @@ async def test_a_page_of_an_index_ends_with_what_lies_behind_it(make, monkeypatc
         IndexName="gsi", **where("x = :x", x="x"), ExclusiveStartKey=page["LastEvaluatedKey"], Limit=9
     )
     assert rest["Count"] == 2
+
+
+async def test_a_limit_is_positive(table):
+    wanted = "failed to satisfy constraint: Member must have value greater than or equal to 1"
+    await refused(
+        table.Query(**where("p = :p", p="a"), Limit=0), f"1 validation error detected: Value at 'Limit' {wanted}$"
+    )
+    await refused(table.Scan(Limit=0), f"1 validation error detected: Value '0' at 'limit' {wanted}$")

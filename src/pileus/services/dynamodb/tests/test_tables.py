@@ -56,6 +56,20 @@ async def test_names_have_3_to_255_characters(cloud):
         )
 
 
+async def test_a_table_without_a_name_is_refused_before_its_key_is_looked_at(cloud):
+    made = {"AttributeDefinitions": schema("p")["AttributeDefinitions"], "KeySchema": []}
+    for operation, request in (("CreateTable", made), ("DescribeTable", {}), ("UpdateTable", {}), ("DeleteTable", {})):
+        call = getattr(cloud.dynamodb, operation)(**request)
+        await refused(call, "The parameter 'TableName' is required but was not present in the request$")
+    for name in ("", "x!"):
+        error = await refused(cloud.dynamodb.CreateTable(TableName=name, **made), "at 'tableName'")
+        assert "keySchema" not in error.message
+    await refused(
+        cloud.dynamodb.CreateTable(TableName="tbl", **made),
+        "Value '\\[\\]' at 'keySchema' failed to satisfy constraint: Member must have length greater than or equal to 1",
+    )
+
+
 async def test_numbers_of_items_and_bytes_are_exact(table):
     await table.PutItem(Item=item(p="a", c="b", text="x" * 10))
     await table.PutItem(Item=item(p="a", c="b", text="x" * 20))
