@@ -67,7 +67,10 @@ class Service:
                     its model (preflights, browsers' forms), or None: not these either. The call is the anonymous's,
                     its http in path style; await key_holder(access_key_id, session_token) -> (Principal, secret)
     decorate        fn(cloud, request, response) that may add headers to what answers a request with an Origin
-    partial         operation -> what is missing, for `pileus coverage`
+    refuses         operation -> what of it is answered 501, in that answer's words, for `pileus coverage`; tests/tidy
+                    holds it against the code. A table of members may stand in several operations' rows whole: what an
+                    operation's input doesn't have is left out
+    lacks           operation -> what else of it is less than AWS's, that no 501 tells
     credentials     fn(tx, access_key_id) -> (secret, Principal) or None: only the service that keeps access keys
     key_used        fn(cloud, access_key_id, service, region) after each request whose signature with a long-term key
                     holds; must cost next to nothing: only the service that keeps access keys
@@ -91,7 +94,8 @@ class Service:
     check_body: Callable | None = None
     beyond_model: Callable | None = None
     decorate: Callable | None = None
-    partial: Mapping[str, str] = field(default_factory=dict)
+    refuses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     credentials: Callable | None = None
     key_used: Callable | None = None
     policies: Callable | None = None

@@ -1,8 +1,18 @@
 """CloudFormation."""
 
 from pileus.kernel.service import Service
-from pileus.services.cloudformation import authorize, background, responses
+from pileus.services.cloudformation import authorize, background, requests, responses
 from pileus.services.cloudformation.operations import change_sets, contents, stacks, templates
+from pileus.stacks.transforms import OURS_NOT_YET
+
+NOT_HONOURED = (*requests.WITHOUT_EFFECT, "RollbackConfiguration with triggers", "DeploymentMode")
+NOT_IN_TEMPLATES = (
+    *(f"the transform {name}" for name in OURS_NOT_YET),
+    "applications of the AWS Serverless Application Repository",
+    "the CreationPolicy of the resource that has one",
+    "the UpdatePolicy of the resource that has one",
+    "Fn::RefAll, Fn::ValueOf and Fn::ValueOfAll in the Rules section of a template",
+)
 
 SERVICE = Service(
     name="cloudformation",
@@ -14,11 +24,15 @@ SERVICE = Service(
     routes=responses.ROUTES,
     start=background.start,
     stop=background.stop,
-    partial={
-        "ContinueUpdateRollback": "ForceRollback; resources of nested stacks in ResourcesToSkip",
-        "CreateChangeSet": "imports, nested change sets, rollback triggers, notifications",
-        "CreateStack": "stack policies, rollback triggers, notifications",
-        "UpdateStack": "stack policies, rollback triggers, notifications",
-        "DescribeChangeSet": "IncludePropertyValues",
+    refuses={
+        "ContinueUpdateRollback": ("ForceRollback", "ResourcesToSkip of nested stacks"),
+        "CreateChangeSet": ("ChangeSetType IMPORT", *NOT_HONOURED),
+        "CreateStack": (*NOT_HONOURED, *NOT_IN_TEMPLATES),
+        "DeleteStack": NOT_HONOURED,
+        "DescribeChangeSet": ("IncludePropertyValues",),
+        "UpdateStack": (*NOT_HONOURED, *NOT_IN_TEMPLATES),
+    },
+    lacks={
+        "CreateChangeSet": ("what CreateStack refuses of a template fails the change set, which says so",),
     },
 )

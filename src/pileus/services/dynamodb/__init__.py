@@ -1,7 +1,7 @@
 """Amazon DynamoDB. Start at state/__init__.py: it opens with the essay."""
 
 from pileus.kernel.service import Service
-from pileus.services.dynamodb import authorize, background, errors
+from pileus.services.dynamodb import authorize, background, changes, errors
 from pileus.services.dynamodb.operations import (
     account,
     backups,
@@ -15,6 +15,13 @@ from pileus.services.dynamodb.operations import (
     tables,
     transactions,
     ttl,
+)
+
+NOT_IN_STATEMENTS = (
+    "IS with other types than NULL, MISSING, BOOL and STRING",
+    "other columns than * and document paths",
+    "arithmetic within other expressions than a SET's",
+    "set_add and set_delete of another attribute",
 )
 
 SERVICE = Service(
@@ -39,8 +46,13 @@ SERVICE = Service(
     event_source="pileus.services.dynamodb.event_source",
     events=background.EVENTS,
     violation=errors.violation,
-    partial={
-        "ExecuteStatement": "PartiQL: IS with other types than NULL and MISSING; columns that are no paths; arithmetic but "
-        "as all that a SET assigns; set_add and set_delete of other attributes than they are assigned to",
+    refuses={
+        **dict.fromkeys(("BatchExecuteStatement", "ExecuteStatement", "ExecuteTransaction"), NOT_IN_STATEMENTS),
+        "CreateTable": tables.NOT_YET,
+        "ExportTableToPointInTime": ("a FilterSpecification of incremental exports",),
+        "ImportTable": tables.NOT_YET,
+        "RestoreTableFromBackup": ("VectorIndexOverride",),
+        "RestoreTableToPointInTime": ("VectorIndexOverride",),
+        "UpdateTable": (*changes.NOT_YET, "MultiRegionConsistency STRONG", "ReplicaUpdates.Disassociate"),
     },
 )

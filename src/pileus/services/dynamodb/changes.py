@@ -14,12 +14,12 @@ from pileus.services.dynamodb.errors import LimitExceededException, ResourceNotF
 from pileus.services.dynamodb.state.records import Encryption, SecondaryIndex, TableRecord, Throughput
 
 DAY_MS = 86_400_000
-NOT_YET = {
-    "GlobalTableWitnessUpdates": "witnesses of global tables (GlobalTableWitnessUpdates)",
-    "GlobalTableSettingsReplicationMode": "the replication of settings between accounts",
-    "DisassociationProtectionEnabled": "the replication of settings between accounts",
-    "VectorIndexUpdates": "vector indexes",
-}
+NOT_YET = (
+    "GlobalTableWitnessUpdates",
+    "GlobalTableSettingsReplicationMode",
+    "DisassociationProtectionEnabled",
+    "VectorIndexUpdates",
+)
 ASKS = (
     "ProvisionedThroughput",
     "BillingMode",
@@ -78,11 +78,11 @@ def plan(request: dict, table: TableRecord, now_ms: int) -> Plan:
 
 
 def refuse_unknown(request: dict) -> None:
-    for name, what in NOT_YET.items():
+    for name in NOT_YET:
         if request.get(name) not in (None, False, []):
-            raise NotImplementedByUs(what)
+            raise NotImplementedByUs(f"dynamodb:UpdateTable with {name}")
     if request.get("MultiRegionConsistency") not in (None, "EVENTUAL"):
-        raise NotImplementedByUs("multi-Region strong consistency (MultiRegionConsistency)")
+        raise NotImplementedByUs("dynamodb:UpdateTable with MultiRegionConsistency STRONG")
 
 
 def _index_updates(request: dict) -> Iterator[tuple[str, dict]]:
@@ -105,7 +105,7 @@ def _replica_updates(request: dict) -> Iterator[tuple[str, dict]]:
     regions: set[str] = set()
     for update in request.get("ReplicaUpdates") or ():
         if update.get("Disassociate") is not None:
-            raise NotImplementedByUs("the dissociation of replicas of several accounts (Disassociate)")
+            raise NotImplementedByUs("dynamodb:UpdateTable with ReplicaUpdates.Disassociate")
         given = [(kind, update[kind]) for kind in ("Create", "Update", "Delete") if update.get(kind) is not None]
         if len(given) != 1:
             raise invalid("Exactly one of ReplicationGroupUpdate's members Create, Update or Delete must be specified")

@@ -11,12 +11,19 @@ SERVICE = Service(
     resources="pileus.services.events.resources",
     timers=background.TIMERS,
     events=background.EVENTS,
-    partial={
-        "CreateArchive": "KmsKeyIdentifier",
-        "CreateEventBus": "KmsKeyIdentifier, LogConfig, EventSourceName",
-        "PutEvents": "EndpointId; TraceHeader reaches queues only",
-        "PutTargets": "services that are not here, API destinations, input of event buses as targets",
-        "UpdateArchive": "KmsKeyIdentifier",
-        "UpdateEventBus": "KmsKeyIdentifier, LogConfig",
+    refuses={
+        "CreateArchive": ("KmsKeyIdentifier",),
+        "CreateEventBus": ("KmsKeyIdentifier", "LogConfig", "EventSourceName"),
+        "PutEvents": ("EndpointId",),
+        "PutTargets": (
+            "a target of an API destination",
+            "a target of a service that is not here",
+            "Input, InputPath and InputTransformer for an event bus",
+        ),
+        "UpdateArchive": ("KmsKeyIdentifier",),
+        "UpdateEventBus": ("KmsKeyIdentifier", "LogConfig"),
+    },
+    lacks={
+        "PutEvents": ("TraceHeader reaches queues only",),
     },
 )

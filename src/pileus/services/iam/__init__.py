@@ -2,6 +2,22 @@
 
 from pileus.kernel.service import Service
 from pileus.services.iam import authorize, documents, effective, errors, operations, usage
+from pileus.services.iam.operations import simulation
+
+NAMING_A_POLICY = (
+    "AttachGroupPolicy",
+    "AttachRolePolicy",
+    "AttachUserPolicy",
+    "CreateRole",
+    "CreateUser",
+    "GetPolicy",
+    "GetPolicyVersion",
+    "ListEntitiesForPolicy",
+    "ListPolicyTags",
+    "ListPolicyVersions",
+    "PutRolePermissionsBoundary",
+    "PutUserPermissionsBoundary",
+)
 
 SERVICE = Service(
     "iam",
@@ -15,9 +31,15 @@ SERVICE = Service(
     key_used=usage.key_used,
     policies=effective.policies,
     strangers=documents.strangers,
-    partial={
-        "CreateServiceLinkedRole": "the permissions that AWS attaches; services that have none here",
-        "ListPolicies": "lists those of AWS's policies that are carried",
-        "GetPolicyVersion": "default versions only of AWS's policies",
+    refuses={
+        **dict.fromkeys(NAMING_A_POLICY, ("the AWS managed policy that is not among those carried here",)),
+        "CreateServiceLinkedRole": ("the service-linked role of a service that has none here",),
+        "SimulateCustomPolicy": simulation.NOT_HONOURED,
+        "SimulatePrincipalPolicy": ("PolicyExclusionList", *simulation.NOT_HONOURED),
+    },
+    lacks={
+        "CreateServiceLinkedRole": ("the permissions that AWS attaches",),
+        "GetPolicyVersion": ("AWS managed policies have their default version only",),
+        "ListPolicies": ("of AWS's policies, those carried here",),
     },
 )

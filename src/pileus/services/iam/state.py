@@ -277,11 +277,14 @@ def require_profile(tx: Transaction, account: str, name: str) -> InstanceProfile
 def policy_of_arn(tx: Transaction, account: str, arn: str) -> ManagedPolicy | aws_managed.AwsPolicy | None:
     """A policy of the account, or one of AWS's. Raises NotImplementedByUs for those of AWS that we don't carry."""
     parsed = parse_arn(arn)
-    if parsed is None or not parsed.resource.startswith("policy/"):
-        return None
-    if parsed.account == "aws":
+    if parsed is not None and parsed.resource.startswith("policy/") and parsed.account == "aws":
         return aws_managed.find(arn)
-    if parsed.account != account:
+    return own_policy_of_arn(tx, account, arn)
+
+
+def own_policy_of_arn(tx: Transaction, account: str, arn: str) -> ManagedPolicy | None:
+    parsed = parse_arn(arn)
+    if parsed is None or not parsed.resource.startswith("policy/") or parsed.account != account:
         return None
     record = POLICIES.get(tx, account, parsed.resource.rpartition("/")[2].lower())
     return record if record is not None and record.arn == arn else None

@@ -66,11 +66,11 @@ async def taken_in(call: Call, packages: Packages, source: dict) -> AsyncIterato
 
 def _require_one_source(source: dict) -> None:
     if source.get("ImageUri"):
-        raise NotImplementedByUs("lambda: container images (Code.ImageUri)")
+        raise NotImplementedByUs("lambda with ImageUri")
     if source.get("SourceKMSKeyArn"):
-        raise NotImplementedByUs("lambda: Code.SourceKMSKeyArn")
+        raise NotImplementedByUs("lambda with SourceKMSKeyArn")
     if source.get("S3ObjectStorageMode", "COPY") != "COPY":
-        raise NotImplementedByUs("lambda: Code.S3ObjectStorageMode REFERENCE")
+        raise NotImplementedByUs("lambda with S3ObjectStorageMode REFERENCE")
     in_s3 = source.get("S3Bucket") or source.get("S3Key") or source.get("S3ObjectVersion")
     if source.get("ZipFile") is not None:
         if in_s3:

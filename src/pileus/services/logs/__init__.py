@@ -6,6 +6,8 @@ from pileus.services.logs.operations import events, filters, groups, policies, s
 from pileus.services.logs.state.events import DELIVERY
 from pileus.services.logs.state.groups import expire
 
+OTHERS_GROUPS = "log groups of other accounts"
+
 SERVICE = Service(
     name="logs",
     operations=(groups, streams, events, filters, policies, tags),
@@ -14,13 +16,25 @@ SERVICE = Service(
     timers={"logs.expire": expire},
     events={DELIVERY: background.deliver},
     violation=errors.violation,
-    partial={
-        "CreateLogGroup": "kmsKeyId; log group classes other than STANDARD",
-        "DeleteResourcePolicy": "policies of single resources, revisions",
-        "DescribeLogGroups": "linked accounts",
-        "DescribeResourcePolicies": "policies of single resources",
-        "PutLogEvents": "entity",
-        "PutResourcePolicy": "policies of single resources, revisions",
-        "PutSubscriptionFilter": "destinations other than Lambda; transformed logs, system fields",
+    refuses={
+        "CreateLogGroup": ("kmsKeyId", "the log group class INFREQUENT_ACCESS or DELIVERY"),
+        "DeleteResourcePolicy": ("resourceArn", "expectedRevisionId"),
+        "DescribeLogGroups": ("includeLinkedAccounts", "accountIdentifiers", OTHERS_GROUPS),
+        "DescribeLogStreams": (OTHERS_GROUPS,),
+        "DescribeResourcePolicies": ("single resources",),
+        "FilterLogEvents": (OTHERS_GROUPS,),
+        "GetLogEvents": (OTHERS_GROUPS,),
+        "ListTagsForResource": (OTHERS_GROUPS,),
+        "PutLogEvents": ("entity",),
+        "PutLogGroupDeletionProtection": (OTHERS_GROUPS,),
+        "PutResourcePolicy": ("resourceArn", "expectedRevisionId"),
+        "PutSubscriptionFilter": (
+            "a destination of another service than Lambda",
+            "applyOnTransformedLogs",
+            "emitSystemFields",
+            "fieldSelectionCriteria",
+        ),
+        "TagResource": (OTHERS_GROUPS,),
+        "UntagResource": (OTHERS_GROUPS,),
     },
 )

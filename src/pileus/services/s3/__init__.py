@@ -1,7 +1,7 @@
 """Amazon S3: buckets, objects, versions, uploads, events. See README.md."""
 
 from pileus.kernel.service import Service
-from pileus.services.s3 import authorize, background, bodies, browsers, cors, wording
+from pileus.services.s3 import asked, authorize, background, bodies, browsers, checksums, cors, wording
 from pileus.services.s3.operations import (
     acls,
     buckets,
@@ -13,6 +13,26 @@ from pileus.services.s3.operations import (
     objects,
     policies,
     tagging,
+)
+
+NOT_HONOURED = (
+    *sorted(asked.NOT_HONOURED),
+    "ServerSideEncryption other than AES256 and aws:kms",
+    "SSEKMSKeyId of a customer's key",
+)
+CHECKSUMS = tuple(f"ChecksumAlgorithm {name}" for name in checksums.NOT_YET)
+FROM_ACCESS_POINTS = "copies from access points"
+READING_OR_IN_PARTS = ("CompleteMultipartUpload", "GetObject", "GetObjectAttributes", "HeadObject")
+PUTTING_A_DOCUMENT = (
+    "DeleteObjects",
+    "PutBucketAcl",
+    "PutBucketCors",
+    "PutBucketOwnershipControls",
+    "PutBucketPolicy",
+    "PutBucketTagging",
+    "PutObjectAcl",
+    "PutObjectTagging",
+    "PutPublicAccessBlock",
 )
 
 SERVICE = Service(
@@ -38,14 +58,34 @@ SERVICE = Service(
     decorate=cors.decorate,
     check_body=bodies.check_unstreamed,
     takes_signature_v2=True,
-    partial={
-        "CopyObject": "SSE-C, customer-managed KMS keys, object lock",
-        "CreateBucket": "object lock, directory buckets",
-        "CreateMultipartUpload": "SSE-C, customer-managed KMS keys, object lock",
-        "GetObject": "SSE-C",
-        "PutBucketEncryption": "customer-managed KMS keys",
-        "PutBucketLifecycleConfiguration": "varies_by_storage_class",
-        "PutBucketVersioning": "MFA delete",
-        "PutObject": "SSE-C, customer-managed KMS keys, object lock, checksums SHA512, MD5 and xxHash",
+    refuses={
+        **dict.fromkeys(("ListObjects", "ListObjectsV2", "ListObjectVersions"), ("OptionalObjectAttributes",)),
+        **dict.fromkeys(READING_OR_IN_PARTS, NOT_HONOURED),
+        **dict.fromkeys(PUTTING_A_DOCUMENT, CHECKSUMS),
+        "AbortMultipartUpload": ("IfMatchInitiatedTime",),
+        "CopyObject": (*NOT_HONOURED, *CHECKSUMS, FROM_ACCESS_POINTS),
+        "CreateBucket": (
+            "ObjectLockEnabledForBucket",
+            "CreateBucketConfiguration.Location",
+            "CreateBucketConfiguration.Bucket",
+            "BucketNamespace other than global",
+        ),
+        "CreateMultipartUpload": (*NOT_HONOURED, *CHECKSUMS),
+        "PutBucketEncryption": (
+            "SSEAlgorithm other than AES256 and aws:kms",
+            "KMSMasterKeyID of a customer's key",
+            "BlockedEncryptionTypes",
+            *CHECKSUMS,
+        ),
+        "PutBucketLifecycleConfiguration": (
+            "TransitionDefaultMinimumObjectSize varies_by_storage_class",
+            *CHECKSUMS,
+        ),
+        "PutBucketNotificationConfiguration": ("a destination of a service that is not here",),
+        "PutBucketRequestPayment": ("Payer Requester", *CHECKSUMS),
+        "PutBucketVersioning": ("MFADelete", *CHECKSUMS),
+        "PutObject": (*NOT_HONOURED, *CHECKSUMS),
+        "UploadPart": (*NOT_HONOURED, *CHECKSUMS),
+        "UploadPartCopy": (*NOT_HONOURED, FROM_ACCESS_POINTS),
     },
 )

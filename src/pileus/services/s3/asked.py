@@ -46,7 +46,7 @@ STORAGE_CLASSES = (
 )
 ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 
-_NOT_HONOURED = frozenset(
+NOT_HONOURED = frozenset(
     {
         "CopySourceSSECustomerAlgorithm",
         "ObjectLockEventHold",
@@ -212,8 +212,8 @@ async def object_grants(call: Call, bucket: Bucket, request: dict, draft: Versio
 
 
 def refuse_unhonoured(call: Call, request: dict) -> None:
-    if not _NOT_HONOURED.isdisjoint(request):
-        name = min(_NOT_HONOURED.intersection(request))
+    if not NOT_HONOURED.isdisjoint(request):
+        name = min(NOT_HONOURED.intersection(request))
         raise NotImplementedByUs(f"s3:{call.operation} with {name}")
     algorithm, key = request.get("ServerSideEncryption"), request.get("SSEKMSKeyId")
     if algorithm not in (None, "AES256", "aws:kms"):

@@ -44,7 +44,7 @@ def declared(request: dict) -> tuple[str, str] | None:
         return None
     for algorithm in NOT_YET:
         if request.get(f"Checksum{algorithm}") is not None or request.get("ChecksumAlgorithm") == algorithm:
-            raise NotImplementedByUs(f"s3 checksums of {algorithm}")
+            raise NotImplementedByUs(f"s3 with ChecksumAlgorithm {algorithm}")
     found = [(algorithm, request[member]) for algorithm, member in MEMBERS.items() if request.get(member) is not None]
     if len(found) > 1:
         raise errors.InvalidRequest(

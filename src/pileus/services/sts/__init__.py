@@ -8,8 +8,5 @@ SERVICE = Service(
     operations,
     authorize,
     violation=errors.violation,
-    partial={
-        "AssumeRole": "second factors (SerialNumber, TokenCode), ProvidedContexts",
-        "GetSessionToken": "second factors",
-    },
+    refuses=dict.fromkeys(("AssumeRole", "GetFederationToken", "GetSessionToken"), operations.NOT_HONOURED),
 )

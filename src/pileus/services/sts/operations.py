@@ -22,6 +22,9 @@ from pileus.services.sts.session_content import (
     session_policies,
 )
 
+NOT_HONOURED = ("SerialNumber", "TokenCode", "ProvidedContexts", "MinimumSessionTokenSize")
+"""Second factors, identity contexts, tokens of a least size."""
+
 
 async def assume_role(call: Call, request: dict) -> dict:
     """Issue credentials of a role. That the caller may have them, by the role's trust policy, is decided already.
@@ -30,7 +33,7 @@ async def assume_role(call: Call, request: dict) -> dict:
              ValidationError, MalformedPolicyDocument, PackedPolicyTooLarge, InvalidParameterValue
     source   STS API reference, AssumeRole; IAM user guide, "Roles terms and concepts", role chaining
     """
-    _refuse(request, "SerialNumber", "TokenCode", "ProvidedContexts", "MinimumSessionTokenSize")
+    _refuse_unhonoured(call, request)
     caller, role_arn = call.principal, request["RoleArn"]
     if parse_arn(role_arn) is None:
         raise ValidationError(f"{role_arn} is invalid")
@@ -109,7 +112,7 @@ async def get_federation_token(call: Call, request: dict) -> dict:
     errors   AccessDenied to sessions, MalformedPolicyDocument, PackedPolicyTooLarge
     source   STS API reference, GetFederationToken
     """
-    _refuse(request, "MinimumSessionTokenSize")
+    _refuse_unhonoured(call, request)
     caller = call.principal
     if caller.is_temporary or caller.kind not in ("user", "root"):
         raise AccessDenied("Cannot call GetFederationToken with session credentials")
@@ -140,7 +143,7 @@ async def get_session_token(call: Call, request: dict) -> dict:
     errors   AccessDenied to sessions
     source   STS API reference, GetSessionToken
     """
-    _refuse(request, "SerialNumber", "TokenCode", "MinimumSessionTokenSize")
+    _refuse_unhonoured(call, request)
     caller = call.principal
     if caller.is_temporary or caller.kind not in ("user", "root"):
         raise AccessDenied("Cannot call GetSessionToken with session credentials")
@@ -163,8 +166,7 @@ def _credentials_out(issued: Credentials) -> dict:
     }
 
 
-def _refuse(request: dict, *members: str) -> None:
-    """Second factors and identity contexts are not there yet."""
-    for member in members:
+def _refuse_unhonoured(call: Call, request: dict) -> None:
+    for member in NOT_HONOURED:
         if member in request:
-            raise NotImplementedByUs(f"sts with {member}")
+            raise NotImplementedByUs(f"sts:{call.operation} with {member}")

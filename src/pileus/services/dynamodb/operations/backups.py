@@ -211,7 +211,7 @@ def _restored(
     DynamoDB table from a backup", "Important".
     """
     if request.get("VectorIndexOverride"):
-        raise NotImplementedByUs("vector indexes")
+        raise NotImplementedByUs("dynamodb with VectorIndexOverride")
     if tables.find(tx, target) is not None:
         raise TableAlreadyExistsException(f"Table already exists: {target.name}")
     billing = request.get("BillingModeOverride") or source.billing

@@ -15,6 +15,7 @@ from pileus.services.dynamodb.state import tables
 from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord
 
 LISTED_MAX = 100
+NOT_YET = ("VectorIndexes", "GlobalTableSourceArn", "GlobalTableSettingsReplicationMode")
 
 
 async def create_table(call: Call, request: dict) -> dict:
@@ -101,9 +102,9 @@ def new_table(call: Call, request: dict) -> NewTable:
 
     errors   NotImplementedByUs, ValidationException
     """
-    for name in ("VectorIndexes", "GlobalTableSourceArn", "GlobalTableSettingsReplicationMode"):
+    for name in NOT_YET:
         if request.get(name):
-            raise NotImplementedByUs(f"CreateTable's {name}")
+            raise NotImplementedByUs(f"dynamodb:{call.operation} with {name}")
     address = of_name(call, request["TableName"])
     billing = request.get("BillingMode") or schemas.PROVISIONED
     for member in ("AttributeDefinitions", "KeySchema"):

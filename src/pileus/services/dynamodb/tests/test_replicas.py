@@ -183,7 +183,7 @@ async def test_a_region_that_has_such_a_table_is_refused(cloud, regions):
 async def test_what_is_not_there_is_501_by_name(cloud, regions):
     await make_table(cloud)
     for asked, name in (
-        ({"MultiRegionConsistency": "STRONG"}, "strong consistency"),
+        ({"MultiRegionConsistency": "STRONG"}, "MultiRegionConsistency STRONG"),
         ({"GlobalTableWitnessUpdates": [{"Create": {"RegionName": SOUTH}}]}, "GlobalTableWitnessUpdates"),
     ):
         with pytest.raises(AwsError, match=name) as refused:

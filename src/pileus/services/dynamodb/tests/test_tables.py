@@ -229,6 +229,6 @@ async def test_settings_are_described(cloud, make):
 
 
 async def test_what_is_not_there_yet_is_refused_by_name(cloud, table):
-    with pytest.raises(AwsError, match="vector indexes") as refusal:
+    with pytest.raises(AwsError, match="dynamodb:UpdateTable with VectorIndexUpdates") as refusal:
         await table.UpdateTable(VectorIndexUpdates=[{"Delete": {"IndexName": "vec"}}])
     assert refusal.value.status == 501

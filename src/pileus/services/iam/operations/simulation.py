@@ -13,6 +13,7 @@ from pileus.services.iam.paging import page
 from pileus.services.iam.simulation import Setting, Source, context_keys, simulate
 from pileus.store.transaction import Transaction
 
+NOT_HONOURED = ("OrderedOrganizationPolicyInputList", "ResourceHandlingOption")
 _SESSION = "simulated"
 """The name of a simulated role's session."""
 
@@ -59,7 +60,7 @@ async def get_context_keys_for_principal_policy(call: Call, request: dict) -> di
 async def _simulate(
     call: Call, request: dict, principal: Principal, identity: tuple[Source, ...], boundary: Source | None
 ) -> dict:
-    for option in ("OrderedOrganizationPolicyInputList", "ResourceHandlingOption"):
+    for option in NOT_HONOURED:
         if option in request:
             raise NotImplementedByUs(f"iam:{call.operation} with {option}")
     boundaries = _checked("PermissionsBoundaryPolicyInputList", request.get("PermissionsBoundaryPolicyInputList", []))

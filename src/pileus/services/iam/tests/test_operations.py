@@ -379,9 +379,15 @@ async def test_aws_policies_have_their_paths_and_real_documents(cloud):
     version = await cloud.iam.GetPolicyVersion(PolicyArn=BASIC, VersionId=found["DefaultVersionId"])
     statement = json.loads(unquote(version["PolicyVersion"]["Document"]))["Statement"][0]
     assert set(statement["Action"]) == {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
-    await refused(cloud.iam.DeletePolicy(PolicyArn=BASIC), "NoSuchEntity")
     with pytest.raises(NotImplementedByUs):
         await cloud.iam.GetPolicy(PolicyArn="arn:aws:iam::aws:policy/NobodyKnowsThis")
+
+
+@pytest.mark.parametrize("arn", [BASIC, "arn:aws:iam::aws:policy/NobodyKnowsThis"])
+async def test_aws_policies_are_nobodys_to_change_carried_or_not(cloud, arn):
+    await refused(cloud.iam.DeletePolicy(PolicyArn=arn), "NoSuchEntity")
+    await refused(cloud.iam.CreatePolicyVersion(PolicyArn=arn, PolicyDocument=READ), "NoSuchEntity")
+    await refused(cloud.iam.TagPolicy(PolicyArn=arn, Tags=[{"Key": "team", "Value": "a"}]), "NoSuchEntity")
 
 
 async def test_policies_are_listed_by_scope_and_use(cloud):

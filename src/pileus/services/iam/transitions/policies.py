@@ -49,8 +49,8 @@ def create(
 
 def require_own(tx: Transaction, account: str, arn: str) -> state.ManagedPolicy:
     """A policy of the account: AWS's own are not ours to change."""
-    policy = state.require_policy(tx, account, arn)
-    if not isinstance(policy, state.ManagedPolicy):
+    policy = state.own_policy_of_arn(tx, account, arn)
+    if policy is None:
         raise NoSuchEntity(f"Policy {arn} was not found.")
     return policy
 

@@ -27,7 +27,7 @@ async def create_function(call: Call, request: dict) -> dict:
         raise errors.beyond(ref.name, "functionName", f"length less than or equal to {NAME_LIMIT_CHARACTERS}")
     settings = await read_settings(call, request)
     if request["Code"].get("ImageUri"):
-        raise NotImplementedByUs("lambda:CreateFunction with Code.ImageUri")
+        raise NotImplementedByUs("lambda:CreateFunction with ImageUri")
     if "runtime" not in settings or "handler" not in settings:
         raise errors.InvalidParameterValueException(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."

@@ -88,7 +88,7 @@ async def _sums(call: Call, request: dict, source: Version) -> dict:
     """ETag and checksum of the copy. What was put whole keeps its own; for others the bytes are read once."""
     wanted = request.get("ChecksumAlgorithm")
     if wanted in checksums.NOT_YET:
-        raise NotImplementedByUs(f"s3 checksums of {wanted}")
+        raise NotImplementedByUs(f"s3 with ChecksumAlgorithm {wanted}")
     algorithm = wanted or next(iter(source.checksums), "CRC64NVME")
     has_it = source.checksum_type == FULL_OBJECT and algorithm in source.checksums
     if not source.parts and has_it:

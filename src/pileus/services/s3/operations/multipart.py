@@ -49,7 +49,7 @@ def _checksum_asked(request: dict) -> tuple[str, str]:
     """(algorithm or "", type). Hashes can only be composite, CRC64NVME only of the full object."""
     algorithm, kind = request.get("ChecksumAlgorithm", ""), request.get("ChecksumType")
     if algorithm in checksums.NOT_YET:
-        raise NotImplementedByUs(f"s3 checksums of {algorithm}")
+        raise NotImplementedByUs(f"s3 with ChecksumAlgorithm {algorithm}")
     if kind and not algorithm:
         raise errors.InvalidRequest(
             "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
