@@ -3,17 +3,17 @@
 import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import orjson
 
 from pileus import __version__
 from pileus.authz.explain import explain
+from pileus.gateway.pipeline import Gateway
+from pileus.kernel.call import Cloud
 from pileus.kernel.clock import iso8601
 from pileus.kernel.http import HttpRequest, HttpResponse
-
-if TYPE_CHECKING:
-    from pileus.app import Pileus
+from pileus.kernel.service import Registry
 
 BODY_LIMIT_BYTES = 64 * 1024
 _UNITS_MS = {"": 1, "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
@@ -23,10 +23,23 @@ _LAST_MS = 253_402_300_799_999
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
+class Movable(Cloud, Protocol):
+    """The cloud as these pages tell of it and move it: the composition root."""
+
+    gateway: Gateway
+    registry: Registry
+
+    def isolation(self) -> dict[str, str]: ...
+
+    async def advance(self, ms: int) -> bool: ...
+
+    async def keep_clock(self) -> None: ...
+
+
 class LocalApi:
     """The outermost handler: /_pileus/…, the services' own routes, then the AWS APIs."""
 
-    def __init__(self, pileus: "Pileus") -> None:
+    def __init__(self, pileus: Movable) -> None:
         self._pileus = pileus
         self._aws = pileus.gateway.handle
         self._pages: dict[str, Callable[[HttpRequest], Awaitable[dict]]] = {
