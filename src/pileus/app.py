@@ -1,7 +1,7 @@
 """The composition root: the one place where the parts meet."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from pileus.config import Settings
 from pileus.delivery.dispatcher import Dispatcher
 from pileus.gateway.pipeline import Gateway
 from pileus.kernel.call import Call, Worker
-from pileus.kernel.clock import Clock
+from pileus.kernel.clock import FOREVER_MS, Clock
 from pileus.kernel.http import Peer
 from pileus.kernel.ids import Ids
 from pileus.kernel.principal import Principal
@@ -27,6 +27,11 @@ from pileus.timers.wheel import Wheel
 
 IDENTITY = "iam"
 """The service that keeps access keys and policies: the gateway asks it who calls and what they may."""
+
+
+TURNS = 3
+PATIENCE_S = 10
+"""See `Pileus.advance`."""
 
 
 class KeptClock(msgspec.Struct, frozen=True):
@@ -215,7 +220,7 @@ class Pileus:
         await self.store.write(_keep_clock, self.clock.offset_ms, self.clock.frozen_at_ms)
 
     async def settle(self) -> None:
-        """Run what is due; return when no timer is due and all workers are idle."""
+        """Run what is due; return when no timer is due and all workers are idle: never, where work begets work."""
         await asyncio.gather(*self._residents, return_exceptions=True)  # their workers come with them
         while True:
             if await self.wheel.fire_due():
@@ -227,16 +232,57 @@ class Pileus:
                 continue
             return
 
-    async def advance(self, ms: int) -> None:
-        """Move the whole cloud forward: stop at every moment at which a timer is due, let everything happen, go on."""
-        target_ms = self.clock.now_ms() + ms
-        await self.settle()  # what is under way now ends now, and what it leads to is due from now
-        while (due_ms := min(self.wheel.next_at_ms(), *(each.next_due_ms() for each in self.workers))) < target_ms:
-            await self._move_to(due_ms)
-        await self._move_to(target_ms)
+    async def advance(self, ms: int) -> bool:
+        """Move the whole cloud forward: stop at every moment at which something is due, let everything happen, go on.
 
-    async def _move_to(self, at_ms: int) -> None:
+        Where work begets work at one moment without end (a function that writes what it is called for), a moment is
+        TURNS turns long: what was due at it, what follows from that, and what follows from this has happened. Beyond
+        these an advance waits PATIENCE_S seconds of real time, in all, for the cloud to be quiet.
+
+        returns  whether it was quiet at the end
+        """
+        target_ms = self.clock.now_ms() + ms
+        patience = Patience(PATIENCE_S)
+        await self._let_happen(patience)  # what is under way now ends now, and what it leads to is due from now
+        while (due_ms := self._next_moment_ms()) < target_ms:
+            await self._move_to(due_ms, patience)
+        return await self._move_to(target_ms, patience)
+
+    def _next_moment_ms(self) -> int:
+        """What is overdue even now belongs to a loop, which has its turns at every moment."""
+        due = (self.wheel.next_at_ms(), *(each.next_due_ms() for each in self.workers))
+        return min((at_ms for at_ms in due if at_ms > self.clock.now_ms()), default=FOREVER_MS)
+
+    async def _move_to(self, at_ms: int, patience: "Patience") -> bool:
         self.clock.advance(max(0, at_ms - self.clock.now_ms()))
         # Before anything happens at that time: killed on the way, the cloud must not go back behind what has happened.
         await self.keep_clock()
-        await self.settle()
+        return await self._let_happen(patience)
+
+    async def _let_happen(self, patience: "Patience") -> bool:
+        """All that is due now, and what follows from it. Return whether all is quiet."""
+        await asyncio.gather(*self._residents, return_exceptions=True)
+        for _ in range(TURNS):
+            if not await self.wheel.fire_due() and all(worker.is_idle for worker in self.workers):
+                return True
+            await asyncio.gather(*(worker.turn() for worker in self.workers))
+        return await patience.spent_on(self.settle())
+
+
+class Patience:
+    """Seconds of real time that may be spent waiting."""
+
+    def __init__(self, left_s: float) -> None:
+        self._left_s = left_s
+
+    async def spent_on(self, work: Coroutine) -> bool:
+        """Whether it came to its end before the patience did; else it is cancelled."""
+        began_ns = Clock.stopwatch_ns()
+        try:
+            async with asyncio.timeout(self._left_s):
+                await work
+        except TimeoutError:
+            self._left_s = 0
+            return False
+        self._left_s = max(0, self._left_s - (Clock.stopwatch_ns() - began_ns) / 1e9)
+        return True

@@ -35,6 +35,10 @@ def print_status(port: int) -> None:
 def move_clock(port: int, move: dict) -> None:
     answer = ask(port, "clock", move)
     click.echo(answer["now"] + (" (frozen)" if answer["is_frozen"] else ""))
+    if not answer.get("is_quiet", True):
+        click.echo(
+            "What fell due has run, but something still does: functions that call each other in a loop?", err=True
+        )
 
 
 def print_explanation(port: int, request_id: str) -> None:

@@ -62,9 +62,12 @@ class Dispatcher:
         """Every event that is in memory, queued or running, by id."""
         self._lanes: dict[tuple[str, str], int] = {}
         """The event that occupies a lane."""
+        self._paused_lanes: set[tuple[str, str]] = set()
+        """Those that wait for the next attempt at their first event."""
         self._next_scan_ms = FOREVER_MS
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
+        self._progress = asyncio.Event()
         store.on_commit.append(self._committed)
         clock.on_change.append(self._wake.set)
 
@@ -83,6 +86,23 @@ class Dispatcher:
             self._idle.clear()
             self._wake.set()
             await self._idle.wait()
+
+    async def turn(self) -> None:
+        """Return when each event that is due now has been delivered or put off once, whatever they emit."""
+        newest, now_ms = self._store.newest_number, self._clock.now_ms()
+        while not self.is_idle and self._store.look(self._has_open, newest, now_ms)[0]:
+            self._progress.clear()
+            self._wake.set()
+            await self._progress.wait()
+
+    def _has_open(self, tx: Transaction, newest: int, until_ms: int) -> bool:
+        for event in OUTBOX.scan(tx):
+            # What was emitted since is due at `until_ms` at the earliest: it lies behind all that was there.
+            if event.due_ms > until_ms or event.id > newest:
+                return False
+            if (event.kind, event.lane) not in self._paused_lanes:
+                return True
+        return False
 
     def next_due_ms(self) -> int:
         """When the next put-off or delayed event is due; FOREVER_MS if there is none."""
@@ -113,6 +133,7 @@ class Dispatcher:
                 self._scan()
             if self.is_idle:
                 self._idle.set()
+                self._progress.set()
             full = len(self._held) >= QUEUED_MAX
             delay_ms = FOREVER_MS if full else self._next_scan_ms - self._clock.now_ms()
             wake = asyncio.ensure_future(self._wake.wait())
@@ -166,7 +187,12 @@ class Dispatcher:
                 event = await self._store.write(_count_attempt, event)
                 self._running[event.kind] -= 1
                 self._start_ready(event.kind)
-                await self._clock.wait_until(self._clock.now_ms() + after_ms)
+                self._paused_lanes.add((event.kind, event.lane))
+                self._progress.set()
+                try:
+                    await self._clock.wait_until(self._clock.now_ms() + after_ms)
+                finally:
+                    self._paused_lanes.discard((event.kind, event.lane))
                 self._running[event.kind] += 1
             if after_ms is None:
                 await self._store.write(_delivered, event)
@@ -185,6 +211,7 @@ class Dispatcher:
                 self._lanes.pop((event.kind, event.lane), None)
             self._start_ready(event.kind)
             self._wake.set()
+            self._progress.set()
 
     async def _attempt(self, event: Event) -> int | None:
         """Deliver once. None if it is done, else in how many milliseconds to try again."""

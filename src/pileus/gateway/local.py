@@ -3,17 +3,17 @@
 import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import orjson
 
 from pileus import __version__
 from pileus.authz.explain import explain
+from pileus.gateway.pipeline import Gateway
+from pileus.kernel.call import Cloud
 from pileus.kernel.clock import iso8601
 from pileus.kernel.http import HttpRequest, HttpResponse
-
-if TYPE_CHECKING:
-    from pileus.app import Pileus
+from pileus.kernel.service import Registry
 
 BODY_LIMIT_BYTES = 64 * 1024
 _UNITS_MS = {"": 1, "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
@@ -23,10 +23,23 @@ _LAST_MS = 253_402_300_799_999
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
+class Movable(Cloud, Protocol):
+    """The cloud as these pages tell of it and move it: the composition root."""
+
+    gateway: Gateway
+    registry: Registry
+
+    def isolation(self) -> dict[str, str]: ...
+
+    async def advance(self, ms: int) -> bool: ...
+
+    async def keep_clock(self) -> None: ...
+
+
 class LocalApi:
     """The outermost handler: /_pileus/…, the services' own routes, then the AWS APIs."""
 
-    def __init__(self, pileus: "Pileus") -> None:
+    def __init__(self, pileus: Movable) -> None:
         self._pileus = pileus
         self._aws = pileus.gateway.handle
         self._pages: dict[str, Callable[[HttpRequest], Awaitable[dict]]] = {
@@ -88,36 +101,41 @@ class LocalApi:
 
     async def _clock(self, request: HttpRequest) -> dict:
         """GET says where the clock stands; POST {"advance": "30d"} | {"freeze": true or time} | {"set": time} |
-        {"resume": true} moves it and answers when what fell due has happened."""
+        {"resume": true} moves it and answers when what fell due has happened. Where time passed, `is_quiet` is false if
+        something still runs, as in a loop of functions: see `Pileus.advance`."""
         clock = self._pileus.clock
+        moved: dict = {}
         if request.method == "POST":
-            await self._move(orjson.loads(await request.body.read(BODY_LIMIT_BYTES)))
-        return {"now": iso8601(clock.now_ms()), "now_ms": clock.now_ms(), "is_frozen": clock.frozen_at_ms is not None}
+            is_quiet = await self._move(orjson.loads(await request.body.read(BODY_LIMIT_BYTES)))
+            moved = {} if is_quiet is None else {"is_quiet": is_quiet}
+        stands = {"now": iso8601(clock.now_ms()), "now_ms": clock.now_ms(), "is_frozen": clock.frozen_at_ms is not None}
+        return stands | moved
 
-    async def _move(self, move: object) -> None:
-        pileus = self._pileus
+    async def _move(self, move: object) -> bool | None:
+        pileus, is_quiet = self._pileus, None
         if not isinstance(move, dict):
             raise ValueError("say advance, set, freeze or resume")
         if "advance" in move:
-            await self._advance(duration_ms(str(move["advance"])))
+            is_quiet = await self._advance(duration_ms(str(move["advance"])))
         elif "set" in move:
-            await self._advance(_forward(pileus.clock.now_ms(), str(move["set"])))
+            is_quiet = await self._advance(_forward(pileus.clock.now_ms(), str(move["set"])))
         elif move.get("freeze"):
             if move["freeze"] is not True:
                 _forward(pileus.clock.now_ms(), str(move["freeze"]))  # refused before anything stands
             pileus.clock.freeze()  # first: a running clock would have passed the time by the moment it is there
             if move["freeze"] is not True:
-                await self._advance(_forward(pileus.clock.now_ms(), str(move["freeze"])))
+                is_quiet = await self._advance(_forward(pileus.clock.now_ms(), str(move["freeze"])))
         elif move.get("resume") is True:
             pileus.clock.resume()
         else:
             raise ValueError("say advance, set, freeze or resume")
         await pileus.keep_clock()
+        return is_quiet
 
-    async def _advance(self, ms: int) -> None:
+    async def _advance(self, ms: int) -> bool:
         if self._pileus.clock.now_ms() + ms > _LAST_MS:
             raise ValueError("the clock ends with the year 9999")
-        await self._pileus.advance(ms)
+        return await self._pileus.advance(ms)
 
     def _explain(self, request_id: str) -> dict:
         denial = self._pileus.gateway.authorizer.denials.get(request_id)

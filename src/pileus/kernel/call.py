@@ -25,6 +25,10 @@ class Worker(Protocol):
 
     async def wait_idle(self) -> None: ...
 
+    async def turn(self) -> None:
+        """Return when what is under way or due now has been done once, whatever follows from it meanwhile."""
+        ...
+
     def next_due_ms(self) -> int: ...
 
 

@@ -4,14 +4,10 @@ A transition that begins such work says so (`settle_in`), one that ends the last
 commit with the change. The composition root starts whoever is named here.
 """
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from pileus.store.table import Table
-
-if TYPE_CHECKING:
-    from pileus.store.transaction import Transaction
+from pileus.store.transaction import Transaction
 
 
 class Resident(msgspec.Struct, frozen=True):
@@ -24,15 +20,15 @@ class Resident(msgspec.Struct, frozen=True):
 RESIDENTS = Table("residents", Resident, key=lambda row: (row.service, row.reason))
 
 
-def settle_in(tx: "Transaction", service: str, reason: str) -> None:
+def settle_in(tx: Transaction, service: str, reason: str) -> None:
     if not RESIDENTS.has(tx, service, reason):
         RESIDENTS.put(tx, Resident(service, reason))
 
 
-def move_out(tx: "Transaction", service: str, reason: str) -> None:
+def move_out(tx: Transaction, service: str, reason: str) -> None:
     RESIDENTS.delete(tx, service, reason)
 
 
-def every(tx: "Transaction") -> set[str]:
+def every(tx: Transaction) -> set[str]:
     """The names of the services that have work."""
     return {row.service for row in RESIDENTS.scan(tx)}

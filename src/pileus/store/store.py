@@ -96,6 +96,11 @@ class Store:
             self._thread.join()
         self.engine.close()
 
+    @property
+    def newest_number(self) -> int:
+        """The highest that `tx.next_sequence()` has given."""
+        return self._sequence.value
+
     def look(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> tuple[T, int]:
         """Run `fn(tx, …)`, which only reads; return its result and the number of the newest commit it could see."""
         tx = self._looking

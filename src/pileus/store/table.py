@@ -7,14 +7,12 @@ fields may only ever be added; where rows are few, keep the names.
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from pileus.store.keys import after_prefix, pack, unpack
-
-if TYPE_CHECKING:
-    from pileus.store.transaction import Transaction
+from pileus.store.rows import Rows
 
 R = TypeVar("R", bound=msgspec.Struct)
 _encode = msgspec.msgpack.Encoder().encode
@@ -36,7 +34,7 @@ class Index(Generic[R]):
 
     def scan(
         self,
-        tx: "Transaction",
+        tx: Rows,
         *prefix: Any,
         start: Any = None,
         after: Any = None,
@@ -51,7 +49,7 @@ class Index(Generic[R]):
                 yield self.table.decode(raw)
 
     def keys(
-        self, tx: "Transaction", *prefix: Any, start: Any = None, after: Any = None, until: Any = None, reverse=False
+        self, tx: Rows, *prefix: Any, start: Any = None, after: Any = None, until: Any = None, reverse=False
     ) -> Iterator[tuple]:
         """The index keys alone: no record is read."""
         low, high = bounds(self.prefix, prefix, start, after, until)
@@ -59,7 +57,7 @@ class Index(Generic[R]):
         for key, _ in tx.scan(low, high, reverse):
             yield unpack(key[skip:])
 
-    def first(self, tx: "Transaction", *prefix: Any, start: Any = None, after: Any = None) -> R | None:
+    def first(self, tx: Rows, *prefix: Any, start: Any = None, after: Any = None) -> R | None:
         return next(self.scan(tx, *prefix, start=start, after=after), None)
 
     def _entry(self, record: R) -> bytes | None:
@@ -94,16 +92,16 @@ class Table(Generic[R]):
             index.prefix = f"{name}#{index_name}".encode() + b"\0"
             setattr(self, index_name, index)
 
-    def get(self, tx: "Transaction", *key: Any) -> R | None:
+    def get(self, tx: Rows, *key: Any) -> R | None:
         if self.is_hot:
             return tx.hot_record(self._packed(*key), self.decode)
         raw = tx.get(pack(key, self.prefix))
         return None if raw is None else self.decode(raw)
 
-    def has(self, tx: "Transaction", *key: Any) -> bool:
+    def has(self, tx: Rows, *key: Any) -> bool:
         return tx.get(pack(key, self.prefix)) is not None
 
-    def put(self, tx: "Transaction", record: R) -> None:
+    def put(self, tx: Rows, record: R) -> None:
         """Insert or replace, and keep the indexes in step."""
         key = pack(self.key_of(record), self.prefix)
         if self.indexes:
@@ -111,13 +109,13 @@ class Table(Generic[R]):
             self._move_entries(tx, None if raw is None else self.decode(raw), record, key)
         tx.put(key, _encode(record))
 
-    def replace(self, tx: "Transaction", old: R, record: R) -> None:
+    def replace(self, tx: Rows, old: R, record: R) -> None:
         """`put` of a record whose row is known to be `old`: saves the look at it."""
         key = pack(self.key_of(record), self.prefix)
         self._move_entries(tx, old, record, key)
         tx.put(key, _encode(record))
 
-    def insert(self, tx: "Transaction", record: R) -> None:
+    def insert(self, tx: Rows, record: R) -> None:
         """`put` of a record whose key is known to be new: saves the look at the old one."""
         key = pack(self.key_of(record), self.prefix)
         for index in self.indexes:
@@ -126,7 +124,7 @@ class Table(Generic[R]):
                 tx.put(entry, key)
         tx.put(key, _encode(record))
 
-    def delete(self, tx: "Transaction", *key: Any) -> None:
+    def delete(self, tx: Rows, *key: Any) -> None:
         packed = pack(key, self.prefix)
         if self.indexes:
             raw = tx.get(packed)
@@ -135,12 +133,12 @@ class Table(Generic[R]):
             self._drop_entries(tx, self.decode(raw))
         tx.delete(packed)
 
-    def remove(self, tx: "Transaction", record: R) -> None:
+    def remove(self, tx: Rows, record: R) -> None:
         """`delete` of a record whose row is known to be this: saves the look at it."""
         self._drop_entries(tx, record)
         tx.delete(pack(self.key_of(record), self.prefix))
 
-    def delete_all(self, tx: "Transaction", *prefix: Any) -> None:
+    def delete_all(self, tx: Rows, *prefix: Any) -> None:
         """Delete every record whose key begins with `prefix`, in one step, however many there are.
 
         Its indexes must begin with the same parts: their entries below `prefix` go too.
@@ -151,7 +149,7 @@ class Table(Generic[R]):
 
     def scan(
         self,
-        tx: "Transaction",
+        tx: Rows,
         *prefix: Any,
         start: Any = None,
         after: Any = None,
@@ -163,10 +161,10 @@ class Table(Generic[R]):
         for _, raw in tx.scan(low, high, reverse):
             yield self.decode(raw)
 
-    def first(self, tx: "Transaction", *prefix: Any, start: Any = None, after: Any = None) -> R | None:
+    def first(self, tx: Rows, *prefix: Any, start: Any = None, after: Any = None) -> R | None:
         return next(self.scan(tx, *prefix, start=start, after=after), None)
 
-    def _move_entries(self, tx: "Transaction", old: R | None, record: R, key: bytes) -> None:
+    def _move_entries(self, tx: Rows, old: R | None, record: R, key: bytes) -> None:
         for index in self.indexes:
             entry = index._entry(record)
             before = None if old is None else index._entry(old)
@@ -176,7 +174,7 @@ class Table(Generic[R]):
                 if entry is not None:
                     tx.put(entry, key)
 
-    def _drop_entries(self, tx: "Transaction", record: R) -> None:
+    def _drop_entries(self, tx: Rows, record: R) -> None:
         for index in self.indexes:
             entry = index._entry(record)
             if entry is not None:

@@ -3,14 +3,10 @@
 The wheel that fires them is in timers/.
 """
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
+from pileus.store.rows import Rows
 from pileus.store.table import Table
-
-if TYPE_CHECKING:
-    from pileus.store.transaction import Transaction
 
 
 class Timer(msgspec.Struct, frozen=True, array_like=True):
@@ -29,7 +25,7 @@ TIMERS = Table("timers", Timer, key=lambda timer: (timer.at_ms, timer.kind, time
 SET_TIMERS = Table("timers.set", SetTimer, key=lambda timer: (timer.kind, timer.key))
 
 
-def set_timer(tx: "Transaction", timer: Timer) -> None:
+def set_timer(tx: Rows, timer: Timer) -> None:
     earlier = SET_TIMERS.get(tx, timer.kind, timer.key)
     if earlier is not None:
         if earlier.at_ms == timer.at_ms:
@@ -39,14 +35,14 @@ def set_timer(tx: "Transaction", timer: Timer) -> None:
     SET_TIMERS.put(tx, SetTimer(timer.kind, timer.key, timer.at_ms))
 
 
-def cancel_timer(tx: "Transaction", kind: str, key: str) -> None:
+def cancel_timer(tx: Rows, kind: str, key: str) -> None:
     earlier = SET_TIMERS.get(tx, kind, key)
     if earlier is not None:
         TIMERS.delete(tx, earlier.at_ms, kind, key)
         SET_TIMERS.delete(tx, kind, key)
 
 
-def take(tx: "Transaction", timer: Timer) -> bool:
+def take(tx: Rows, timer: Timer) -> bool:
     """Remove a due timer; False if it was cancelled or moved meanwhile."""
     current = SET_TIMERS.get(tx, timer.kind, timer.key)
     if current is None or current.at_ms != timer.at_ms:

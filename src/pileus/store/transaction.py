@@ -1,16 +1,14 @@
 """A transaction: what a transition sees and changes. Its effects are rows, events and timers, committed together."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pileus.kernel.clock import FOREVER_MS
 from pileus.kernel.ids import Ids
 from pileus.store import events, timers
 from pileus.store.engine import Engine
 from pileus.store.overlay import overlaid
-
-if TYPE_CHECKING:
-    from pileus.store.sequence import Sequence
+from pileus.store.sequence import Sequence
 
 HOT_RECORDS_MAX = 4096
 
@@ -37,7 +35,7 @@ class Transaction:
         "woken",
     )
 
-    def __init__(self, engine: Engine, now_ms: int, ids: Ids, sequence: "Sequence", hot: dict[bytes, Any]) -> None:
+    def __init__(self, engine: Engine, now_ms: int, ids: Ids, sequence: Sequence, hot: dict[bytes, Any]) -> None:
         self._engine = engine
         self._hot = hot
         self._sequence = sequence
