@@ -65,6 +65,15 @@ def of_arn(arn: str) -> Address | None:
     return None if found is None else Address(found[2], found[1], found[3])
 
 
+def of_labelled(arn: str, kind: str) -> tuple[Address, str] | None:
+    """The table and the label of a backup's, export's or import's ARN; None where it is none of that kind."""
+    address = of_arn(arn)
+    table_arn, _, label = arn.partition(f"/{kind}/")
+    if address is None or address.arn != table_arn or not label or "/" in label:
+        return None
+    return address, label
+
+
 def of_resource(arn: str) -> Address:
     """The table of an operation on resources (tags, policies) that takes tables' ARNs. Raises ValidationException."""
     if not arn.startswith("arn:"):

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
 from pileus.services.dynamodb import changes, schemas
-from pileus.services.dynamodb.addresses import Address, of_arn, of_name
+from pileus.services.dynamodb.addresses import Address, of_labelled, of_name
 from pileus.services.dynamodb.descriptions import backup_out, backup_summary_out, moment, recovery_out, table_out
 from pileus.services.dynamodb.errors import (
     InvalidRestoreTimeException,
@@ -144,11 +144,10 @@ async def update_continuous_backups(call: Call, request: dict) -> dict:
 
 def _address(arn: str) -> tuple[Address, str]:
     """The table and the label of a backup's ARN. Raises ValidationException."""
-    address = of_arn(arn)
-    label = arn.partition("/backup/")[2]
-    if address is None or not label:
+    named = of_labelled(arn, "backup")
+    if named is None:
         raise ValidationException(f"Invalid BackupArn: {arn}")
-    return address, label
+    return named
 
 
 def _require(tx: Transaction, address: Address) -> TableRecord:

@@ -7,7 +7,7 @@ import orjson
 
 from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
-from pileus.services.dynamodb.addresses import Address, of_arn
+from pileus.services.dynamodb.addresses import Address, of_arn, of_labelled
 from pileus.services.dynamodb.errors import invalid
 from pileus.services.dynamodb.page_tokens import read_token, token
 from pileus.services.dynamodb.state.jobs import Asker, J, Jobs
@@ -25,13 +25,12 @@ def asker_of(call: Call, request: dict) -> Asker:
 
 async def job_of(call: Call, jobs: Jobs[J], arn: str) -> J:
     """Raises ValidationException, and ExportNotFoundException or the like."""
-    address = of_arn(arn)
-    table_arn, separator, label = arn.partition(f"/{jobs.kind}/")
-    if address is None or address.arn != table_arn or not separator or not label or "/" in label:
+    named = of_labelled(arn, jobs.kind)
+    if named is None:
         raise ValidationException(f"Invalid {jobs.shown} ARN")
-    if address.region != call.region:
+    if named[0].region != call.region:
         raise jobs.not_found(f"{jobs.shown} not found: Invalid {jobs.kind} arn")
-    return await call.read(jobs.find, address, label)
+    return await call.read(jobs.find, *named)
 
 
 async def page_of(call: Call, jobs: Jobs[J], request: dict, limit: int | None) -> tuple[list[J], dict]:

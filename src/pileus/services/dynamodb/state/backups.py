@@ -16,7 +16,7 @@ from itertools import islice
 import msgspec
 from msgspec.structs import replace
 
-from pileus.services.dynamodb.addresses import Address
+from pileus.services.dynamodb.addresses import Address, of_labelled
 from pileus.services.dynamodb.errors import (
     BackupInUseException,
     BackupNotFoundException,
@@ -25,7 +25,7 @@ from pileus.services.dynamodb.errors import (
     TableNotFoundException,
 )
 from pileus.services.dynamodb.state import history, indexes, rows, writing
-from pileus.services.dynamodb.state.records import TABLES, Cause, TableRecord, check_room
+from pileus.services.dynamodb.state.records import TABLES, Cause, TableRecord, check_room, new_label
 from pileus.services.dynamodb.state.steps import some
 from pileus.store.table import Index, Table
 from pileus.store.transaction import Transaction
@@ -149,7 +149,8 @@ def keep_deleted(tx: Transaction, table: TableRecord) -> None:
 
 def expire(tx: Transaction, key: str) -> None:
     """A system backup's time is over. The timer's transition; its key is the ARN."""
-    backup = _of_arn(tx, key)
+    address, label = of_labelled(key, "backup")
+    backup = BACKUPS.get(tx, *address, label)
     if backup is None:
         return
     if backup.restoring:
@@ -278,16 +279,10 @@ def _require_idle(tx: Transaction, address: Address) -> TableRecord:
 
 def _record(tx: Transaction, table: TableRecord, name: str, kind: str, status: str, rows_id: int) -> Backup:
     items, size_bytes = indexes.numbers(tx, table.id) if status == "AVAILABLE" else (0, 0)
-    label = f"{tx.now_ms:014d}-{tx.ids.hex(8)}"
+    label = new_label(tx)
     return Backup(
         *table.address, label, name, kind, status, tx.now_ms, table, rows_id, items=items, size_bytes=size_bytes
     )
-
-
-def _of_arn(tx: Transaction, arn: str) -> Backup | None:
-    table_arn, _, label = arn.partition("/backup/")
-    _, _, _, region, account, resource = table_arn.split(":", 5)
-    return BACKUPS.get(tx, account, region, resource.removeprefix("table/"), label)
 
 
 def _drop(tx: Transaction, backup: Backup) -> None:

@@ -22,7 +22,7 @@ from pileus.kernel.principal import Principal
 from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import LimitExceededException
 from pileus.services.dynamodb.state.history import DAY_MS
-from pileus.services.dynamodb.state.records import TableRecord
+from pileus.services.dynamodb.state.records import TableRecord, new_label
 from pileus.store.table import Index, Table
 from pileus.store.transaction import Transaction
 
@@ -44,7 +44,7 @@ class Asker(NamedTuple):
 
 
 class Job(msgspec.Struct, frozen=True, dict=True):
-    """label: the end of its ARN: the time it was begun, and what makes it unique."""
+    """label: the end of its ARN."""
 
     kind: ClassVar[str]
     """In its ARN: "export", "import"."""
@@ -127,8 +127,7 @@ class Jobs(Generic[J]):
                 f"Subscriber limit exceeded: There is a limit of {self._running_max} concurrent {self.kind}s per "
                 "subscriber"
             )
-        label = f"{tx.now_ms:014d}-{tx.ids.hex(8)}"
-        job = self._record(*table.address, label, table.id, table.uuid, *asker, tx.now_ms, **own)
+        job = self._record(*table.address, new_label(tx), table.id, table.uuid, *asker, tx.now_ms, **own)
         self.rows.put(tx, job)
         tx.emit(self.work, {self.kind: list(job.key)})
         return job

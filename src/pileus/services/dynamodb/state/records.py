@@ -284,3 +284,8 @@ def check_room(tx: Transaction, address: Address) -> None:
         raise LimitExceededException(
             f"Subscriber limit exceeded: There is a limit of {TABLES_MAX} tables per subscriber"
         )
+
+
+def new_label(tx: Transaction) -> str:
+    """The end of the ARN of a backup, export or import: the time it was begun, and what makes it unique."""
+    return f"{tx.now_ms:014d}-{tx.ids.hex(8)}"
