@@ -8,22 +8,32 @@ TOOLS := $(VENV)/.tools
 SDK := tests/conformance/clients/javascript
 APP ?= difference_checker
 KILLS ?= 50
+JOBS ?= 5
 
-.PHONY: demo test unit e2e faults lint bench lock clean
+# Each is a pytest of its own, and a target: `make tests/faults/test_kill.py KILLS=1000`.
+UNIT := src tests apps
+E2E := $(wildcard tests/e2e/test_*.py)
+FAULTS := $(wildcard tests/faults/test_*.py)
+
+.PHONY: demo test unit e2e faults lint bench lock clean $(UNIT) $(E2E) $(FAULTS)
 
 demo: $(STAMP)  ## start Pileus, deploy an application, show it at work, leave nothing behind
 	@$(BIN)/pileus demo $(APP)
 
-test: lint $(TOOLS) unit e2e faults  ## every test
+test:  ## every test, side by side: most of them wait, for tools that sleep between two looks, for sandboxes and kills
+	$(MAKE) -j2 lint $(TOOLS)
+	$(MAKE) -j$(JOBS) -k --output-sync=target unit e2e faults
 
-unit: $(STAMP)
-	$(BIN)/python -m pytest
+unit: $(UNIT)
 
-e2e: $(TOOLS)  ## applications through the real tools, each against a Pileus of its own
-	$(BIN)/python -m pytest tests/e2e
+e2e: $(E2E)  ## applications through the real tools, each against a Pileus of its own
 
-faults: $(STAMP)  ## kill -9, full disk, dead worker, clock jumps
-	PILEUS_KILLS=$(KILLS) $(BIN)/python -m pytest tests/faults
+faults: $(FAULTS)  ## kill -9, full disk, dead worker, clock jumps
+
+$(UNIT) $(E2E) $(FAULTS): $(STAMP)
+	PILEUS_KILLS=$(KILLS) $(BIN)/python -m pytest $@
+
+$(E2E): $(TOOLS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -46,7 +56,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@touch $@
 
 # The AWS tools pin botocore as they please, so they have an environment of their own; and Node's packages a folder.
-$(TOOLS): $(STAMP) requirements-tools.txt $(SDK)/package.json
+$(TOOLS): requirements-tools.txt $(SDK)/package.json
 	test -x $(VENV)/tools/bin/python || $(PYTHON) -m venv $(VENV)/tools
 	$(VENV)/tools/bin/python -m pip install -q --disable-pip-version-check -r requirements-tools.txt
 	mkdir -p $(VENV)/tools/javascript && cp $(SDK)/package.json $(VENV)/tools/javascript/

@@ -97,6 +97,7 @@ class Tools:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_PAGER": "",
             "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_POLL_DELAY": "1",  # seconds between two looks at a stack; 5 as it comes
         }
 
 

@@ -53,9 +53,9 @@ def begin(server: Server, name: str, sleep_s: float) -> tuple[threading.Thread, 
 
 
 def test_a_killed_function_is_an_exit_error_and_the_next_one_runs(server):
-    thread, answers = begin(server, "killed", 20)
+    thread, answers = begin(server, "killed", 25)
     os.kill(wait_for_process(server, "killed"), signal.SIGKILL)
-    thread.join(10)
+    thread.join(20)
     assert not thread.is_alive(), "the invocation hangs"
     assert (answers[0]["StatusCode"], answers[0]["FunctionError"]) == (200, "Unhandled")
     assert answers[0]["Payload"]["errorType"] == "Runtime.ExitError"
@@ -67,11 +67,11 @@ def test_a_killed_function_is_an_exit_error_and_the_next_one_runs(server):
 def test_others_that_run_beside_a_killed_one_are_not_disturbed(server):
     beside, theirs = begin(server, "beside", 3)
     wait_for_process(server, "beside")
-    thread, answers = begin(server, "killed", 20)
+    thread, answers = begin(server, "killed", 25)
     os.kill(wait_for_process(server, "killed"), signal.SIGKILL)
-    thread.join(10)
+    thread.join(20)
     assert answers[0]["Payload"]["errorType"] == "Runtime.ExitError"
-    beside.join(10)
+    beside.join(20)
     assert theirs[0]["Payload"] == "beside"
 
 

@@ -189,7 +189,7 @@ def test_a_stream_and_its_function(aws, connect, tmp_path):
                    "--shard-iterator-type", "TRIM_HORIZON", "--query", "ShardIterator")  # fmt: skip
     records = aws("dynamodbstreams", "get-records", "--shard-iterator", iterator)["Records"]
     assert [record["dynamodb"]["NewImage"]["p"]["S"] for record in records] == ["one", "two"]
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 30
     while (lines := printed(connect)) != ["seen one", "seen two"]:
         assert time.monotonic() < deadline, f"the function has printed {lines}"
     ended = aws("lambda", "delete-event-source-mapping", "--uuid", mapping["UUID"])

@@ -70,11 +70,11 @@ def test_batches_say_what_failed(sqs, url):
 def test_long_polling_returns_when_a_message_comes(sqs, url, connect):
     began = time.monotonic()
     assert "Messages" not in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < 10
     connect("sqs").send_message(QueueUrl=url, MessageBody="x", DelaySeconds=1)
     began = time.monotonic()
     assert sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 def test_fifo_keeps_order_and_drops_repeats(sqs):
@@ -106,7 +106,7 @@ def test_dead_letters_and_the_way_back(sqs):
     task = sqs.start_message_move_task(SourceArn=arn_of(sqs, dead))["TaskHandle"]
     moved = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"][0]
     assert moved["Body"] == "bad"
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while (found := sqs.list_message_move_tasks(SourceArn=arn_of(sqs, dead))["Results"][0])["Status"] == "RUNNING":
         assert time.monotonic() < deadline
     assert (found["Status"], found["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 1)

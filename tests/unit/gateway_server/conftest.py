@@ -24,7 +24,7 @@ class Client:
         self.writer.write(data)
 
     async def response(self, is_head: bool = False) -> tuple[int, dict[str, str], bytes]:
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 30)
         status_line, *lines = head.decode("latin-1").split("\r\n")[:-2]
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
         status = int(status_line.split(" ")[1])
@@ -45,7 +45,7 @@ class Client:
     async def is_closed(self) -> bool:
         """Waits for the server to hang up."""
         try:
-            return await asyncio.wait_for(self.reader.read(1), 10) == b""
+            return await asyncio.wait_for(self.reader.read(1), 30) == b""
         except ConnectionError:
             return True
 

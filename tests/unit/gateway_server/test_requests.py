@@ -219,7 +219,7 @@ async def test_a_sender_that_leaves_cuts_its_body_short(serving):
         client.send(b"PUT / HTTP/1.1\r\nContent-Length: 10\r\n\r\n012345678")
         await client.writer.drain()
         client.writer.write_eof()
-        assert isinstance(await asyncio.wait_for(outcome, 5), BodyCutShort)
+        assert isinstance(await asyncio.wait_for(outcome, 30), BodyCutShort)
         # It has only finished sending, so it is told.
         status, _, body = await client.response()
         assert (status, b"IncompleteBody" in body) == (400, True)
@@ -249,7 +249,7 @@ async def test_a_waiting_handler_sees_that_its_client_has_gone(serving):
         client.send(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi")
         await arrived.wait()
         client.writer.close()
-        await asyncio.wait_for(seen.wait(), 5)
+        await asyncio.wait_for(seen.wait(), 30)
 
 
 async def test_malformed_http_is_answered_400_after_the_answers_before_it(serving):

@@ -157,7 +157,7 @@ async def test_receivers_that_take_nothing_keep_no_file_from_others(serving, fil
         other = await connect()
         for _ in range(3):
             other.send(GET)
-            assert (await asyncio.wait_for(other.response(), 5))[2] == whole
+            assert (await asyncio.wait_for(other.response(), 30))[2] == whole
         for client in idle:
             assert await client.reader.readexactly(len(whole)) == whole
 
@@ -180,7 +180,7 @@ async def test_a_slow_receiver_makes_the_source_wait(serving):
         # It reads the head and no more: after write_s the server gives up, having made what the buffers on the way hold.
         await client.reader.readuntil(b"\r\n\r\n")
         client.writer.transport.pause_reading()
-        await asyncio.wait_for(gave_up.wait(), 10)
+        await asyncio.wait_for(gave_up.wait(), 30)
         assert made < 200
 
 
@@ -199,7 +199,7 @@ async def test_an_iterator_is_closed_when_the_receiver_leaves(serving):
         client.send(GET)
         await client.reader.readuntil(b"\r\n\r\n")
         client.writer.transport.abort()
-        await asyncio.wait_for(closed.wait(), 5)
+        await asyncio.wait_for(closed.wait(), 30)
 
 
 async def test_a_source_that_fails_midway_cuts_the_connection(serving):

@@ -57,7 +57,7 @@ async def ended(pidfd: int) -> None:
     gone = loop.create_future()
     loop.add_reader(pidfd, lambda: gone.done() or gone.set_result(None))
     try:
-        await asyncio.wait_for(gone, 5)
+        await asyncio.wait_for(gone, 30)
     finally:
         loop.remove_reader(pidfd)
 

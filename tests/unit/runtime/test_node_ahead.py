@@ -50,7 +50,7 @@ class Waiting:
         return self.bench.function(source, file=file, **values)
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(self.spares) < count:
                 await asyncio.sleep(0)
 
@@ -185,7 +185,7 @@ async def test_one_that_dies_while_it_waits_costs_nobody_an_event(bench, ahead):
     await bench.call(ahead.function(source))
     await ahead.until(1)
     init = await _first_process(ahead)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not _descendants(init):
             await asyncio.sleep(0)
     runtime = os.pidfd_open(_descendants(init)[0])
@@ -229,7 +229,7 @@ async def test_the_time_to_go_begins_anew_with_each_start(bench, ahead):
 async def _first_process(ahead) -> int:
     """The pid, as it is known here, of the init process of the one that waits. It is the zygote's youngest child."""
     in_use = {environment.process.pid for environment in ahead.bench.engine.pool.all}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             (zygote,) = _children(ahead.zygote.pid)
             left = [pid for pid in _children(zygote) if pid not in in_use]

@@ -320,7 +320,7 @@ async def test_the_sweep_follows_the_commits(made, folder, store):
     sweep = asyncio.ensure_future(made.sweep())
     blob = await put(made, bytes(LARGE))
     await store.write(blobs.drop_reference, blob.id)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while files(folder):
             await asyncio.sleep(0)
     sweep.cancel()
