@@ -21,7 +21,6 @@ NOT_IN_STATEMENTS = (
     "IS with other types than NULL, MISSING, BOOL and STRING",
     "other columns than * and document paths",
     "arithmetic within other expressions than a SET's",
-    "set_add and set_delete of another attribute",
 )
 
 SERVICE = Service(
