@@ -48,6 +48,7 @@ class ServiceIndex:
     _by_host: dict[str, list[str]] = field(default_factory=dict)
     _by_version: dict[str, list[str]] = field(default_factory=dict)
     fallback: str | None = None
+    preflights: str | None = None
 
     @classmethod
     def build(cls, model_names: Iterable[str]) -> ServiceIndex:
@@ -56,6 +57,7 @@ class ServiceIndex:
         index = cls({name: known[name] for name in model_names})
         index.overlays = {name: overlay_of(name) for name in index.registered}
         index.fallback = next((name for name, overlay in index.overlays.items() if overlay.takes_unsigned), None)
+        index.preflights = next((name for name, overlay in index.overlays.items() if overlay.takes_preflights), None)
         # The registered first; and last who takes what nobody else wants, for its paths match everything.
         order = sorted(known, key=lambda name: (name not in index.registered, name == index.fallback, name))
         for name in order:
@@ -212,6 +214,12 @@ def _by_action(index: ServiceIndex, candidates: list[str], action: str, version:
     return Identified(ours[0], action, index.query_protocol(ours[0]))
 
 
+def _is_preflight_of_target(request: HttpRequest) -> bool:
+    """A browser asks whether a page may send what has an X-Amz-Target; nothing else tells it from a preflight for S3."""
+    wanted = request.headers.get("access-control-request-headers", "")
+    return request.method == "OPTIONS" and request.path == "/" and "x-amz-target" in wanted.lower()
+
+
 def _by_path(request: HttpRequest, index: ServiceIndex, candidates: list[str], *, has_form: bool) -> Identified:
     host = request.host.partition(":")[0]
     path = request.path
@@ -219,6 +227,8 @@ def _by_path(request: HttpRequest, index: ServiceIndex, candidates: list[str], *
         path = path_of(host, request.path)
         if path != request.path and not candidates:
             candidates = [name]
+    if not candidates and _is_preflight_of_target(request) and index.preflights is not None:
+        candidates = [index.preflights]
     if not candidates:
         if index.fallback is None:
             raise _refused(UnknownService("The request names no service."), None, "json")

@@ -27,6 +27,7 @@ class Overlay:
     bare_errors       XML errors stand alone, without <ErrorResponse> around them
     id_headers        the response headers that carry the request id
     unwrapped         operations whose answer's only member stands as text in the root itself
+    takes_preflights  preflights of calls with an X-Amz-Target that name no service mean this one
     takes_unsigned    requests that name no service at all mean this one
     path_of           (host, path) -> path, for hosts that name a resource, such as S3's buckets
     statuses          operation -> status of its success, where the model does not have it
@@ -51,6 +52,7 @@ class Overlay:
     unwrapped: frozenset[str] = frozenset()
     bare_errors: bool = False
     id_headers: tuple[str, ...] = ("x-amzn-RequestId",)
+    takes_preflights: bool = False
     takes_unsigned: bool = False
     path_of: Callable[[str, str], str] | None = None
     partial_content: str = ""

@@ -15,4 +15,5 @@ OVERLAY = Overlay(
     body_limit_bytes=16 << 20,
     codings=("gzip", "deflate"),
     coded_from_bytes=4096,
+    takes_preflights=True,
 )

@@ -1,7 +1,7 @@
 """Amazon DynamoDB. Start at state/__init__.py: it opens with the essay."""
 
 from pileus.kernel.service import Service
-from pileus.services.dynamodb import authorize, background, changes, errors
+from pileus.services.dynamodb import authorize, background, browsers, changes, errors
 from pileus.services.dynamodb.operations import (
     account,
     backups,
@@ -21,7 +21,6 @@ NOT_IN_STATEMENTS = (
     "IS with other types than NULL, MISSING, BOOL and STRING",
     "other columns than * and document paths",
     "arithmetic within other expressions than a SET's",
-    "set_add and set_delete of another attribute",
 )
 
 SERVICE = Service(
@@ -46,6 +45,8 @@ SERVICE = Service(
     event_source="pileus.services.dynamodb.event_source",
     events=background.EVENTS,
     violation=errors.violation,
+    beyond_model=browsers.beyond_model,
+    decorate=browsers.decorate,
     refuses={
         **dict.fromkeys(("BatchExecuteStatement", "ExecuteStatement", "ExecuteTransaction"), NOT_IN_STATEMENTS),
         "CreateTable": tables.NOT_YET,

@@ -99,8 +99,6 @@ def _wire(node: Any, values: list[dict]) -> dict[str, Any]:
 
 
 def _wire_set(members: list[dict[str, Any]]) -> dict[str, Any]:
-    if not members:
-        raise ValidationException("One or more parameter values were invalid: An string set  may not be empty")
     (kind,) = members[0]
     if kind not in _SETS or any(kind not in member for member in members):
         raise ValidationException(NOT_ONE_TYPE)

@@ -12,7 +12,7 @@ from pileus.services.dynamodb.expressions import BoundCondition, BoundUpdate, no
 from pileus.services.dynamodb.expressions.condition import compile_condition
 from pileus.services.dynamodb.expressions.update import compile_update
 from pileus.services.dynamodb.partiql import statements as ast
-from pileus.services.dynamodb.partiql.errors import MISSING_HAS_NO_ORDER, not_well_formed
+from pileus.services.dynamodb.partiql.errors import MISSING_HAS_NO_ORDER, no_set_to_add, not_well_formed
 
 _EXPRESSION = "expression"
 """What expressions/ calls it in its errors; taken out again, as a statement has no parameters of that kind."""
@@ -123,13 +123,9 @@ class Placing:
             operand = nodes.Arithmetic(value.operator, self.operand(value.left), self.operand(value.right))
             return nodes.Action("SET", path, operand)
         if isinstance(value, ast.Call) and value.function in _SET_FUNCTIONS:
-            changed, members = value.arguments
-            if changed != action.path:
-                raise NotImplementedByUs(f"dynamodb:ExecuteStatement with {value.function} of another attribute")
+            members = value.arguments[1]  # the first is the path: the grammar sees to it
             if not isinstance(members, ast.Literal) or not members.value.keys() & {"SS", "NS", "BS"}:
-                raise ValidationException(
-                    f"Incorrect operand type for operator or function; operator or function: {value.function}"
-                )
+                raise no_set_to_add(value.function)
             return nodes.Action(_SET_FUNCTIONS[value.function], path, self._value(members.value))
         return nodes.Action("SET", path, self.operand(value))
 

@@ -22,17 +22,25 @@ TRANSACTION_READS_ONE_ITEM = (
     "Select statements within ExecuteTransaction must specify the primary key in the where clause."
 )
 NO_INDEX_IN_TRANSACTIONS = "Reads on indices are not supported within transactions."
-EXISTS_READS_ONE_ITEM = "EXISTS() must contain a single item read with additional conditions."
+EXISTS_READS_ONE_ITEM = "EXISTS() must contain a single item read with additional condition"
 TOKEN_DIFFERS = "NextToken does not match request"
 TOO_LONG_A_SOURCE = "A path may contain at most 2 components in the FROM clause"
 UNEXPECTED_STEP = "Unexpected path component"
 EMPTY_COMPONENT = "Path component cannot be an empty string"
+EMPTY_SET = "Empty bags are not supported"
 NO_RETURNING_IN_TRANSACTIONS = "RETURNING clause is not supported in ExecuteTransaction."
 
 
 def not_for_delete(returning: object) -> ValidationException:
     return ValidationException(
         f"Invalid returning clause: RETURNING {returning}. Only RETURNING ALL OLD * is allowed in DELETE statements."
+    )
+
+
+def no_set_to_add(function: str, place: str = "") -> ValidationException:
+    """Of set_add and set_delete. place: of the first argument; "" where a parameter is none, which has no place."""
+    return ValidationException(
+        f"The second argument to {function.upper()} must be a value with type SET{place and f' at {place}'}"
     )
 
 

@@ -16,13 +16,15 @@ from pileus.kernel.errors import NotImplementedByUs, ValidationException
 from pileus.services.dynamodb.partiql import statements as ast
 from pileus.services.dynamodb.partiql.errors import (
     EMPTY_COMPONENT,
+    EMPTY_SET,
     NO_ALIASES,
     OTHERS_BESIDE_STAR,
     TOO_LONG_A_SOURCE,
     UNEXPECTED_STEP,
+    no_set_to_add,
     not_well_formed,
 )
-from pileus.services.dynamodb.partiql.tokens import END, Kind, Token, tokens_of
+from pileus.services.dynamodb.partiql.tokens import END, Kind, Token, text_at, tokens_of
 from pileus.services.dynamodb.values.numbers import normalise
 
 NESTING_MAX = 80
@@ -41,6 +43,7 @@ FUNCTIONS = {
 }
 """Of conditions, with how many arguments they take."""
 UPDATE_FUNCTIONS = {"list_append": 2, "set_add": 2, "set_delete": 2}
+SET_FUNCTIONS = ("set_add", "set_delete")
 _COMPARISONS = ("=", "<>", "!=", "<", "<=", ">", ">=")
 
 
@@ -50,19 +53,21 @@ def parse(statement: str) -> ast.Statement:
 
 
 def _parsed(statement: str) -> ast.Statement:
-    return _Parser(tokens_of(statement)).statement()
+    return _Parser(statement).statement()
 
 
 _kept = lru_cache(maxsize=1024)(_parsed)
 
 
 class _Parser:
-    def __init__(self, tokens: list[Token]) -> None:
-        self._tokens = tokens
+    def __init__(self, statement: str) -> None:
+        self._text = statement
+        self._tokens = tokens_of(statement)
         self._at = 0
         self._depth = 0
         self._sums = 0
         self._parameters = 0
+        self._is_item = False
 
     # Statements
 
@@ -103,7 +108,10 @@ class _Parser:
             if self._sign("*"):
                 columns.append(None)
             else:
+                start = self._at
                 column = self._sum()
+                if isinstance(column, ast.Call) and column.function != "size":
+                    raise ValidationException(f"{UNEXPECTED_STEP} at {self._place(start)}")
                 if not isinstance(column, ast.Path):
                     raise NotImplementedByUs("dynamodb:ExecuteStatement with other columns than * and document paths")
                 columns.append(column)
@@ -135,6 +143,7 @@ class _Parser:
         if not self._keyword("VALUE"):
             # PartiQL's other form is INSERT INTO table expression; DynamoDB has VALUE only.
             raise not_well_formed("Unexpected keyword" if self._is_keyword_after_sign() else "Unexpected term")
+        self._is_item = True
         value = self._sum()
         return ast.Insert(source, value, self._parameters)
 
@@ -172,7 +181,18 @@ class _Parser:
     def _assignment(self) -> ast.Assignment:
         path = self._path(self._name())
         self._expect_sign("=")
-        return ast.Assignment(path, self._sum(UPDATE_FUNCTIONS))
+        start = self._at
+        value = self._sum(UPDATE_FUNCTIONS)
+        if isinstance(value, ast.Call) and value.function in SET_FUNCTIONS:
+            changed, members = value.arguments
+            if changed != path:
+                raise ValidationException(
+                    f"The first argument to {value.function.upper()} must equal the assignment value "
+                    f"at {self._place(start)}"
+                )
+            if not isinstance(members, ast.SetOf | ast.Parameter):
+                raise no_set_to_add(value.function, self._place(start + 2))
+        return ast.Assignment(path, value)
 
     def _delete(self) -> ast.Delete:
         self._expect_keyword("FROM")
@@ -288,7 +308,7 @@ class _Parser:
         token = self._take()
         if token.kind is Kind.NAME:
             if self._sign("("):
-                return self._call(token.text.lower(), functions)
+                return self._call(token.text.lower(), functions, self._at - 2)
             return self._path(token.text)
         if token.kind is Kind.STRING:
             return ast.Literal({"S": token.text})
@@ -301,6 +321,8 @@ class _Parser:
                 return ast.Literal({"NULL": True})
             if token.text == "MISSING":
                 return ast.Missing()
+            if token.text == "EXISTS" and self._sign("("):
+                raise self._unrecognized("exists", self._at - 2)
             raise not_well_formed("Unexpected keyword")
         if token.kind is Kind.END:
             raise not_well_formed("Unexpected end of statement")
@@ -322,7 +344,10 @@ class _Parser:
         if sign == "[":
             return ast.ListOf(self._parts("]"))
         if sign == "<<":
-            return ast.SetOf(self._parts(">>"))
+            members = self._parts(">>")
+            if not members:
+                raise ValidationException(EMPTY_SET)
+            return ast.SetOf(members)
         if sign == "{":
             return ast.MapOf(self._members())
         raise not_well_formed("Unexpected term")
@@ -351,24 +376,32 @@ class _Parser:
                 return tuple(members)
             self._expect_sign(",")
 
-    def _call(self, function: str, functions: dict[str, int]):
+    def _call(self, function: str, functions: dict[str, int], start: int):
+        """start: the index of the function's name."""
+        if self._is_item:
+            raise ValidationException(f"Unsupported data type: {function} under key root at {self._place(start)}")
         if function not in functions:
-            raise not_well_formed(f"Unsupported function: {function}")
+            raise self._unrecognized(function, start)
         self._deeper()
         arguments = self._parts(")")
         self._depth -= 1
         if len(arguments) != functions[function]:
+            if function in SET_FUNCTIONS:
+                raise ValidationException(f"{function.upper()} must have exactly two arguments at {self._place(start)}")
             raise ValidationException(
                 f"Incorrect number of operands for operator or function; operator or function: {function}, "
                 f"number of operands: {len(arguments)}"
             )
         return ast.Call(function, arguments)
 
+    def _unrecognized(self, function: str, start: int) -> ValidationException:
+        return ValidationException(f"Unrecognized function: {function} at {self._place(start)}")
+
     def _path(self, name: str) -> ast.Path:
         steps: list[ast.Step] = [name]
         while True:
             if self._sign("."):
-                if self._next.kind is not Kind.NAME:
+                if self._next.kind is not Kind.NAME or self._is_bare_size():
                     raise not_well_formed("Invalid path dot component")
                 steps.append(self._take().text)
             elif self._sign("["):
@@ -383,7 +416,14 @@ class _Parser:
             else:
                 return ast.Path(tuple(steps))
 
+    def _is_bare_size(self) -> bool:
+        """SIZE is reserved, too, but for its function; in double quotes it is a name."""
+        return self._next.text.upper() == "SIZE" and text_at(self._text, self._at)[0][0] != '"'
+
     # Tokens
+
+    def _place(self, index: int) -> str:
+        return text_at(self._text, index)[1]
 
     @property
     def _next(self) -> Token:

@@ -6,6 +6,7 @@ for Amazon DynamoDB"; the PartiQL specification, chapter 2 "Data model" and its 
 
 import enum
 import re
+from itertools import islice
 from typing import NamedTuple
 
 from pileus.services.dynamodb.partiql.errors import not_well_formed
@@ -62,6 +63,18 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 END = Token(Kind.END, "")
+
+
+def text_at(statement: str, index: int) -> tuple[str, str]:
+    """The token of that index as it stands, and its place as AWS states it: line, column and length, from 1.
+
+    Only what is refused needs it, so tokens don't carry it.
+    """
+    found = (match for match in _TOKEN.finditer(statement) if match.lastgroup != "space")
+    match = next(islice(found, index, None))
+    line = statement.count("\n", 0, match.start()) + 1
+    column = match.start() - statement.rfind("\n", 0, match.start())
+    return match[0], f"{line}:{column}:{len(match[0])}"
 
 
 def tokens_of(statement: str) -> list[Token]:

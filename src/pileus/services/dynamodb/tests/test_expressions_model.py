@@ -157,7 +157,7 @@ def primitive(draw, case: Case):
     def find(item):
         return look(item, parts)
 
-    choice = draw(st.integers(0, 8))
+    choice = draw(st.integers(0, 11))
     if choice == 0:
         value = draw(plain)
         return f"{text} = {case.value(value)}", lambda item: same(find(item), value)
@@ -173,7 +173,10 @@ def primitive(draw, case: Case):
             lambda item: ordered(find(item), value, ORDERS[operator]),
         )
     if choice == 3:
-        low, high = sorted(draw(st.tuples(st.integers(-20, 20), st.integers(-20, 20))))
+        some = draw(
+            st.sampled_from([st.integers(-20, 20), st.sampled_from(["", "a", "ab", "é"]), st.binary(max_size=2)])
+        )
+        low, high = sorted(draw(st.tuples(some, some)))
         return (
             f"{text} BETWEEN {case.value(low)} AND {case.value(high)}",
             lambda item: ordered(low, find(item), ORDERS["<="]) and ordered(find(item), high, ORDERS["<="]),
@@ -195,11 +198,32 @@ def primitive(draw, case: Case):
     if choice == 7:
         wanted = draw(plain)
         return f"contains({text}, {case.value(wanted)})", lambda item: within(find(item), wanted)
-    size = draw(st.integers(0, 4))
+    if choice == 8:
+        start = draw(st.sampled_from(["", "a", "ab", b"", b"a", b"\x80"]))
+        return f"begins_with({text}, {case.value(start)})", lambda item: begins(find(item), start)
+    if choice == 9:
+        return f"attribute_not_exists({text})", lambda item: find(item) is MISSING
+    if choice == 10:
+        other, other_parts = draw(paths().filter(lambda path: path[1] != parts))
+        operator = draw(st.sampled_from(["=", "<>", *sorted(ORDERS)]))
+
+        def compared(item):
+            left, right = find(item), look(item, other_parts)
+            if operator in ORDERS:
+                return ordered(left, right, ORDERS[operator])
+            return same(left, right) == (operator == "=")
+
+        return f"{text} {operator} {other}", compared
+    size, operator = draw(st.integers(0, 4)), draw(st.sampled_from(sorted(ORDERS)))
+    sized = str | bytes | list | dict | frozenset
     return (
-        f"size({text}) > {case.value(size)}",
-        lambda item: isinstance(find(item), str | bytes | list | dict | frozenset) and len(find(item)) > size,
+        f"size({text}) {operator} {case.value(size)}",
+        lambda item: isinstance(find(item), sized) and ORDERS[operator](len(find(item)), size),
     )
+
+
+def begins(text, start) -> bool:
+    return isinstance(text, str | bytes) and type(text) is type(start) and text.startswith(start)
 
 
 def within(container, wanted) -> bool:
@@ -237,11 +261,13 @@ def request_of(parameter: str, text: str, values: dict) -> dict:
     return {parameter: text} | ({"ExpressionAttributeValues": sent} if sent else {})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(conditions(), items)
-def test_conditions_hold_where_the_model_says(condition, item):
+def test_conditions_and_filters_hold_where_the_model_says(condition, item):
     text, values, holds = condition
-    assert bind(request_of("ConditionExpression", text, values)).condition.holds(canonical(item)) == holds(item)
+    found = canonical(item)
+    assert bind(request_of("ConditionExpression", text, values)).condition.holds(found) == holds(item)
+    assert bind(request_of("FilterExpression", text, values)).filter.holds(found) == holds(item)
 
 
 @st.composite

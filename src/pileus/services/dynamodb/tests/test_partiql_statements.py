@@ -444,7 +444,7 @@ async def test_a_write_needs_the_whole_key(music, action, where):
         ),
         (
             "SET s = set_add(s, 1)",
-            "Incorrect operand type for operator or function; operator or function: set_add",
+            "The second argument to SET_ADD must be a value with type SET at 1:30:1",
         ),
     ],
 )

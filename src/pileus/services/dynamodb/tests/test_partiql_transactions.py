@@ -102,7 +102,7 @@ async def test_nothing_exists_of_an_item_that_is_not_there(transaction):
 async def test_exists_needs_a_whole_key_and_a_condition(transaction, where):
     error = await refusal(transaction(f"EXISTS(SELECT * FROM Accounts WHERE {where})"))
     assert error.message == (
-        "Validation failed in TransactStatements[0]: EXISTS() must contain a single item read with additional conditions."
+        "Validation failed in TransactStatements[0]: EXISTS() must contain a single item read with additional condition"
     )
 
 
