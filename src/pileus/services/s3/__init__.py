@@ -22,7 +22,7 @@ NOT_HONOURED = (
 )
 CHECKSUMS = tuple(f"ChecksumAlgorithm {name}" for name in checksums.NOT_YET)
 FROM_ACCESS_POINTS = "copies from access points"
-READING_OR_IN_PARTS = ("CompleteMultipartUpload", "GetObject", "GetObjectAttributes", "HeadObject")
+READING = ("GetObject", "GetObjectAttributes", "HeadObject")
 PUTTING_A_DOCUMENT = (
     "DeleteObjects",
     "PutBucketAcl",
@@ -60,9 +60,10 @@ SERVICE = Service(
     takes_signature_v2=True,
     refuses={
         **dict.fromkeys(("ListObjects", "ListObjectsV2", "ListObjectVersions"), ("OptionalObjectAttributes",)),
-        **dict.fromkeys(READING_OR_IN_PARTS, NOT_HONOURED),
+        **dict.fromkeys(READING, NOT_HONOURED),
         **dict.fromkeys(PUTTING_A_DOCUMENT, CHECKSUMS),
         "AbortMultipartUpload": ("IfMatchInitiatedTime",),
+        "CompleteMultipartUpload": (*NOT_HONOURED, *CHECKSUMS),
         "CopyObject": (*NOT_HONOURED, *CHECKSUMS, FROM_ACCESS_POINTS),
         "CreateBucket": (
             "ObjectLockEnabledForBucket",

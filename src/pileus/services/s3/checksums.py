@@ -42,9 +42,7 @@ def declared(request: dict) -> tuple[str, str] | None:
     """(algorithm, base64) of the checksum that a request states in its own members; more than one is refused."""
     if _STATING.isdisjoint(request):
         return None
-    for algorithm in NOT_YET:
-        if request.get(f"Checksum{algorithm}") is not None or request.get("ChecksumAlgorithm") == algorithm:
-            raise NotImplementedByUs(f"s3 with ChecksumAlgorithm {algorithm}")
+    refuse_not_yet(request)
     found = [(algorithm, request[member]) for algorithm, member in MEMBERS.items() if request.get(member) is not None]
     if len(found) > 1:
         raise errors.InvalidRequest(
@@ -54,6 +52,13 @@ def declared(request: dict) -> tuple[str, str] | None:
         require_well_formed(*found[0])
         return found[0]
     return None
+
+
+def refuse_not_yet(stating: dict) -> None:
+    """Raise NotImplementedByUs where a request, or a part that it names, states a checksum that isn't computed here."""
+    for algorithm in NOT_YET:
+        if stating.get(f"Checksum{algorithm}") is not None or stating.get("ChecksumAlgorithm") == algorithm:
+            raise NotImplementedByUs(f"s3 with ChecksumAlgorithm {algorithm}")
 
 
 def stated_in(headers: Mapping[str, str]) -> dict[str, str]:

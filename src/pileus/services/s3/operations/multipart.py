@@ -180,7 +180,10 @@ async def complete_multipart_upload(call: Call, request: dict) -> dict:
     if done is not None:
         return _completed_out(call, bucket, done)
     upload = await call.read(uploads.require_upload, bucket, key, upload_id)
-    named = [_named(upload, part) for part in request.get("MultipartUpload", {}).get("Parts", ())]
+    parts = request.get("MultipartUpload", {}).get("Parts", ())
+    for stating in (request, *parts):
+        checksums.refuse_not_yet(stating)
+    named = [_named(upload, part) for part in parts]
     if not named:
         raise errors.MalformedXML()
     stated = request.get(MEMBERS[upload.checksum_algorithm])

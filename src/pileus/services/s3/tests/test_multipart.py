@@ -54,6 +54,17 @@ async def test_a_composite_checksum_is_that_of_the_parts_checksums(cloud, bucket
     assert (done["ChecksumSHA256"], done["ChecksumType"]) == (f"{expected}-1", "COMPOSITE")
 
 
+async def test_a_checksum_that_is_not_computed_here_is_refused_by_name_at_the_end(cloud, bucket):
+    where = await begin(cloud, bucket)
+    part = await upload(cloud, where, 1, b"x")
+    with pytest.raises(NotImplementedByUs, match="SHA512"):
+        await cloud.s3.CompleteMultipartUpload(**where, MultipartUpload={"Parts": [part]}, ChecksumSHA512="AAAA")
+    with pytest.raises(NotImplementedByUs, match="XXHASH3"):
+        named = {**part, "ChecksumXXHASH3": "AAAA"}
+        await cloud.s3.CompleteMultipartUpload(**where, MultipartUpload={"Parts": [named]})
+    assert await cloud.s3.CompleteMultipartUpload(**where, MultipartUpload={"Parts": [part]})
+
+
 async def test_what_is_refused_at_the_end(cloud, bucket):
     where = await begin(cloud, bucket)
     small, other = await upload(cloud, where, 1, b"small"), await upload(cloud, where, 2, b"other")
