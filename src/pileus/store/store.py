@@ -24,7 +24,8 @@ The invariants.
   as anywhere, an error of the server leaves open whether it happened.
 
 Rejected: a writer thread (the hand-over, see above); reading from a snapshot as of the last sync (the same truth, but
-every strongly consistent read would pay for it).
+every strongly consistent read would pay for it); syncs by Linux's asynchronous I/O beside the loop, for which the clients
+have to meet in two halves: twice the syncs, and measured with 16 clients a sixth fewer messages a second.
 """
 
 import asyncio
