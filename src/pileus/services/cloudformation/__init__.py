@@ -30,6 +30,7 @@ SERVICE = Service(
         "CreateStack": (*NOT_HONOURED, *NOT_IN_TEMPLATES),
         "DeleteStack": NOT_HONOURED,
         "DescribeChangeSet": ("IncludePropertyValues",),
+        "GetTemplateSummary": templates.SUMMARY_NOT_YET,
         "UpdateStack": (*NOT_HONOURED, *NOT_IN_TEMPLATES),
     },
     lacks={

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from pileus.kernel.call import Call
+from pileus.kernel.errors import NotImplementedByUs
 from pileus.services.cloudformation import answers, errors, sources, state
 from pileus.stacks import template as templates
 from pileus.stacks.parameters import check_declarations
@@ -39,11 +40,17 @@ async def get_template(call: Call, request: dict) -> dict:
     return {"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}
 
 
+SUMMARY_NOT_YET = ("StackSetName", "TemplateSummaryConfig")
+
+
 async def get_template_summary(call: Call, request: dict) -> dict:
     """What a template declares: parameters, types, transforms, the capabilities it needs.
 
     request  GetTemplateSummaryInput
     """
+    for name in SUMMARY_NOT_YET:
+        if name in request:
+            raise NotImplementedByUs(f"cloudformation:GetTemplateSummary with {name}")
     if request.get("StackName"):
         _, blueprint = await call.read(state.stack_and_blueprint, call.account, call.region, request["StackName"])
         text, from_s3 = ("", False) if blueprint is None else (blueprint.template, True)

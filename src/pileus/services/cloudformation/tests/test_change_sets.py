@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pileus.kernel.errors import AwsError
+from pileus.kernel.errors import AwsError, NotImplementedByUs
 from pileus.services.cloudformation.tests.conftest import status_of, story, thing
 
 
@@ -162,3 +162,12 @@ async def test_a_template_tells_what_it_needs(cloud, shelf):
     assert judged["Capabilities"] == ["CAPABILITY_IAM"]
     summary = await cloud.cloudformation.GetTemplateSummary(TemplateBody=text)
     assert summary["Parameters"][0]["ParameterConstraints"] == {"AllowedValues": ["3", "4"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("StackSetName", "many"), ("TemplateSummaryConfig", {"TreatUnrecognizedResourceTypesAsWarnings": True})],
+)
+async def test_a_summary_of_what_is_not_there_is_refused_by_name(cloud, name, value):
+    with pytest.raises(NotImplementedByUs, match=name):
+        await cloud.cloudformation.GetTemplateSummary(TemplateBody='{"Resources": {}}', **{name: value})
