@@ -178,3 +178,8 @@ class Polling:
 
     def checkpoint(self, shard: str = "s1"):
         return self.cloud.store.look(CHECKPOINTS.get, "p", shard)[0]
+
+
+def failing(*numbers: int, otherwise: Any = None) -> Callable[[dict], Any]:
+    """Answers that fail for batches with one of these."""
+    return lambda event: ValueError("no") if {r["n"] for r in event["Records"]} & set(numbers) else otherwise

@@ -2,12 +2,12 @@
 
 import json
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import pytest
 
 from pileus.kernel.errors import AwsError
-from tests.unit.delivery.test_stream_mappings import TRUST, allow, zipped
+from pileus.services.lambda_.tests.material import allow
+from tests.unit.delivery.playing import played_function
 
 HOUR_MS = 3_600_000
 
@@ -28,32 +28,7 @@ async def arn(cloud):
 
 @pytest.fixture
 async def function(cloud):
-    role = await cloud.iam.CreateRole(RoleName="runs", AssumeRolePolicyDocument=TRUST)
-    await cloud.iam.PutRolePolicy(
-        RoleName="runs", PolicyName="p", PolicyDocument=allow("logs:*", "sqs:*", "dynamodb:*")
-    )
-    await cloud.lambda_.CreateFunction(
-        FunctionName="f",
-        Runtime="python3.11",
-        Handler="index.handler",
-        Role=role["Role"]["Arn"],
-        Code={"ZipFile": zipped()},
-    )
-    await cloud.settle()
-    played = SimpleNamespace(events=[], answers=lambda event: None)
-    running = cloud.pileus.engines["lambda"].running
-
-    async def invoke(ref, payload, *, request_id, started=None):
-        (version, _), _ = await running._ready_version(ref)
-        played.events.append(json.loads(payload))
-        response = played.answers(played.events[-1])
-        error = "Unhandled" if isinstance(response, Exception) else None
-        answer = json.dumps(None if error else response).encode()
-        invocation = SimpleNamespace(payload=answer, error=error, log_stream="")
-        return SimpleNamespace(version=version, invocation=invocation, spec=await running._spec(version), seen=0)
-
-    running.invoke = invoke
-    return played
+    return await played_function(cloud, "logs:*", "sqs:*", "dynamodb:*")
 
 
 @pytest.fixture

@@ -1,32 +1,14 @@
 """What has failed is kept: after a crash or a stop a batch is the same again, and its runs count."""
 
 import random
+from functools import partial
 
 import pytest
 
 from pileus.delivery.filters import Filters
-from tests.unit.delivery.polling import FakeStream, FakeTarget, Polling
+from tests.unit.delivery.polling import failing as failing_for
 
-
-@pytest.fixture
-async def stream(cloud):
-    stream = FakeStream(cloud)
-    await stream.add_shard("s1")
-    return stream
-
-
-@pytest.fixture
-def target():
-    return FakeTarget()
-
-
-@pytest.fixture
-def polling(cloud, stream, target):
-    return Polling(cloud, stream, target)
-
-
-def failing(*numbers):
-    return lambda event: ValueError("no") if {r["n"] for r in event["Records"]} & set(numbers) else {"state": {}}
+failing = partial(failing_for, otherwise={"state": {}})
 
 
 async def again(polling, how, **changes):

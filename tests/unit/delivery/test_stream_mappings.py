@@ -10,6 +10,7 @@ import pytest
 from pileus.delivery.sources import SourceRefused
 from pileus.kernel.errors import AwsError
 from pileus.services.lambda_.tests.material import TRUST, allow, zipped
+from tests.unit.delivery.playing import played_function
 from tests.unit.delivery.polling import FakeStream
 
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/2026-01-01T00:00:00.000"
@@ -26,35 +27,7 @@ async def stream(cloud):
 
 @pytest.fixture
 async def function(cloud, stream):
-    """Its `events`, and what it `answers`."""
-    role = await cloud.iam.CreateRole(RoleName="runs", AssumeRolePolicyDocument=TRUST)
-    await cloud.iam.PutRolePolicy(
-        RoleName="runs", PolicyName="p", PolicyDocument=allow("logs:*", "sqs:*", "s3:PutObject")
-    )
-    await cloud.lambda_.CreateFunction(
-        FunctionName="f",
-        Runtime="python3.11",
-        Handler="index.handler",
-        Role=role["Role"]["Arn"],
-        Code={"ZipFile": zipped()},
-    )
-    await cloud.settle()
-    played = SimpleNamespace(events=[], answers=lambda event: None)
-    running = cloud.pileus.engines["lambda"].running
-
-    async def invoke(ref, payload, *, request_id, started=None):
-        (version, _), _ = await running._ready_version(ref)
-        event = json.loads(payload)
-        played.events.append(event)
-        response = played.answers(event)
-        error = "Unhandled" if isinstance(response, Exception) else None
-        invocation = SimpleNamespace(
-            payload=json.dumps(None if error else response).encode(), error=error, log_stream=""
-        )
-        return SimpleNamespace(version=version, invocation=invocation, spec=await running._spec(version), seen=0)
-
-    running.invoke = invoke
-    return played
+    return await played_function(cloud, "logs:*", "sqs:*", "s3:PutObject")
 
 
 @pytest.fixture

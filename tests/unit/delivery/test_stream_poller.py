@@ -11,31 +11,9 @@ from pileus.delivery.filters import Filters
 from pileus.delivery.pollers import NotReached
 from pileus.delivery.sources import SourceGone
 from pileus.kernel.errors import AwsError, ServiceUnavailable
-from tests.unit.delivery.polling import FakeStream, FakeTarget, Polling
+from tests.unit.delivery.polling import failing
 
 SECOND_MS = 1000
-
-
-@pytest.fixture
-async def stream(cloud):
-    stream = FakeStream(cloud)
-    await stream.add_shard("s1")
-    return stream
-
-
-@pytest.fixture
-def target():
-    return FakeTarget()
-
-
-@pytest.fixture
-def polling(cloud, stream, target):
-    return Polling(cloud, stream, target)
-
-
-def failing(*numbers):
-    """Answers that fail for batches with one of these."""
-    return lambda event: ValueError("no") if {r["n"] for r in event["Records"]} & set(numbers) else None
 
 
 async def test_records_come_in_order_and_are_passed_once(cloud, stream, target, polling):

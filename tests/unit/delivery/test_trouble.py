@@ -5,26 +5,8 @@ import pytest
 from pileus.authz import CHANGED
 from pileus.delivery.pollers import NotReached
 from pileus.delivery.sources import SourceGone
-from tests.unit.delivery.polling import FakeStream, FakeTarget, Polling
 
 MINUTE_MS = 60_000
-
-
-@pytest.fixture
-async def stream(cloud):
-    stream = FakeStream(cloud)
-    await stream.add_shard("s1")
-    return stream
-
-
-@pytest.fixture
-def target():
-    return FakeTarget()
-
-
-@pytest.fixture
-def polling(cloud, stream, target):
-    return Polling(cloud, stream, target)
 
 
 def refusing(stream, name):

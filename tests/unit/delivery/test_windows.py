@@ -3,16 +3,9 @@
 import pytest
 
 from pileus.delivery.pollers.windows import STATE_LIMIT_BYTES
-from tests.unit.delivery.polling import FakeStream, FakeTarget, Polling
+from tests.unit.delivery.polling import FakeTarget, Polling
 
 MINUTE_MS = 60_000
-
-
-@pytest.fixture
-async def stream(cloud):
-    stream = FakeStream(cloud)
-    await stream.add_shard("s1")
-    return stream
 
 
 @pytest.fixture
