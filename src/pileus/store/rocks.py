@@ -59,7 +59,7 @@ Durability = Literal["fsync", "process", "none"]
 
 MIB = 1 << 20
 WRITE_BUFFER_BYTES = 8 * MIB
-BLOCK_CACHE_BYTES = 64 * MIB
+BLOCK_CACHE_BYTES = 16 * MIB
 APART_BYTES = 4096
 FEW_ROWS = 32
 """Up to here a range is deleted row by row. Deleted as one it makes the next read some 70 µs slower (RocksDB sorts the
