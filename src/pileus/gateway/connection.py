@@ -129,6 +129,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         # A sender that has only finished sending still wants its answer; whether it has gone altogether, nobody can
         # tell before writing to it. (TLS closes regardless.)
+        self.server.end_turn()  # its answer may be held there, and is all that keeps the connection open
         self._peer_gone()
         return self.current is not None and self.lingering_since_s is None
 
@@ -259,6 +260,7 @@ class Connection(asyncio.Protocol):
 
     def _upgraded(self, rest: bytes) -> None:
         """The parser stops at the body of a request that asks for another protocol; only WebSocket is one to us."""
+        self.server.end_turn()  # an earlier answer goes before what the other protocol sends
         reply, self.upgrading = self.upgrading, None
         request = reply.request
         if request.headers.get("upgrade", "").lower() != "websocket":
@@ -458,6 +460,13 @@ class Connection(asyncio.Protocol):
         self.transport.set_protocol(protocol)
         self.read_paused = True
         self.adjust_reading()
+
+    def send(self, reply: Reply, message: bytes) -> None:
+        """A whole small response, at the end of the loop's turn; at once if what follows it is the connection's end."""
+        if reply.keep_alive:
+            self.server.turn().hold(self.transport, message)
+        else:
+            self.transport.write(message)
 
     def write_continue(self) -> None:
         if not self.is_closing():

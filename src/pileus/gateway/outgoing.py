@@ -47,9 +47,9 @@ async def write_response(connection: "Connection", reply: "Reply", response: Htt
         head, _ = build_head(connection, reply, response, len(body))
         reply.head_sent = True
         if reply.is_head or not body:
-            connection.transport.write(head)
+            connection.send(reply, head)
         elif len(body) < 65536:
-            connection.transport.write(head + body)
+            connection.send(reply, head + body)
         else:
             connection.transport.writelines((head, body))
         if connection.write_paused:

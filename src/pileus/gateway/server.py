@@ -2,7 +2,7 @@
 
 Speaks HTTP/1.1 and 1.0 by httptools and the event loop's transports (uvloop's or asyncio's own); why no framework's
 server is in `docs/decisions/0001-http-server.md`. One file a subject: `connection` (requests off the wire, one answer
-after the other), `incoming` (bodies), `outgoing` (responses), `limits`.
+after the other), `incoming` (bodies), `outgoing` (responses), `turn` (which responses leave together), `limits`.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import orjson
 from pileus.gateway.connection import Connection
 from pileus.gateway.limits import Limits
 from pileus.gateway.outgoing import FileThreads
+from pileus.gateway.turn import Turn
 from pileus.kernel.clock import Clock
 from pileus.kernel.http import HttpRequest, HttpResponse
 
@@ -72,6 +73,7 @@ class Server:
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
         self._look: asyncio.TimerHandle | None = None
+        self._turn: Turn | None = None
         self._all_closed: asyncio.Event | None = None
         self._date_s = -1
         self._date = ""
@@ -93,6 +95,7 @@ class Server:
         if self._listener is None:
             return
         self._listener.close()
+        self.end_turn()
         for connection in list(self._connections):
             connection.stop()
         try:
@@ -130,6 +133,19 @@ class Server:
         self._connections.discard(connection)
         if not self._connections:
             self._all_closed.set()
+
+    def turn(self) -> Turn:
+        """The loop's turn, which ends when what the loop has before it now is done."""
+        turn = self._turn
+        if turn is None:
+            turn = self._turn = Turn()
+            self.loop.call_soon(self.end_turn)
+        return turn
+
+    def end_turn(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.end()
 
     def date_header(self) -> str:
         """The Date line (RFC 9110, 5.6.7), made once a second."""

@@ -5,6 +5,7 @@ import datetime
 import ipaddress
 import os
 import ssl
+from unittest.mock import ANY
 
 import pytest
 from cryptography import x509
@@ -391,3 +392,47 @@ async def test_files_and_uploads_go_over_tls(serving, tls, file, into_memory):
             _, headers, body = await client.response()
             assert headers["x-total"] == "3000000"
             assert body == file.read_bytes()[7:3_000_007]
+
+
+async def test_an_answer_that_is_held_leaves_before_its_senders_end_of_file_closes_the_connection(serving):
+    """The end of file may arrive when the handler is done and its answer waits for the loop's turn to end."""
+    asked = asyncio.Event()
+
+    async def handle(request):
+        asked.set()
+        return HttpResponse(200, [], b"held")
+
+    async with serving(handle) as (_, connect):
+        client = await connect()
+        client.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        await asked.wait()
+        client.writer.write_eof()
+        assert await client.response() == (200, ANY, b"held")
+
+
+async def test_a_server_that_stops_sends_what_it_holds(serving):
+    stopping = []
+
+    async def handle(request):
+        # Before the turn ends, in which this answer is held.
+        asyncio.get_running_loop().call_soon(lambda: stopping.append(asyncio.ensure_future(server.stop())))
+        return HttpResponse(200, [], b"held")
+
+    async with serving(handle) as (server, connect):
+        client = await connect()
+        client.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert await client.response() == (200, ANY, b"held")
+        assert await client.is_closed()
+        await stopping[0]
+
+
+async def test_pipelined_answers_leave_in_the_order_of_their_requests(serving):
+    async def handle(request):
+        if request.path == "/1":
+            await asyncio.sleep(0)  # longer than a turn
+        return HttpResponse(200, [], request.path.encode())
+
+    async with serving(handle) as (_, connect):
+        client = await connect()
+        client.send(b"".join(b"GET /%d HTTP/1.1\r\nhost: x\r\n\r\n" % number for number in range(4)))
+        assert [(await client.response())[2] for _ in range(4)] == [b"/0", b"/1", b"/2", b"/3"]
