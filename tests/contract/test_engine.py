@@ -116,14 +116,6 @@ class TestRocks:
         assert list(engine.scan(b"a", b"z")) == [(b"a", b"1"), (b"c", b"3")]
         assert list(engine.scan(b"a", b"z", reverse=True)) == [(b"c", b"3"), (b"a", b"1")]
 
-    def test_as_many_as_there_may_be_are_held_and_no_more(self, open_rocks, monkeypatch):
-        monkeypatch.setattr("pileus.store.rocks.HELD_ROWS_MAX", 2)
-        engine = open_rocks()
-        for number in range(5):
-            engine.apply({b"%d" % number: b"1"})
-        assert len(engine._held) == 1
-        assert [key for key, _ in engine.scan(b"", b"z")] == [b"0", b"1", b"2", b"3", b"4"]
-
     @pytest.mark.parametrize("durability", ["fsync", "process", "none"])
     def test_every_durability_survives_a_clean_stop(self, open_rocks, durability):
         first = open_rocks(durability=durability)

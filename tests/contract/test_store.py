@@ -1,6 +1,7 @@
 """The store's contract, over every engine: transactions, group commit, watchers, and what follows a failure."""
 
 import asyncio
+import errno
 
 import msgspec
 import pytest
@@ -423,7 +424,7 @@ class FailingSyncs(RocksEngine):
 
     def _sync_log(self) -> None:
         if self.fails:
-            raise Exception("IO error: While fdatasync: Input/output error")  # as rocksdict does
+            raise OSError(errno.EIO, "Input/output error")
         super()._sync_log()
 
     def recover(self) -> None:
@@ -437,10 +438,10 @@ class FailingWrites(RocksEngine):
 
     fails = False
 
-    def _write_held(self) -> None:
+    def _append(self, layer) -> None:
         if self.fails:
             raise EngineFailed("No space left on device")
-        super()._write_held()
+        super()._append(layer)
 
     def recover(self) -> None:
         if self.fails:

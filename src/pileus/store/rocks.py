@@ -1,23 +1,21 @@
 """The embedded engine: RocksDB, a log-structured merge tree, through rocksdict. Why: docs/decisions/0002-store-engine.md.
 
-A sync is one fdatasync of the log, which releases the interpreter while it waits. The commits that share it are one
-write to the log, too: until then they are held here, laid over what is read. Nobody is answered before the sync, so
-nothing is lost by that; and where many change one row (a queue's numbers), it is written once. Where nothing is synced,
-each commit is a write of its own (safe from kill -9, for the operating system has the bytes).
+A commit goes into the write-ahead log (wal.py) and then into RocksDB's tables, of which the newest is in memory. RocksDB
+keeps no log of its own: what its files don't hold yet is replayed from ours when it is opened.
 
-When a sync fails, nobody knows what of the log is on the disk. So each sync begins with a snapshot, and the keys that
-were changed since are noted: after a failure their old values are laid over what is read (`roll_back`), and written
-back as soon as the database could be opened anew (`recover`). RocksDB itself refuses every write after an error until
-it is opened anew, or until it finds space by itself.
+The commits that share a sync are one record of the log and one write to the tables; until then they are held here, in
+layers that are laid over what is read. Nobody is answered before the sync, so nothing is lost by that; and where many
+change one row (a queue's numbers), it is written once. When a sync fails, the layers that waited for it are dropped and
+their record is taken back: reads see what was on disk before. Where nothing is synced, each commit is a record and a
+write of its own (safe from kill -9, for the operating system has the bytes).
 
 A log that a loss of power tore at its end is opened without what is torn; one with damage further up is refused, for
-acknowledged commits may follow it (rocks_log.py).
+acknowledged commits may follow it.
 
 What rocksdict 0.3 gets wrong, and what follows from it here:
 - It raises plain `Exception`: exactly that, no subclass, is made a RocksError.
 - `set_iterate_lower_bound` sets the upper bound: a descending scan compares keys itself.
 - An iterator holds a pointer into the bytes of its upper bound: they must live as long as it does.
-- A snapshot's iterators see later changes: only its point reads are used.
 - Reopened without `column_families` it takes the options found on disk instead of those given.
 """
 
@@ -26,12 +24,13 @@ import errno
 import gc
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+import msgspec
 from rocksdict import (
     AccessType,
     BlockBasedIndexType,
@@ -44,14 +43,13 @@ from rocksdict import (
     Rdict,
     RdictIter,
     ReadOptions,
-    Snapshot,
     WriteBatch,
     WriteOptions,
 )
 
 from pileus.store.engine import DataDirRefused, EngineFailed
 from pileus.store.overlay import overlaid
-from pileus.store.rocks_log import is_torn_at_its_end
+from pileus.store.wal import Damaged, WriteAheadLog, read, remove
 
 log = logging.getLogger("pileus.store")
 
@@ -65,11 +63,11 @@ FEW_ROWS = 32
 """Up to here a range is deleted row by row. Deleted as one it makes the next read some 70 µs slower (RocksDB sorts the
 deleted ranges anew), row by row it costs 1 µs a row, and as much again for each scan that crosses the graves."""
 
-HELD_ROWS_MAX = 4096
-"""Of commits that wait for their write: beyond, they are written before the next one is taken."""
+TABLES_TO_WRITE = "rocksdb.num-immutable-mem-table"
+"""The tables in memory that are full and not yet files."""
 
 FREE_TO_RECOVER_BYTES = 2 * MIB
-"""Beyond the size of the log: what opening writes (manifest, options, a new log)."""
+"""Beyond the size of the log, which becomes a table: what opening writes (manifest, options, a new log)."""
 
 
 class RocksError(Exception):
@@ -96,135 +94,188 @@ class _Rocks:
 ROCKS = _Rocks()
 
 
+Changes = Mapping[bytes, bytes | None]
+Ranges = Sequence[tuple[bytes, bytes]]
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[dict[bytes, bytes | None], list[tuple[bytes, bytes]]]).decode
+
+
+class _Layer:
+    """Commits as one: the ranges are deleted first, then the changes made."""
+
+    __slots__ = ("changes", "ranges")
+
+    def __init__(self) -> None:
+        self.changes: dict[bytes, bytes | None] = {}
+        self.ranges: list[tuple[bytes, bytes]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.changes or self.ranges)
+
+    def add(self, changes: Changes, ranges: Ranges) -> None:
+        for start, end in ranges:
+            for key in [key for key in self.changes if start <= key < end]:
+                del self.changes[key]
+            self.ranges.append((start, end))
+        self.changes.update(changes)
+
+    def covers(self, key: bytes) -> bool:
+        return any(start <= key < end for start, end in self.ranges)
+
+
 class RocksEngine:
     """
     durability   fsync: survives power loss; process: survives kill -9; none: survives a clean stop
     accept_loss  open what can be read of a log that is damaged, and drop the commits after the damage
+
+    Three layers may lie over the tables: what is `held` for the next sync, what is `syncing`, and what the last sync has
+    brought to the log (`logged`), which goes to the tables before the next one.
     """
 
     def __init__(self, path: Path | str, durability: Durability = "fsync", accept_loss: bool = False) -> None:
         self.path = Path(path)
         self.is_durable = durability == "fsync"
+        self._is_logged = durability != "none"
         self._accept_loss = accept_loss
         self._write_options = WriteOptions()
-        self._write_options.disable_wal = durability == "none"
-        self._held: dict[bytes, bytes | None] = {}
-        self._unsynced: list[_Applied] = []
-        self._syncing: list[_Applied] = []
-        self._undone: dict[bytes, bytes | None] | None = None
-        self._view: Snapshot | None = None
-        self._next_view: Snapshot | None = None
-        self._db: Rdict
+        self._write_options.disable_wal = True
+        self._held, self._syncing, self._logged = _Layer(), _Layer(), _Layer()
+        self._has_failed = False
+        self._db: Rdict = None  # until it is open
+        self._log: WriteAheadLog
         self._open()
 
     def get(self, key: bytes) -> bytes | None:
-        if key in self._held:
-            return self._held[key]
-        if self._undone is not None and key in self._undone:
-            return self._undone[key]
+        for layer in (self._held, self._syncing, self._logged):
+            if key in layer.changes:
+                return layer.changes[key]
+            if layer.ranges and layer.covers(key):
+                return None
         return self._db.get(key)
 
     def scan(self, start: bytes, end: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
         rows = self._scan(start, end, reverse)
-        above = self._held or self._undone
-        return overlaid(rows, above, (), start, end, reverse) if above else rows
+        # The newest is looked at first: what a sync that ends meanwhile moves from one to the next is seen in either.
+        layers = self._held, self._syncing, self._logged
+        for layer in reversed(layers):
+            if layer:
+                rows = overlaid(rows, layer.changes, layer.ranges, start, end, reverse)
+        return rows
 
-    def apply(self, changes: Mapping[bytes, bytes | None], ranges: Iterable[tuple[bytes, bytes]] = ()) -> None:
-        if self._undone is not None:
-            raise EngineFailed("the last sync failed")
-        if self.is_durable and not ranges:
-            if len(self._held) >= HELD_ROWS_MAX:
-                self._write_held()
-            self._held.update(changes)
-            self._unsynced.append((changes, ()))
-            return
-        self._write_held()  # what is in the ranges must be read from the database
-        batch = WriteBatch(raw_mode=True)
-        before = [self._delete_range(batch, start, end) for start, end in ranges if start < end]
-        try:
-            self._write(batch, changes)
-        except EngineFailed:
-            before.clear()  # the traceback lives on, and scans keep the database open
-            raise
+    def apply(self, changes: Changes, ranges: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        if self._has_failed:
+            raise EngineFailed("the log or the tables could not be written")
+        few, many = self._divided(ranges)
+        if few:
+            changes = few | changes
         if self.is_durable:
-            self._unsynced.append((changes, before))
-
-    def _write_held(self) -> None:
-        if self._held:
-            self._write(WriteBatch(raw_mode=True), self._held)
-            self._held = {}
-
-    def _write(
-        self, batch: WriteBatch, changes: Mapping[bytes, bytes | None], options: WriteOptions | None = None
-    ) -> None:
-        for key, value in changes.items():
-            if value is None:
-                batch.delete(key)
-            else:
-                batch.put(key, value)
-        try:
-            with ROCKS:
-                self._db.write(batch, options or self._write_options)
-        except RocksError as error:
-            raise EngineFailed(str(error)) from error
+            self._held.add(changes, many)
+            return
+        layer = _Layer()
+        layer.add(changes, many)
+        self._append(layer)
+        self._write(layer)
+        self._log.keep()
 
     def begin_sync(self) -> Callable[[], None]:
-        self._write_held()
-        self._next_view = self._db.snapshot()
-        self._syncing, self._unsynced = self._unsynced, []
+        if self._logged:
+            self._write(self._logged)
+            self._logged = _Layer()
+        if self._held:
+            self._append(self._held)
+            self._syncing, self._held = self._held, _Layer()
 
         def sync() -> None:
             try:
-                with ROCKS:
-                    self._sync_log()
-            except RocksError as error:
-                raise EngineFailed(str(error)) from error
-            self._view = self._next_view
-            self._syncing = []
+                self._sync_log()
+            except OSError as error:
+                self._has_failed = True
+                raise EngineFailed(_words(error)) from error
+            self._log.keep()
+            self._logged, self._syncing = self._syncing, _Layer()
 
         return sync
 
     def roll_back(self) -> None:
-        assert self._view is not None
-        self._undone = {}
-        for changes, emptied in (*self._syncing, *self._unsynced):
-            for key in changes:
-                self._undone[key] = _get_of_snapshot(self._view, key)
-            for rows in emptied:
-                for key, _ in rows:
-                    self._undone[key] = _get_of_snapshot(self._view, key)
-        self._syncing, self._unsynced, self._held = [], [], {}
+        self._held, self._syncing = _Layer(), _Layer()
 
     def recover(self) -> None:
         self._probe_space()
-        self._close()
+        try:
+            self._log.forget()
+        except OSError as error:
+            raise EngineFailed(_words(error)) from error
+        self._log.close()
+        self._close_db()
         try:
             self._open()
         except DataDirRefused as error:
             with contextlib.suppress(DataDirRefused):
                 self._open(is_read_only=True)
             raise EngineFailed(str(error)) from error
-        if self._undone is not None:
-            synced = WriteOptions()
-            synced.sync = True
-            self._write(WriteBatch(raw_mode=True), self._undone, synced)
-            self._undone = None
-            self._view = self._db.snapshot()
+        self._has_failed = False
 
     def close(self) -> None:
-        with contextlib.suppress(EngineFailed):  # whoever wrote that was never answered
-            self._write_held()
-        self._close()
+        with contextlib.suppress(EngineFailed, RocksError, OSError), ROCKS:
+            for layer in (self._logged, self._syncing, self._held):
+                self._write(layer)
+            self._db.flush()
+            self._log.close()
+            remove(self._log_folder)
+        self._close_db()
 
-    def _delete_range(self, batch: WriteBatch, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Return what was in it, for `roll_back`."""
-        rows = list(islice(self._scan(start, end, False), FEW_ROWS + 1))
-        if len(rows) > FEW_ROWS:
+    @property
+    def _log_folder(self) -> Path:
+        return self.path / "wal"
+
+    def _append(self, layer: _Layer) -> None:
+        """Write the layer to the log."""
+        if not self._is_logged:
+            return
+        try:
+            with ROCKS:
+                if self._log.is_full:
+                    # What is in the full segment is in the tables, but may be in memory only: from now on it is written.
+                    self._db.flush(False)
+                    self._log.rotate()
+                elif self._log.has_full_segments and not self._db.property_int_value(TABLES_TO_WRITE):
+                    self._log.release()
+            self._log.append(_encode((layer.changes, layer.ranges)))
+        except (OSError, RocksError) as error:
+            self._has_failed = True
+            raise EngineFailed(_words(error) if isinstance(error, OSError) else str(error)) from error
+
+    def _write(self, layer: _Layer) -> None:
+        """Write the layer to the tables."""
+        batch = WriteBatch(raw_mode=True)
+        for start, end in layer.ranges:
             batch.delete_range(start, end)
-            return self._scan(start, end, False)
-        for key, _ in rows:
-            batch.delete(key)
-        return iter(rows)
+        for key, value in layer.changes.items():
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        try:
+            with ROCKS:
+                self._db.write(batch, self._write_options)
+        except RocksError as error:
+            self._has_failed = True
+            raise EngineFailed(str(error)) from error
+
+    def _divided(self, ranges: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, bytes | None], Ranges]:
+        """The ranges as deletions of the rows in them, where those are few, and the others."""
+        few: dict[bytes, bytes | None] = {}
+        many = []
+        for start, end in ranges:
+            if start >= end:
+                continue
+            keys = [key for key, _ in islice(self.scan(start, end), FEW_ROWS + 1)]
+            if len(keys) > FEW_ROWS:
+                many.append((start, end))
+            else:
+                few.update(dict.fromkeys(keys))
+        return few, many
 
     def _scan(self, start: bytes, end: bytes, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
         if start >= end:
@@ -235,30 +286,20 @@ class RocksEngine:
         return _descending(cursor, start, end) if reverse else _ascending(cursor, start, end)
 
     def _sync_log(self) -> None:
-        self._db.flush_wal(True)
+        self._log.sync()
 
     def _open(self, is_read_only: bool = False) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            try:
-                self._open_with(DBRecoveryMode.absolute_consistency(), is_read_only)
-            except RocksError as error:
-                if not str(error).startswith("Corruption"):
-                    raise
-                if not self._accept_loss and not is_torn_at_its_end(self.path):
-                    raise
-                log.warning("the log of %s ends in what can't be read, which is dropped: %s", self.path, error)
-                # Up to the first thing that can't be read, and no further: what is kept is as it was at one time.
-                self._open_with(DBRecoveryMode.point_in_time(), is_read_only)
-        except (RocksError, OSError) as error:
+            self._open_db(is_read_only)
+            self._replay(is_read_only)
+        except (RocksError, EngineFailed, Damaged, OSError) as error:
+            self._close_db()
             raise DataDirRefused(_reason(self.path, error)) from error
-        if self.is_durable and self._undone is None and not is_read_only:
-            self._view = self._db.snapshot()
 
-    def _open_with(self, mode: DBRecoveryMode, is_read_only: bool) -> None:
-        options = _options()
-        options.set_wal_recovery_mode(mode)
+    def _open_db(self, is_read_only: bool) -> None:
         access = AccessType.read_only(False) if is_read_only else AccessType.read_write()
+        options = _options(self._accept_loss)
         for may_try_again in (True, False):
             try:
                 with ROCKS:
@@ -269,30 +310,49 @@ class RocksEngine:
                     raise
                 gc.collect()  # an abandoned scan of ours may still hold the database
 
-    def _close(self) -> None:
+    def _replay(self, is_read_only: bool) -> None:
+        """Bring the tables to where the log ends, and begin a new log."""
+        try:
+            payloads = read(self._log_folder)
+        except Damaged as damage:
+            if not self._accept_loss:
+                raise
+            log.warning("the log of %s is damaged, and what follows the damage is dropped: %s", self.path, damage)
+            payloads = damage.readable
+        self._logged = _Layer()
+        for payload in payloads:
+            layer = _Layer()
+            layer.add(*_decode(payload))
+            if is_read_only:
+                self._logged.add(layer.changes, layer.ranges)
+            else:
+                self._write(layer)
+        if is_read_only:
+            return
+        if payloads:
+            with ROCKS:
+                self._db.flush()
+        remove(self._log_folder)
+        self._log = WriteAheadLog(self._log_folder)
+
+    def _close_db(self) -> None:
         """Forget the database; what fails now fails again, and is told, when it is opened."""
-        # Snapshots and scans would keep it open, and locked.
-        self._view = self._next_view = None
-        self._syncing, self._unsynced = [], []
-        with contextlib.suppress(RocksError), ROCKS:
-            self._db.close()
+        if self._db is not None:
+            with contextlib.suppress(RocksError), ROCKS:
+                self._db.close()
 
     def _probe_space(self) -> None:
         """Raise EngineFailed when there is no room for what opening writes: once closed, it must open."""
-        log_bytes = sum(file.stat().st_size for file in self.path.glob("*.log"))
+        log_bytes = sum(file.stat().st_size for file in self._log_folder.glob("*.wal"))
         probe = self.path / "probe"
         try:
             with open(probe, "wb") as file:
                 os.posix_fallocate(file.fileno(), 0, log_bytes + FREE_TO_RECOVER_BYTES)
                 os.fsync(file.fileno())
         except OSError as error:
-            raise EngineFailed(f"no room to recover: {os.strerror(error.errno or errno.EIO)}") from error
+            raise EngineFailed(f"no room to recover: {_words(error)}") from error
         finally:
             probe.unlink(missing_ok=True)
-
-
-_Applied = tuple[Mapping[bytes, bytes | None], Iterable[Iterator[tuple[bytes, bytes]]]]
-"""The changes of a commit, and what was in the ranges it deleted."""
 
 
 def _ascending(cursor: RdictIter, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -317,21 +377,15 @@ def _descending(cursor: RdictIter, start: bytes, end: bytes) -> Iterator[tuple[b
     cursor.status()
 
 
-def _get_of_snapshot(view: Snapshot, key: bytes) -> bytes | None:
-    try:
-        with ROCKS:
-            return view[key]
-    except RocksError as error:
-        if str(error) == "key not found":
-            return None
-        raise
+def _words(error: OSError) -> str:
+    return os.strerror(error.errno or errno.EIO)
 
 
 def _reason(path: Path, error: Exception) -> str:
     text = str(error)
     if isinstance(error, RocksError) and error.is_locked:
         return f"{path} is in use by another Pileus. Stop that one, or choose another data directory."
-    if text.startswith("Corruption"):
+    if isinstance(error, Damaged) or text.startswith("Corruption"):
         return (
             f"{path} is damaged: {text}. Restore it from a backup, or start once with PILEUS_LOSS_ACCEPTED=1 to open what can be read:"
             " commits after the damage are lost."
@@ -339,7 +393,7 @@ def _reason(path: Path, error: Exception) -> str:
     return f"{path} can't be opened: {text}"
 
 
-def _options() -> Options:
+def _options(accept_loss: bool) -> Options:
     """Sized for a process that idles below 80 MiB and shares two cores with the functions it runs."""
     table = BlockBasedOptions()
     table.set_block_cache(Cache(BLOCK_CACHE_BYTES))
@@ -355,6 +409,9 @@ def _options() -> Options:
 
     options = Options(raw_mode=True)
     options.create_if_missing(True)
+    # Of the log that RocksDB kept before Pileus kept its own: there may be one in a directory from then.
+    mode = DBRecoveryMode.point_in_time() if accept_loss else DBRecoveryMode.absolute_consistency()
+    options.set_wal_recovery_mode(mode)
     options.set_block_based_table_factory(table)
     options.set_compression_type(DBCompressionType.lz4())
     options.set_write_buffer_size(WRITE_BUFFER_BYTES)
