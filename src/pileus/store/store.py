@@ -147,7 +147,10 @@ class Store:
                 self._sequence.limit = tx.sequence_limit
             # Published by the sync and not by this coroutine, which may be cancelled while it waits.
             self._unpublished.append((self.applied, tx))
-            await self.durable(self.applied)
+            if self.engine.is_durable:
+                await self._sync_of(self.applied)
+            else:
+                self._reached(self.applied)
             return result
         raise ServiceUnavailable("The transaction met too many concurrent changes.")
 
@@ -164,15 +167,18 @@ class Store:
             if self._taken_back and any(commit in lost for lost in self._taken_back):
                 raise ServiceUnavailable()
             return
-        if not self.engine.is_durable:
+        if self.engine.is_durable:
+            await self._sync_of(commit)
+        else:
             self._reached(self.applied)
-            return
+
+    def _sync_of(self, commit: int) -> asyncio.Future:
         done = self._loop.create_future()
         self._waiting.append((commit, done))
         if not self._is_syncing:
             self._is_syncing = True
             self._loop.call_soon(self._gather)
-        await done
+        return done
 
     def watch(self, topic: str, gone: asyncio.Event | None = None, arrived: asyncio.Event | None = None) -> Watch:
         return self._watchers.watch(topic, gone, arrived)
