@@ -5,7 +5,8 @@ Source: DynamoDB API reference, PutItem, UpdateItem, Query and so on; developer 
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.expressions import condition, legacy, placeholders, update
@@ -23,8 +24,7 @@ EXPRESSIONS = (
 LEGACY = ("AttributeUpdates", "Expected", "AttributesToGet", "QueryFilter", "ScanFilter", "ConditionalOperator")
 
 
-@dataclass(frozen=True, slots=True)
-class BoundCondition:
+class BoundCondition(msgspec.Struct, frozen=True):
     """A condition or filter with its values. `parameter` is the request member it comes from."""
 
     parameter: str
@@ -50,8 +50,7 @@ class BoundCondition:
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class BoundUpdate:
+class BoundUpdate(msgspec.Struct, frozen=True):
     """An update with its values."""
 
     program: update.Program
@@ -82,8 +81,7 @@ class BoundUpdate:
         return self.program.touched.attributes
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """All expressions of a request; None where it has none. Legacy parameters stand where their successors would."""
 
     condition: BoundCondition | None = None
