@@ -10,7 +10,7 @@ from pileus.services.dynamodb.state import keys, rows, writing
 from pileus.services.dynamodb.state.records import ITEM_BYTES_MAX, TableRecord
 from pileus.services.dynamodb.state.rows import Item
 from pileus.services.dynamodb.state.tables import require
-from pileus.services.dynamodb.values import item_bytes, read_sized_item
+from pileus.services.dynamodb.values import item_bytes, read_sized_item, value_bytes
 from pileus.store.transaction import Transaction
 
 TOO_LARGE = "Item size has exceeded the maximum allowed size"
@@ -118,9 +118,14 @@ def _updated(table: TableRecord, suffix: bytes, old: Item | None, old_bytes: int
 
 def _updated_bytes(old: Item, new: Item, old_bytes: int, touched: Projection) -> int:
     """The size of an updated item, of what the update names alone."""
-    names = touched.attributes
-    was = item_bytes({name: old[name] for name in names if name in old})
-    return old_bytes - was + item_bytes({name: new[name] for name in names if name in new})
+    size_bytes = old_bytes
+    for name in touched.attributes:
+        was, now = old.get(name), new.get(name)
+        if was is not None:
+            size_bytes -= len(name.encode()) + value_bytes(was)
+        if now is not None:
+            size_bytes += len(name.encode()) + value_bytes(now)
+    return size_bytes
 
 
 def commit(tx: Transaction, written: Written) -> None:
