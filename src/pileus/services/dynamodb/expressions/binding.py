@@ -14,13 +14,14 @@ from pileus.services.dynamodb.expressions.compiling import compiled, parsed_expr
 from pileus.services.dynamodb.expressions.key_condition import KeyTest, Tests
 from pileus.services.dynamodb.expressions.projection import Projection
 
-EXPRESSIONS = (
-    "UpdateExpression",
-    "ConditionExpression",
-    "ProjectionExpression",
-    "FilterExpression",
-    "KeyConditionExpression",
-)
+EXPRESSIONS = {
+    "UpdateExpression": "update",
+    "ConditionExpression": "condition",
+    "ProjectionExpression": "projection",
+    "FilterExpression": "filter",
+    "KeyConditionExpression": "key_condition",
+}
+"""And the part of a Bound that each becomes."""
 LEGACY = ("AttributeUpdates", "Expected", "AttributesToGet", "QueryFilter", "ScanFilter", "ConditionalOperator")
 
 
@@ -93,7 +94,8 @@ class Bound(msgspec.Struct, frozen=True):
 
 _NOTHING: dict = {}
 _EMPTY = Bound()
-_MEMBERS = frozenset((*EXPRESSIONS, *LEGACY, "KeyConditions", placeholders.NAMES, placeholders.VALUES))
+_OLDER = frozenset((*LEGACY, "KeyConditions"))
+_MEMBERS = _OLDER.union(EXPRESSIONS, (placeholders.NAMES, placeholders.VALUES))
 
 
 def bind(request: Mapping, *expressions: str) -> Bound:
@@ -106,10 +108,7 @@ def bind(request: Mapping, *expressions: str) -> Bound:
     if _MEMBERS.isdisjoint(request):
         return _EMPTY  # most requests
     given = [name for name in EXPRESSIONS if request.get(name) is not None]
-    older = [name for name in LEGACY if request.get(name) is not None]
-    # KeyConditions alone goes with a FilterExpression or ProjectionExpression.
-    if request.get("KeyConditions") is not None and ("KeyConditionExpression" in given or not given):
-        older.append("KeyConditions")
+    older = [] if _OLDER.isdisjoint(request) else _older(request, given)
     if given and older:
         raise ValidationException(
             "Can not use both expression and non-expression parameters in the same request: "
@@ -121,21 +120,24 @@ def bind(request: Mapping, *expressions: str) -> Bound:
         return _legacy(request) if older else _EMPTY
     names = placeholders.read_names(request.get(placeholders.NAMES))
     values = placeholders.read_values(request.get(placeholders.VALUES))
-    parts = {}
     parsed = [parsed_expression(name, request[name], names, values) for name in given]
-    for one in parsed:
-        parts[one.parameter] = _bound(one, request[one.parameter], names, values)
+    parts = {EXPRESSIONS[one.parameter]: _bound(one, request[one.parameter], names, values) for one in parsed}
     if names:
-        placeholders.refuse_unused(placeholders.NAMES, names, {name for one in parsed for name in one.names})
+        placeholders.refuse_unused(placeholders.NAMES, names, [one.names for one in parsed])
     if values:
-        placeholders.refuse_unused(placeholders.VALUES, values, {value for one in parsed for value in one.values})
-    return Bound(
-        condition=parts.get("ConditionExpression"),
-        filter=parts.get("FilterExpression"),
-        projection=parts.get("ProjectionExpression"),
-        update=parts.get("UpdateExpression"),
-        key_condition=parts.get("KeyConditionExpression") or _key_conditions(request),
-    )
+        placeholders.refuse_unused(placeholders.VALUES, values, [one.values for one in parsed])
+    if request.get("KeyConditions") is not None:
+        parts["key_condition"] = legacy.key_condition_of(request["KeyConditions"])
+    return Bound(**parts)
+
+
+def _older(request: Mapping, given: list[str]) -> list[str]:
+    """The legacy parameters that don't go with the expressions that are `given`."""
+    older = [name for name in LEGACY if request.get(name) is not None]
+    # KeyConditions alone goes with a FilterExpression or ProjectionExpression.
+    if request.get("KeyConditions") is not None and ("KeyConditionExpression" in given or not given):
+        older.append("KeyConditions")
+    return older
 
 
 def _legacy(request: Mapping) -> Bound:
