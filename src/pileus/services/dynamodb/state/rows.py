@@ -59,9 +59,9 @@ def suffix_of(table: TableRecord, item: Item) -> bytes:
 
 def partition_of(*values: dict[str, Any]) -> bytes:
     """Where the items of a partition key begin: hash and key bytes. Several values: a global index's."""
-    parts = b"".join(map(key_bytes, values)) if len(values) > 1 else key_bytes(values[0])
-    # The type is part of what is hashed: "1" and 1 never meet in one table, but need not share a place in others.
-    return blake2b(next(iter(values[0])).encode() + parts, digest_size=HASH_BYTES).digest() + parts
+    parts = key_bytes(values[0]) if len(values) == 1 else b"".join(map(key_bytes, values))
+    # The type, with which key bytes begin, is hashed once more: rows on disk lie where it says.
+    return blake2b(parts[:1] + parts, digest_size=HASH_BYTES).digest() + parts
 
 
 def get(tx: Transaction, table: TableRecord, suffix: bytes) -> tuple[Item, int] | None:
@@ -92,7 +92,7 @@ def size_of(raw: bytes) -> int:
 
 
 def decode(raw: bytes) -> tuple[Item, int]:
-    return _decode(memoryview(raw)[4:]), _SIZE.unpack_from(raw)[0]
+    return _decode(raw[4:]), _SIZE.unpack_from(raw)[0]
 
 
 def scan(

@@ -12,7 +12,7 @@ import re
 from decimal import Decimal
 
 from pileus.kernel.errors import AwsError, ValidationException
-from pileus.services.dynamodb.values.numbers import normalise
+from pileus.services.dynamodb.values.numbers import is_canonical_integer, normalise
 from pileus.services.dynamodb.values.sizes import number_bytes, value_bytes
 
 MAX_NESTING = 32
@@ -48,12 +48,8 @@ def read_item(wire: dict) -> dict:
         raise _not_a_map(wire)
     item = {}
     for name, value in wire.items():
-        if value.__class__ is dict and len(value) == 1:
-            for kind, content in value.items():
-                if content.__class__ is str and (kind == "S" or (kind == "N" and content == normalise(content))):
-                    item[name] = value
-                else:
-                    item[name] = read_value(value)
+        if value.__class__ is dict and len(value) == 1 and value.get("S").__class__ is str:
+            item[name] = value
         else:
             item[name] = read_value(value)
         if len(name) > MAX_NAME_BYTES // 4:
@@ -70,23 +66,19 @@ def read_sized_item(wire: dict) -> tuple[dict, int]:
     item = {}
     size_bytes = 0
     for name, value in wire.items():
-        if name.isascii():
-            size_bytes += len(name)
-        else:
-            size_bytes += len(name.encode())
+        size_bytes += len(name) if name.isascii() else len(name.encode())
         if len(name) > MAX_NAME_BYTES // 4:
             check_name(name)
         if value.__class__ is dict and len(value) == 1:
-            (kind,) = value
-            if kind == "S":
+            if "S" in value:
                 content = value["S"]
                 if content.__class__ is str:
                     item[name] = value
                     size_bytes += len(content) if content.isascii() else len(content.encode())
                     continue
-            elif kind == "N":
+            elif "N" in value:
                 content = value["N"]
-                if content.__class__ is str and content == normalise(content):
+                if content.__class__ is str and is_canonical_integer(content):
                     item[name] = value
                     size_bytes += number_bytes(content)
                     continue
