@@ -1,6 +1,8 @@
 """Single items: get, put, update, delete. Conditions and updates are the expressions' objects, bound to their values."""
 
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from pileus.kernel.errors import AwsError, ValidationException
 from pileus.services.dynamodb.addresses import Address
@@ -18,7 +20,7 @@ DUPLICATES = "Provided list of item keys contains duplicates"
 UPDATED_TOO_LARGE = "Item size to update has exceeded the maximum allowed size"
 
 
-class Written(NamedTuple):
+class Written(msgspec.Struct, frozen=True):
     """A write that was made. touched: of an update, what shows the updated parts of an item."""
 
     table: TableRecord
@@ -30,7 +32,7 @@ class Written(NamedTuple):
     touched: Any = None
 
 
-class Write(NamedTuple):
+class Write(msgspec.Struct, frozen=True):
     """A write to be made.
 
     kind          put, update, delete or check
