@@ -23,7 +23,6 @@ from pileus.services.dynamodb.state.records import (
     TableRecord,
 )
 from pileus.services.dynamodb.values.ordered import key_bytes
-from pileus.services.dynamodb.values.sizes import item_bytes
 from pileus.store.transaction import Transaction
 
 Item = dict[str, dict[str, Any]]
@@ -64,20 +63,42 @@ def partition_of(*values: dict[str, Any]) -> bytes:
     return blake2b(parts[:1] + parts, digest_size=HASH_BYTES).digest() + parts
 
 
+class Row(msgspec.Struct):
+    """A row: its item is decoded when somebody looks at it, which most puts never do with what they replace."""
+
+    raw: bytes
+    decoded: Item | None = None
+
+    @property
+    def item(self) -> Item:
+        if self.decoded is None:
+            self.decoded = _decode(self.raw[4:])
+        return self.decoded
+
+    @property
+    def size_bytes(self) -> int:
+        """The item's size."""
+        return _SIZE.unpack_from(self.raw)[0]
+
+
+def row(tx: Transaction, table: TableRecord, suffix: bytes) -> Row | None:
+    raw = tx.get(table_prefix(table.id) + suffix)
+    return None if raw is None else Row(raw)
+
+
 def get(tx: Transaction, table: TableRecord, suffix: bytes) -> tuple[Item, int] | None:
     """The item and its size."""
     raw = tx.get(table_prefix(table.id) + suffix)
     return None if raw is None else decode(raw)
 
 
-def put(tx: Transaction, table: TableRecord, suffix: bytes, item: Item, size_bytes: int | None = None) -> None:
+def put(tx: Transaction, table: TableRecord, suffix: bytes, raw: bytes) -> None:
     """Only `writing.change` calls this."""
-    tx.put(table_prefix(table.id) + suffix, encode(item, size_bytes))
+    tx.put(table_prefix(table.id) + suffix, raw)
 
 
-def encode(item: Item, size_bytes: int | None = None) -> bytes:
+def encode(item: Item, size_bytes: int) -> bytes:
     """The row of an item."""
-    size_bytes = item_bytes(item) if size_bytes is None else size_bytes
     return _SIZE.pack(size_bytes) + _encode(item)
 
 
