@@ -79,10 +79,9 @@ def read_values(values: dict[str, dict] | None) -> dict[str, dict]:
     return read
 
 
-def refuse_unused(parameter: str, given: Iterable[str], used: Sequence[Collection[str]]) -> None:
-    """Refuse placeholders that no expression of the request names. `used`: by each of the expressions."""
-    named = used[0] if len(used) == 1 else {placeholder for one in used for placeholder in one}
-    unused = [placeholder for placeholder in given if placeholder not in named]
+def refuse_unused(parameter: str, given: Iterable[str], used: Collection[str]) -> None:
+    """Refuse placeholders that no expression of the request names."""
+    unused = [placeholder for placeholder in given if placeholder not in used]
     if unused:
         raise ValidationException(f"Value provided in {parameter} unused in expressions: keys: {{{', '.join(unused)}}}")
 
