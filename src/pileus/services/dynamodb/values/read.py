@@ -96,25 +96,20 @@ def read_value(wire: dict, depth: int = 0) -> dict:
     """
     if wire.__class__ is not dict:
         raise _not_a_value(wire)
-    if len(wire) != 1 or None in wire.values():
-        wire = {kind: content for kind, content in wire.items() if content is not None}
-    known = wire if len(wire) == 1 else {kind: wire[kind] for kind in _TYPES if kind in wire}
-    if not known:
+    if len(wire) != 1:
+        wire = _only_one(wire, depth)
+    ((kind, content),) = wire.items()
+    if content is None:
         raise ValidationException(EMPTY)
-    if len(known) > 1:
-        for kind, content in known.items():
-            read_value({kind: content}, depth)  # a wrong JSON type comes first
-        raise ValidationException(MORE_THAN_ONE)
-    ((kind, content),) = known.items()
     if kind == "S":
         if content.__class__ is not str:
             raise _not_a_string(content)
-        return known
+        return wire
     if kind == "N":
         if content.__class__ is not str:
             raise _not_a_string(content)
         text = normalise(content)
-        return known if text == content else {"N": text}
+        return wire if text == content else {"N": text}
     if kind == "M":
         if content.__class__ is not dict:
             raise _not_a_map(content)
@@ -130,13 +125,13 @@ def read_value(wire: dict, depth: int = 0) -> dict:
     if kind == "BOOL":
         if content.__class__ is not bool:
             raise _not_a_boolean(content)
-        return known
+        return wire
     if kind == "NULL":
         if content.__class__ is not bool:
             raise _not_a_boolean(content)
         if not content:
             raise ValidationException(INVALID + "Null attribute value types must have the value of true")
-        return known
+        return wire
     if kind == "B":
         return {"B": _binary(content)}
     if kind == "SS":
@@ -162,6 +157,19 @@ def number_order(text: str) -> Decimal:
 
 
 _TYPES = ("S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL")
+
+
+def _only_one(wire: dict, depth: int) -> dict:
+    """The one type of a value that is sent with several members: those of others are null, or none that we know."""
+    given = {kind: content for kind, content in wire.items() if content is not None}
+    known = given if len(given) == 1 else {kind: given[kind] for kind in _TYPES if kind in given}
+    if not known:
+        raise ValidationException(EMPTY)
+    if len(known) > 1:
+        for kind, content in known.items():
+            read_value({kind: content}, depth)  # a wrong JSON type comes first
+        raise ValidationException(MORE_THAN_ONE)
+    return known
 
 
 def _check_members(members: dict, depth: int) -> None:
