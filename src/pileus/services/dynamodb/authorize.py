@@ -4,20 +4,22 @@ Source: Service Authorization Reference, "Actions, resources, and condition keys
 "Using IAM with DynamoDB transactions": a transaction takes the permissions of its single actions.
 """
 
+from collections.abc import Sequence
+
 from pileus.kernel.call import Call
 from pileus.kernel.service import Touch
 from pileus.kernel.tags import from_list
-from pileus.services.dynamodb.addresses import Address, of_arn, of_name
+from pileus.services.dynamodb.addresses import of_arn, of_name
 from pileus.services.dynamodb.condition_keys import AccessKeys
 from pileus.services.dynamodb.partiql import permissions
 from pileus.services.dynamodb.state.tables import find
 from pileus.store.transaction import Transaction
 
 _TRANSACT_ACTIONS = {
-    "ConditionCheck": "dynamodb:ConditionCheckItem",
-    "Delete": "dynamodb:DeleteItem",
-    "Put": "dynamodb:PutItem",
-    "Update": "dynamodb:UpdateItem",
+    "ConditionCheck": "ConditionCheckItem",
+    "Delete": "DeleteItem",
+    "Put": "PutItem",
+    "Update": "UpdateItem",
 }
 _FILLING_ACTIONS = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem")
 _REPLICA_ACTIONS = {
@@ -44,21 +46,13 @@ def on_new_table(call: Call, request: dict) -> list[Touch]:
 
 
 def on_item(call: Call, request: dict) -> list[Touch]:
-    address = of_name(call, request["TableName"])
-    keys = [request["Key"]] if "Key" in request else []
-    items = [request["Item"]] if "Item" in request else []
-    return [_touch(call, call.operation, address, request, keys=keys, items=items)]
-
-
-def on_read(call: Call, request: dict) -> list[Touch]:
-    """Query and Scan: the index where one is named, else the table."""
-    return [_touch(call, call.operation, of_name(call, request["TableName"]), request)]
+    """Also Query and Scan: the index where one is named, else the table."""
+    return [_touch(call, call.operation, request["TableName"], request)]
 
 
 def on_batch_read(call: Call, request: dict) -> list[Touch]:
     return [
-        _touch(call, "BatchGetItem", of_name(call, name), wanted, keys=wanted["Keys"])
-        for name, wanted in request["RequestItems"].items()
+        _touch(call, "BatchGetItem", name, wanted, wanted["Keys"]) for name, wanted in request["RequestItems"].items()
     ]
 
 
@@ -67,7 +61,7 @@ def on_batch_write(call: Call, request: dict) -> list[Touch]:
     for name, writes in request["RequestItems"].items():
         keys = [one["DeleteRequest"]["Key"] for one in writes if one.get("DeleteRequest")]
         items = [one["PutRequest"]["Item"] for one in writes if one.get("PutRequest")]
-        touches.append(_touch(call, "BatchWriteItem", of_name(call, name), {}, keys=keys, items=items))
+        touches.append(_touch(call, "BatchWriteItem", name, {}, keys + items))
     return touches
 
 
@@ -75,20 +69,9 @@ def on_transaction(call: Call, request: dict) -> list[Touch]:
     touches = []
     for one in request["TransactItems"]:
         for kind, wanted in one.items():
-            if wanted is None:
-                continue
-            action = _TRANSACT_ACTIONS.get(kind, "dynamodb:GetItem")
-            touches.append(
-                _touch(
-                    call,
-                    action.partition(":")[2],
-                    of_name(call, wanted["TableName"]),
-                    wanted,
-                    keys=[wanted["Key"]] if "Key" in wanted else [],
-                    items=[wanted["Item"]] if "Item" in wanted else [],
-                    enclosing=call.operation,
-                )
-            )
+            if wanted is not None:
+                action = _TRANSACT_ACTIONS.get(kind, "GetItem")
+                touches.append(_touch(call, action, wanted["TableName"], wanted, enclosing=call.operation))
     return touches
 
 
@@ -168,10 +151,16 @@ def on_nothing(call: Call, request: dict) -> list[str]:
     return ["*"]
 
 
-def _touch(call: Call, action: str, address: Address, wanted: dict, **named) -> Touch:
+def _touch(
+    call: Call, action: str, name: str, wanted: dict, named: Sequence[dict] | None = None, enclosing: str = ""
+) -> Touch:
+    """What an access to a table or to an index of it touches; see AccessKeys."""
+    address = of_name(call, name)
     index = wanted.get("IndexName")
     arn = f"{address.arn}/index/{index}" if index else address.arn
-    return Touch(f"dynamodb:{action}", arn, AccessKeys(call, address, wanted, **named))
+    return Touch(
+        f"dynamodb:{action}", arn, AccessKeys(call, address, wanted, named, enclosing), resource_account=address.account
+    )
 
 
 RESOURCES = {
@@ -206,10 +195,10 @@ RESOURCES = {
     "ListTagsOfResource": on_resource,
     "PutItem": on_item,
     "PutResourcePolicy": on_resource,
-    "Query": on_read,
+    "Query": on_item,
     "RestoreTableFromBackup": on_restored_backup,
     "RestoreTableToPointInTime": on_restored_moment,
-    "Scan": on_read,
+    "Scan": on_item,
     "TagResource": on_tagged,
     "TransactGetItems": on_transaction,
     "TransactWriteItems": on_transaction,

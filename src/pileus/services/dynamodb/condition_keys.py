@@ -20,23 +20,16 @@ READS = ("GetItem", "BatchGetItem", "Query", "Scan")
 class AccessKeys(Mapping[str, Any]):
     """
     wanted     the request, or the part of it that is about this table or item
-    keys       primary keys that it names; items: whole items that it puts
+    named      the primary keys and the whole items that it is about; None: the Key or Item of `wanted`
     enclosing  the transaction's operation
     """
 
     __slots__ = ("_asked", "_found")
 
     def __init__(
-        self,
-        call: Call,
-        address: Address,
-        wanted: dict,
-        *,
-        keys: Sequence[dict] = (),
-        items: Sequence[dict] = (),
-        enclosing: str = "",
+        self, call: Call, address: Address, wanted: dict, named: Sequence[dict] | None = None, enclosing: str = ""
     ) -> None:
-        self._asked = call, address, wanted, keys, items, enclosing
+        self._asked = call, address, wanted, named, enclosing
         self._found: dict[str, Any] | None = None
 
     def __getitem__(self, key: str) -> Any:
@@ -55,12 +48,14 @@ class AccessKeys(Mapping[str, Any]):
 
 
 def _of_access(
-    call: Call, address: Address, wanted: dict, keys: Sequence[dict], items: Sequence[dict], enclosing: str
+    call: Call, address: Address, wanted: dict, named: Sequence[dict] | None, enclosing: str
 ) -> dict[str, Any]:
     """The keys, of which those that cost something are functions."""
+    if named is None:
+        named = [wanted[member] for member in ("Key", "Item") if member in wanted]
     found: dict[str, Any] = {
-        "dynamodb:LeadingKeys": lambda: _leading(call, address, wanted, [*keys, *items]),
-        "dynamodb:Attributes": lambda: _attributes(wanted, [*keys, *items]),
+        "dynamodb:LeadingKeys": lambda: _leading(call, address, wanted, named),
+        "dynamodb:Attributes": lambda: _attributes(wanted, named),
     }
     for name in ("ReturnValues", "ReturnConsumedCapacity"):
         if wanted.get(name):
@@ -82,14 +77,14 @@ def _select(wanted: dict) -> str:
     return "ALL_PROJECTED_ATTRIBUTES" if wanted.get("IndexName") else "ALL_ATTRIBUTES"
 
 
-def _leading(call: Call, address: Address, wanted: dict, keyed: list[dict]) -> list[str] | None:
+def _leading(call: Call, address: Address, wanted: dict, named: Sequence[dict]) -> list[str] | None:
     """The values of partition keys that the access is about, as texts."""
     table, call.seen = call.cloud.store.look(find, address)
     if table is None:
         return None
     name = table.hash_name
-    values = [key.get(name) for key in keyed]
-    if not keyed:
+    values = [key.get(name) for key in named]
+    if not named:
         index = table.index(wanted.get("IndexName") or "")
         name = table.hash_name if index is None else index.hash_names[0]
         tests = _bound(lambda: bind(wanted).key_condition)
@@ -98,9 +93,9 @@ def _leading(call: Call, address: Address, wanted: dict, keyed: list[dict]) -> l
     return [_text(value) for value in values if value] or None
 
 
-def _attributes(wanted: dict, keyed: list[dict]) -> list[str] | None:
+def _attributes(wanted: dict, named: Sequence[dict]) -> list[str] | None:
     """The top-level attributes that the access names, in keys, items and expressions."""
-    names = dict.fromkeys(name for one in keyed for name in one)
+    names = dict.fromkeys(name for one in named for name in one)
     bound = _bound(lambda: bind(wanted))
     if bound is not None:
         for part in (bound.condition, bound.filter, bound.projection, bound.update):

@@ -30,7 +30,15 @@ def detail_of(request: dict) -> str:
 
 
 def consumed_by(written: Written, *, in_transaction: bool = False) -> Consumed:
-    return capacity.of_write(*written[:6], in_transaction=in_transaction)
+    return capacity.of_write(
+        written.table,
+        written.suffix,
+        written.old,
+        written.new,
+        written.old_bytes,
+        written.new_bytes,
+        in_transaction=in_transaction,
+    )
 
 
 def collection_metrics(tx: Transaction, table: TableRecord, item: dict) -> dict:

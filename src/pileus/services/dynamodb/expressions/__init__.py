@@ -14,8 +14,8 @@ A table with no item for the key: pass apply() the key alone as `item` with is_n
 paths are then idle, as on AWS); holds() takes None.
 
     tokens grammar nodes reserved    text -> nodes, kept by text        placeholders   names and values of the request
-    condition update projection      nodes -> programs, kept by text    key_condition  nodes -> tests of key attributes
-    compiling binding                the above put together             documents      paths
+    condition update projection      nodes -> programs                  key_condition  nodes -> tests of key attributes
+    compiling binding                the above put together, and kept   documents      paths
     legacy                           Expected, AttributeUpdates, KeyConditions, … -> the same programs
 """
 

@@ -4,27 +4,31 @@ Source: DynamoDB API reference, PutItem, UpdateItem, Query and so on; developer 
 "Legacy conditional parameters"; the order of checking is that of recorded answers.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import msgspec
 
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.expressions import condition, legacy, placeholders, update
 from pileus.services.dynamodb.expressions.compiling import compiled, parsed_expression
+from pileus.services.dynamodb.expressions.grammar import CACHED_CHARACTERS, CACHED_TEXTS
 from pileus.services.dynamodb.expressions.key_condition import KeyTest, Tests
 from pileus.services.dynamodb.expressions.projection import Projection
 
-EXPRESSIONS = (
-    "UpdateExpression",
-    "ConditionExpression",
-    "ProjectionExpression",
-    "FilterExpression",
-    "KeyConditionExpression",
-)
+EXPRESSIONS = {
+    "UpdateExpression": "update",
+    "ConditionExpression": "condition",
+    "ProjectionExpression": "projection",
+    "FilterExpression": "filter",
+    "KeyConditionExpression": "key_condition",
+}
+"""And the part of a Bound that each becomes."""
 LEGACY = ("AttributeUpdates", "Expected", "AttributesToGet", "QueryFilter", "ScanFilter", "ConditionalOperator")
 
 
-@dataclass(frozen=True, slots=True)
-class BoundCondition:
+class BoundCondition(msgspec.Struct, frozen=True):
     """A condition or filter with its values. `parameter` is the request member it comes from."""
 
     parameter: str
@@ -50,8 +54,7 @@ class BoundCondition:
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class BoundUpdate:
+class BoundUpdate(msgspec.Struct, frozen=True):
     """An update with its values."""
 
     program: update.Program
@@ -82,8 +85,7 @@ class BoundUpdate:
         return self.program.touched.attributes
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """All expressions of a request; None where it has none. Legacy parameters stand where their successors would."""
 
     condition: BoundCondition | None = None
@@ -94,8 +96,11 @@ class Bound:
 
 
 _NOTHING: dict = {}
+_PROGRAMS: dict[tuple, list[tuple[str, Any]]] = {}
+"""What `_checked` found of texts, names and values' placeholders: most requests of an application repeat a few."""
 _EMPTY = Bound()
-_MEMBERS = frozenset((*EXPRESSIONS, *LEGACY, "KeyConditions", placeholders.NAMES, placeholders.VALUES))
+_OLDER = frozenset((*LEGACY, "KeyConditions"))
+_MEMBERS = _OLDER.union(EXPRESSIONS, (placeholders.NAMES, placeholders.VALUES))
 
 
 def bind(request: Mapping, *expressions: str) -> Bound:
@@ -107,37 +112,66 @@ def bind(request: Mapping, *expressions: str) -> Bound:
     """
     if _MEMBERS.isdisjoint(request):
         return _EMPTY  # most requests
-    given = [name for name in EXPRESSIONS if request.get(name) is not None]
-    older = [name for name in LEGACY if request.get(name) is not None]
-    # KeyConditions alone goes with a FilterExpression or ProjectionExpression.
-    if request.get("KeyConditions") is not None and ("KeyConditionExpression" in given or not given):
-        older.append("KeyConditions")
-    if given and older:
+    texts = tuple([(name, text) for name in EXPRESSIONS if (text := request.get(name)) is not None])
+    older = [] if _OLDER.isdisjoint(request) else _older(request, bool(texts))
+    if texts and older:
         raise ValidationException(
             "Can not use both expression and non-expression parameters in the same request: "
-            f"Non-expression parameters: {{{', '.join(older)}}} Expression parameters: {{{', '.join(given)}}}"
+            f"Non-expression parameters: {{{', '.join(older)}}} "
+            f"Expression parameters: {{{', '.join(name for name, _ in texts)}}}"
         )
-    if not given:
+    if not texts:
         takers = [name for name in EXPRESSIONS if name in expressions and name != "ProjectionExpression"]
         placeholders.refuse_without_expressions(request, takers)
         return _legacy(request) if older else _EMPTY
-    names = placeholders.read_names(request.get(placeholders.NAMES))
-    values = placeholders.read_values(request.get(placeholders.VALUES))
-    parts = {}
-    parsed = [parsed_expression(name, request[name], names, values) for name in given]
+    names, values = request.get(placeholders.NAMES), request.get(placeholders.VALUES)
+    known = texts, None if names is None else tuple(names.items()), None if values is None else tuple(values)
+    programs = _PROGRAMS.get(known)
+    if programs is None:
+        programs = _checked(texts, names, values)
+        _keep(known, programs)
+    values = placeholders.read_values(values)
+    parts = {EXPRESSIONS[parameter]: _bound(parameter, program, values) for parameter, program in programs}
+    if request.get("KeyConditions") is not None:
+        parts["key_condition"] = legacy.key_condition_of(request["KeyConditions"])
+    return Bound(**parts)
+
+
+def _checked(
+    texts: Sequence[tuple[str, str]], names: dict[str, str] | None, values: dict[str, dict] | None
+) -> list[tuple[str, Any]]:
+    """The programs of a request's expressions by parameter. Raises whatever is wrong, in AWS's order."""
+    names, values = placeholders.read_names(names), placeholders.read_values(values)
+    parsed = [parsed_expression(parameter, text, names, values) for parameter, text in texts]
+    programs = []
     for one in parsed:
-        parts[one.parameter] = _bound(one, request[one.parameter], names, values)
-    if names:
-        placeholders.refuse_unused(placeholders.NAMES, names, {name for one in parsed for name in one.names})
-    if values:
-        placeholders.refuse_unused(placeholders.VALUES, values, {value for one in parsed for value in one.values})
-    return Bound(
-        condition=parts.get("ConditionExpression"),
-        filter=parts.get("FilterExpression"),
-        projection=parts.get("ProjectionExpression"),
-        update=parts.get("UpdateExpression"),
-        key_condition=parts.get("KeyConditionExpression") or _key_conditions(request),
-    )
+        program = compiled(one, names)
+        _bound(one.parameter, program, values)
+        programs.append((one.parameter, program))
+    placeholders.refuse_unused(placeholders.NAMES, names, {name for one in parsed for name in one.names})
+    placeholders.refuse_unused(placeholders.VALUES, values, {value for one in parsed for value in one.values})
+    return programs
+
+
+def _keep(known: tuple, programs: list[tuple[str, Any]]) -> None:
+    """Remember that texts, names and the values' placeholders go together: a request that repeats them is bound only."""
+    texts, names, _ = known
+    if sum(map(len, chain(*texts, *(names or ())))) > CACHED_CHARACTERS:
+        return
+    if len(_PROGRAMS) >= CACHED_TEXTS:
+        _PROGRAMS.clear()
+    _PROGRAMS[known] = programs
+
+
+def _older(request: Mapping, has_expressions: bool) -> list[str]:
+    """The legacy parameters that don't go with expressions."""
+    older = [name for name in LEGACY if request.get(name) is not None]
+    # KeyConditions alone goes with a FilterExpression or ProjectionExpression.
+    if request.get("KeyConditions") is not None and (
+        request.get("KeyConditionExpression") is not None or not has_expressions
+    ):
+        older.append("KeyConditions")
+    return older
 
 
 def _legacy(request: Mapping) -> Bound:
@@ -167,11 +201,13 @@ def _key_conditions(request: Mapping) -> Tests | None:
     return None if conditions is None else legacy.key_condition_of(conditions)
 
 
-def _bound(parsed, text: str, names: Mapping[str, str], values: Mapping[str, dict]):
-    program = compiled(parsed, text, names)
-    if parsed.parameter == "ProjectionExpression":
+def _bound(
+    parameter: str, program: Any, values: Mapping[str, dict]
+) -> BoundCondition | BoundUpdate | Projection | Tests:
+    """A program with the values of a request. Raises ValidationException where they are of types that it can't take."""
+    if parameter == "ProjectionExpression":
         return program
-    if parsed.parameter == "KeyConditionExpression":
+    if parameter == "KeyConditionExpression":
         planned, checked = program
         for check in checked.checks:
             check(values)
@@ -183,6 +219,6 @@ def _bound(parsed, text: str, names: Mapping[str, str], values: Mapping[str, dic
         )
     for check in program.checks:
         check(values)
-    if parsed.parameter == "UpdateExpression":
+    if parameter == "UpdateExpression":
         return BoundUpdate(program, values)
-    return BoundCondition(parsed.parameter, program, values)
+    return BoundCondition(parameter, program, values)

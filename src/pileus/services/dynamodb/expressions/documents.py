@@ -5,6 +5,7 @@ recorded answers.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import methodcaller
 
 from pileus.services.dynamodb.expressions.nodes import Path
 from pileus.services.dynamodb.expressions.tokens import invalid
@@ -37,8 +38,7 @@ def find(item: dict, parts: tuple[str | int, ...]) -> dict | None:
 def finder(parts: tuple[str | int, ...]) -> Callable[[dict], dict | None]:
     """A function from an item to the value at a path, or None."""
     if len(parts) == 1:
-        name = parts[0]
-        return lambda item: item.get(name)
+        return methodcaller("get", parts[0])
     return lambda item: find(item, parts)
 
 

@@ -6,7 +6,8 @@ those of recorded answers.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.expressions import documents
@@ -33,32 +34,28 @@ WRONG_NUMBER = "Conditions can be of length 1 or 2 only"
 _MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-@dataclass(frozen=True, slots=True)
-class KeyAttribute:
+class KeyAttribute(msgspec.Struct, frozen=True):
     """A key attribute of a table or index: its name and type ("S", "N" or "B")."""
 
     name: str
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class KeyTest:
+class KeyTest(msgspec.Struct, frozen=True):
     """A test of one key attribute: `operator` is one of = < <= > >= BETWEEN begins_with, `operands` its values."""
 
     operator: str
     operands: tuple[dict, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KeyCondition:
+class KeyCondition(msgspec.Struct, frozen=True):
     """What a Query reads: one partition, and of it what meets `sort`, or all."""
 
     partition: dict
     sort: KeyTest | None
 
 
-@dataclass(frozen=True, slots=True)
-class Tests:
+class Tests(msgspec.Struct, frozen=True):
     """The tests of a key condition by attribute, before anybody knows whose keys these are."""
 
     by_attribute: Mapping[str, KeyTest]

@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
+
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.expressions import documents
 from pileus.services.dynamodb.expressions.condition import Check, type_check, wrong_count
@@ -43,8 +45,7 @@ _LONG_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Updated:
+class Updated(msgspec.Struct, frozen=True):
     """An updated item, and what shows the updated parts of it and of the item before (UPDATED_NEW, UPDATED_OLD)."""
 
     item: dict

@@ -1,8 +1,10 @@
 """Single items: put, get, update, delete."""
 
+from collections.abc import Awaitable
+
 from pileus.kernel.call import Call
 from pileus.services.dynamodb import throttle
-from pileus.services.dynamodb.addresses import of_name
+from pileus.services.dynamodb.addresses import Address, of_name
 from pileus.services.dynamodb.expressions import bind
 from pileus.services.dynamodb.parameters import (
     collection_metrics,
@@ -29,7 +31,7 @@ async def delete_item(call: Call, request: dict) -> dict:
     bound = bind(request, "ConditionExpression")
     key = read_item(request["Key"])
     written = await _write(call, request, Write("delete", key, 0, bound.condition, None, shows_failed(request)))
-    answer = await _answer(call, request, written)
+    answer = _answer(call, request, written)
     if wanted == "ALL_OLD" and written.old is not None:
         answer["Attributes"] = written.old
     return answer
@@ -72,7 +74,7 @@ async def put_item(call: Call, request: dict) -> dict:
     bound = bind(request, "ConditionExpression")
     asked = items.put_of(request["Item"], bound.condition, shows_failed(request))
     written = await _write(call, request, asked)
-    answer = await _answer(call, request, written)
+    answer = _answer(call, request, written)
     if wanted == "ALL_OLD" and written.old is not None:
         answer["Attributes"] = written.old
     return answer
@@ -92,7 +94,7 @@ async def update_item(call: Call, request: dict) -> dict:
     key = read_item(request["Key"])
     asked = Write("update", key, 0, bound.condition, bound.update, shows_failed(request))
     written = await _write(call, request, asked)
-    answer = await _answer(call, request, written)
+    answer = _answer(call, request, written)
     if wanted != "NONE":
         shown = written.old if wanted.endswith("_OLD") else written.new
         if shown is not None and wanted.startswith("UPDATED"):
@@ -102,14 +104,19 @@ async def update_item(call: Call, request: dict) -> dict:
     return answer
 
 
-async def _write(call: Call, request: dict, asked: Write) -> Written:
+def _write(call: Call, request: dict, asked: Write) -> Awaitable[Written]:
     address = of_name(call, request["TableName"])
     if call.cloud.settings.is_dynamodb_throttle:
-        await throttle.admit(call, address, throttle.WRITE)
+        return _admitted(call, address, asked)
+    return call.write(items.write, address, asked)
+
+
+async def _admitted(call: Call, address: Address, asked: Write) -> Written:
+    await throttle.admit(call, address, throttle.WRITE)
     return await call.write(items.write, address, asked)
 
 
-async def _answer(call: Call, request: dict, written: Written) -> dict:
+def _answer(call: Call, request: dict, written: Written) -> dict:
     """What the four say beside the item, where the request wants to know it."""
     answer = {}
     detail = detail_of(request)
@@ -120,5 +127,6 @@ async def _answer(call: Call, request: dict, written: Written) -> dict:
             answer["ConsumedCapacity"] = capacity.out(written.table, request["TableName"], consumed, detail)
     if wants_metrics(request) and written.table.local_indexes:
         item = written.new or written.old or request["Key"]
-        answer["ItemCollectionMetrics"] = await call.read(collection_metrics, written.table, item)
+        metrics, call.seen = call.cloud.store.look(collection_metrics, written.table, item)
+        answer["ItemCollectionMetrics"] = metrics
     return answer

@@ -222,7 +222,7 @@ def copy(tx: Transaction, key: str) -> None:
     for suffix, raw in there:
         if target is not None:
             item, size_bytes = rows.decode(raw)
-            writing.change(tx, target, suffix, None, item, cause=Cause.RESTORE, new_bytes=size_bytes)
+            writing.change(tx, target, suffix, None, item, size_bytes, Cause.RESTORE)
         else:
             tx.put(rows.table_prefix(under_way.target) + suffix, raw)
     if backup is not None:

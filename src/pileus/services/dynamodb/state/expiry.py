@@ -27,12 +27,12 @@ def expire(tx: Transaction, key: str) -> None:
         at_s, suffix = ttl.parts(entry)
         if at_s > now_s or gone_bytes >= steps.BYTES_AT_ONCE:
             break
-        found = rows.get(tx, table, suffix)
+        found = rows.row(tx, table, suffix)
         if found is None or at_s < now_s - ttl.OLDEST_S:
             tx.delete(entry)
         else:
-            writing.change(tx, table, suffix, found[0], None, cause=Cause.TTL, old_bytes=found[1])
-            gone_bytes += found[1]
+            writing.change(tx, table, suffix, found, None, 0, Cause.TTL)
+            gone_bytes += found.size_bytes
     following = next(tx.scan(low, high), None)
     if following is not None:
         tx.wake_at(max(tx.now_ms, ttl.parts(following[0])[0] * 1000), ttl.EXPIRE, key)

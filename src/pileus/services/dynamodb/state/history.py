@@ -17,7 +17,7 @@ import msgspec
 
 from pileus.services.dynamodb.state import rows
 from pileus.services.dynamodb.state.records import TABLES, TableRecord
-from pileus.services.dynamodb.state.rows import Item
+from pileus.services.dynamodb.state.rows import Row
 from pileus.services.dynamodb.state.steps import some
 from pileus.store.table import Table
 from pileus.store.transaction import Transaction
@@ -45,10 +45,10 @@ class Pruning(msgspec.Struct, frozen=True):
 PRUNINGS = Table("dynamodb.prunings", Pruning, key=lambda row: (row.table_id,))
 
 
-def keep(tx: Transaction, table: TableRecord, suffix: bytes, old: Item | None) -> None:
+def keep(tx: Transaction, table: TableRecord, suffix: bytes, old: Row | None) -> None:
     """Note that the item at `suffix` was `old` (None: not there) until now. Called only while table.has_history."""
     sequence = tx.next_sequence().to_bytes(8)
-    tx.put(_changes(table.id) + suffix + sequence, b"" if old is None else rows.encode(old))
+    tx.put(_changes(table.id) + suffix + sequence, b"" if old is None else old.raw)
     if table.recovery is not None:
         tx.put(_moments(table.id) + tx.now_ms.to_bytes(8), sequence)
 

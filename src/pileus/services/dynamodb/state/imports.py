@@ -125,8 +125,7 @@ def take(tx: Transaction, key: tuple[str, ...], object_key: str, batch: Batch) -
     assert found is not None, "an import is ended by its own handler alone"
     table = table_of(tx, found)
     for suffix, item, size_bytes in batch.items:
-        old, old_bytes = rows.get(tx, table, suffix) or (None, 0)
-        writing.change(tx, table, suffix, old, item, cause=Cause.RESTORE, old_bytes=old_bytes, new_bytes=size_bytes)
+        writing.change(tx, table, suffix, rows.row(tx, table, suffix), item, size_bytes, Cause.RESTORE)
     records = (found.records if found.object_key == object_key else 0) + batch.records
     found = replace(
         found,

@@ -1,6 +1,8 @@
 """Single items: get, put, update, delete. Conditions and updates are the expressions' objects, bound to their values."""
 
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from pileus.kernel.errors import AwsError, ValidationException
 from pileus.services.dynamodb.addresses import Address
@@ -8,9 +10,9 @@ from pileus.services.dynamodb.errors import ConditionalCheckFailedException
 from pileus.services.dynamodb.expressions import Projection
 from pileus.services.dynamodb.state import keys, rows, writing
 from pileus.services.dynamodb.state.records import ITEM_BYTES_MAX, TableRecord
-from pileus.services.dynamodb.state.rows import Item
+from pileus.services.dynamodb.state.rows import Item, Row
 from pileus.services.dynamodb.state.tables import require
-from pileus.services.dynamodb.values import item_bytes, read_sized_item
+from pileus.services.dynamodb.values import item_bytes, read_sized_item, value_bytes
 from pileus.store.transaction import Transaction
 
 TOO_LARGE = "Item size has exceeded the maximum allowed size"
@@ -18,19 +20,26 @@ DUPLICATES = "Provided list of item keys contains duplicates"
 UPDATED_TOO_LARGE = "Item size to update has exceeded the maximum allowed size"
 
 
-class Written(NamedTuple):
+class Written(msgspec.Struct, frozen=True):
     """A write that was made. touched: of an update, what shows the updated parts of an item."""
 
     table: TableRecord
     suffix: bytes
-    old: Item | None
+    before: Row | None
     new: Item | None
-    old_bytes: int
     new_bytes: int
     touched: Any = None
 
+    @property
+    def old(self) -> Item | None:
+        return None if self.before is None else self.before.item
 
-class Write(NamedTuple):
+    @property
+    def old_bytes(self) -> int:
+        return 0 if self.before is None else self.before.size_bytes
+
+
+class Write(msgspec.Struct, frozen=True):
     """A write to be made.
 
     kind          put, update, delete or check
@@ -82,58 +91,60 @@ def prepare(tx: Transaction, table: TableRecord, asked: Write) -> Written:
     errors  ConditionalCheckFailedException, ValidationException
     """
     suffix = rows.suffix_of(table, asked.item)
-    found = rows.get(tx, table, suffix)
-    old, old_bytes = (None, 0) if found is None else found
-    if asked.condition is not None and not asked.condition.holds(old):
-        if asked.shows_failed and old is not None:
-            raise ConditionalCheckFailedException(Item=old)
-        raise ConditionalCheckFailedException()
+    before = rows.row(tx, table, suffix)
+    if asked.condition is not None:
+        old = None if before is None else before.item
+        if not asked.condition.holds(old):
+            if asked.shows_failed and old is not None:
+                raise ConditionalCheckFailedException(Item=old)
+            raise ConditionalCheckFailedException()
     if asked.kind == "put":
-        return Written(table, suffix, old, asked.item, old_bytes, asked.item_bytes)
-    if asked.kind == "delete":
-        return Written(table, suffix, old, None, old_bytes, 0)
-    if asked.kind == "check":
-        return Written(table, suffix, old, old, old_bytes, old_bytes)
-    return _updated(table, suffix, old, old_bytes, asked)
+        return Written(table, suffix, before, asked.item, asked.item_bytes)
+    if asked.kind == "update":
+        return _updated(table, suffix, before, asked)
+    if asked.kind == "delete" or before is None:
+        return Written(table, suffix, before, None, 0)
+    return Written(table, suffix, before, before.item, before.size_bytes)
 
 
-def _updated(table: TableRecord, suffix: bytes, old: Item | None, old_bytes: int, asked: Write) -> Written:
+def _updated(table: TableRecord, suffix: bytes, before: Row | None, asked: Write) -> Written:
+    old = None if before is None else before.item
     if asked.update is None:
         # Without an update the item is made, where it isn't there.
         new, touched = (asked.item if old is None else old), None
     elif old is None and asked.update.only_takes_away:
         asked.update.apply(asked.item, table.key_names, is_new=True)  # it may still be refused
-        return Written(table, suffix, None, None, 0, 0)
+        return Written(table, suffix, None, None, 0)
     else:
         updated = asked.update.apply(old or asked.item, table.key_names, is_new=old is None)
         new, touched = updated.item, updated.touched
-    new_bytes = item_bytes(new) if old is None or touched is None else _updated_bytes(old, new, old_bytes, touched)
+    if old is None or touched is None:
+        new_bytes = item_bytes(new)
+    else:
+        new_bytes = _updated_bytes(old, new, before.size_bytes, touched)
     if new_bytes > ITEM_BYTES_MAX:
         raise ValidationException(UPDATED_TOO_LARGE)
     if table.indexes and touched is not None:
         # What the update leaves alone may violate an index that was made later.
         keys.check_index_keys(table, {name: new[name] for name in touched.attributes if name in new})
-    return Written(table, suffix, old, new, old_bytes, new_bytes, touched)
+    return Written(table, suffix, before, new, new_bytes, touched)
 
 
 def _updated_bytes(old: Item, new: Item, old_bytes: int, touched: Projection) -> int:
     """The size of an updated item, of what the update names alone."""
-    names = touched.attributes
-    was = item_bytes({name: old[name] for name in names if name in old})
-    return old_bytes - was + item_bytes({name: new[name] for name in names if name in new})
+    size_bytes = old_bytes
+    for name in touched.attributes:
+        was, now = old.get(name), new.get(name)
+        if was is not None:
+            size_bytes -= len(name.encode()) + value_bytes(was)
+        if now is not None:
+            size_bytes += len(name.encode()) + value_bytes(now)
+    return size_bytes
 
 
 def commit(tx: Transaction, written: Written) -> None:
     """Make the prepared write."""
-    writing.change(
-        tx,
-        written.table,
-        written.suffix,
-        written.old,
-        written.new,
-        old_bytes=written.old_bytes,
-        new_bytes=written.new_bytes,
-    )
+    writing.change(tx, written.table, written.suffix, written.before, written.new, written.new_bytes)
 
 
 def put_of(wire: Item, condition: Any = None, shows_failed: bool = False) -> Write:

@@ -8,8 +8,9 @@ Source: developer guide, "DynamoDB transactions: how it works" ("Isolation level
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import msgspec
 
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address
@@ -52,8 +53,7 @@ class Reading(NamedTuple):
     segments: int = 1
 
 
-@dataclass(slots=True)
-class Page:
+class Page(msgspec.Struct):
     """
     count, scanned   items that passed the filter, and that were looked at
     last_key         where the next page begins; None: this was the last
@@ -67,16 +67,16 @@ class Page:
 
     table: TableRecord
     index: SecondaryIndex | None
-    items: list[Item] = field(default_factory=list)
+    items: list[Item] = []
     count: int = 0
     scanned: int = 0
     last_key: Item | None = None
     size_bytes: int = 0
-    fetched: list[int] = field(default_factory=list)
+    fetched: list[int] = []
     partitions: int = 1
     behind_bytes: int = 0
     paused_at: bytes = b""
-    last: Item = field(default_factory=dict)
+    last: Item = {}
 
 
 def page(tx: Transaction, address: Address, asked: Reading, begun: Page | None = None) -> Page:

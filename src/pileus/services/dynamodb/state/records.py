@@ -264,6 +264,11 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
         """The TTL attribute while TTL is on, else ""."""
         return self.ttl.attribute if self.ttl is not None and self.ttl.is_enabled else ""
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """A change of an item is a change of its row and of the table's numbers, and nothing follows from it."""
+        return not (self.indexes or self.expires_by or self.stream or self.has_history or self.replicas)
+
     def index(self, name: str) -> SecondaryIndex | None:
         return next((index for index in self.indexes if index.name == name), None)
 

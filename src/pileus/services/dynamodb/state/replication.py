@@ -48,10 +48,9 @@ def _bring(tx: Transaction, target: TableRecord, suffix: bytes, found: tuple[Ite
 
 def _write(tx: Transaction, target: TableRecord, suffix: bytes, found: tuple[Item, int] | None) -> None:
     """A replica that is being filled has no stream records: nobody could read the table at their time."""
-    had, had_bytes = rows.get(tx, target, suffix) or (None, 0)
     item, size_bytes = found or (None, 0)
     cause = Cause.RESTORE if target.status == "CREATING" else Cause.REPLICATION
-    writing.change(tx, target, suffix, had, item, cause=cause, old_bytes=had_bytes, new_bytes=size_bytes)
+    writing.change(tx, target, suffix, rows.row(tx, target, suffix), item, size_bytes, cause)
 
 
 def fill(tx: Transaction, key: str) -> None:

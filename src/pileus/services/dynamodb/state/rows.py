@@ -23,7 +23,6 @@ from pileus.services.dynamodb.state.records import (
     TableRecord,
 )
 from pileus.services.dynamodb.values.ordered import key_bytes
-from pileus.services.dynamodb.values.sizes import item_bytes
 from pileus.store.transaction import Transaction
 
 Item = dict[str, dict[str, Any]]
@@ -59,9 +58,32 @@ def suffix_of(table: TableRecord, item: Item) -> bytes:
 
 def partition_of(*values: dict[str, Any]) -> bytes:
     """Where the items of a partition key begin: hash and key bytes. Several values: a global index's."""
-    parts = b"".join(map(key_bytes, values)) if len(values) > 1 else key_bytes(values[0])
-    # The type is part of what is hashed: "1" and 1 never meet in one table, but need not share a place in others.
-    return blake2b(next(iter(values[0])).encode() + parts, digest_size=HASH_BYTES).digest() + parts
+    parts = key_bytes(values[0]) if len(values) == 1 else b"".join(map(key_bytes, values))
+    # The type, with which key bytes begin, is hashed once more: rows on disk lie where it says.
+    return blake2b(parts[:1] + parts, digest_size=HASH_BYTES).digest() + parts
+
+
+class Row(msgspec.Struct):
+    """A row: its item is decoded when somebody looks at it, which most puts never do with what they replace."""
+
+    raw: bytes
+    decoded: Item | None = None
+
+    @property
+    def item(self) -> Item:
+        if self.decoded is None:
+            self.decoded = _decode(self.raw[4:])
+        return self.decoded
+
+    @property
+    def size_bytes(self) -> int:
+        """The item's size."""
+        return _SIZE.unpack_from(self.raw)[0]
+
+
+def row(tx: Transaction, table: TableRecord, suffix: bytes) -> Row | None:
+    raw = tx.get(table_prefix(table.id) + suffix)
+    return None if raw is None else Row(raw)
 
 
 def get(tx: Transaction, table: TableRecord, suffix: bytes) -> tuple[Item, int] | None:
@@ -70,14 +92,13 @@ def get(tx: Transaction, table: TableRecord, suffix: bytes) -> tuple[Item, int] 
     return None if raw is None else decode(raw)
 
 
-def put(tx: Transaction, table: TableRecord, suffix: bytes, item: Item, size_bytes: int | None = None) -> None:
+def put(tx: Transaction, table: TableRecord, suffix: bytes, raw: bytes) -> None:
     """Only `writing.change` calls this."""
-    tx.put(table_prefix(table.id) + suffix, encode(item, size_bytes))
+    tx.put(table_prefix(table.id) + suffix, raw)
 
 
-def encode(item: Item, size_bytes: int | None = None) -> bytes:
+def encode(item: Item, size_bytes: int) -> bytes:
     """The row of an item."""
-    size_bytes = item_bytes(item) if size_bytes is None else size_bytes
     return _SIZE.pack(size_bytes) + _encode(item)
 
 
@@ -92,7 +113,7 @@ def size_of(raw: bytes) -> int:
 
 
 def decode(raw: bytes) -> tuple[Item, int]:
-    return _decode(memoryview(raw)[4:]), _SIZE.unpack_from(raw)[0]
+    return _decode(raw[4:]), _SIZE.unpack_from(raw)[0]
 
 
 def scan(

@@ -99,8 +99,10 @@ def write(
 def _as_it_is(tx: Transaction, address: Address, asked: Write) -> Written:
     table = require(tx, address)
     suffix = rows.suffix_of(table, asked.item)
-    item, size_bytes = rows.get(tx, table, suffix) or (None, 0)
-    return Written(table, suffix, item, item, size_bytes, size_bytes)
+    row = rows.row(tx, table, suffix)
+    return (
+        Written(table, suffix, row, None, 0) if row is None else Written(table, suffix, row, row.item, row.size_bytes)
+    )
 
 
 def read(tx: Transaction, gets: list[tuple[Address, Item]]) -> list[tuple[TableRecord, Item | None, int]]:

@@ -2,8 +2,7 @@
 
 from pileus.services.dynamodb.state import history, indexes, replicas, rows, streams, ttl
 from pileus.services.dynamodb.state.records import Cause, TableRecord
-from pileus.services.dynamodb.state.rows import Item
-from pileus.services.dynamodb.values.sizes import item_bytes
+from pileus.services.dynamodb.state.rows import Item, Row
 from pileus.store.transaction import Transaction
 
 
@@ -11,32 +10,44 @@ def change(
     tx: Transaction,
     table: TableRecord,
     suffix: bytes,
-    old: Item | None,
+    old: Row | None,
     new: Item | None,
-    *,
+    new_bytes: int,
     cause: Cause = Cause.CLIENT,
-    old_bytes: int | None = None,
-    new_bytes: int | None = None,
 ) -> None:
     """Make the item at `suffix`, which is `old`, `new`; None: there is none. And everything that follows from it.
 
-    suffix                rows.suffix_of either
-    old_bytes, new_bytes  their sizes, where the caller knows them
+    suffix     rows.suffix_of either
+    new_bytes  the size of `new`, 0 where it is None
     """
-    if old == new:
-        return  # nothing to write, and a put that changes nothing makes no stream record
-    if old is None:
-        old_bytes = 0
-    elif old_bytes is None:
-        old_bytes = item_bytes(old)
     if new is None:
-        new_bytes = 0
+        if old is None:
+            return
         rows.delete(tx, table, suffix)
     else:
-        if new_bytes is None:
-            new_bytes = item_bytes(new)
-        rows.put(tx, table, suffix, new, new_bytes)
+        raw = rows.encode(new, new_bytes)
+        # Nothing to write, and a put that changes nothing makes no stream record, in whatever order its attributes are.
+        if old is not None and (raw == old.raw or (not table.is_plain and new == old.item)):
+            return
+        rows.put(tx, table, suffix, raw)
+    old_bytes = 0 if old is None else old.size_bytes
     indexes.count(tx, table.id, (new is not None) - (old is not None), new_bytes - old_bytes)
+    if not table.is_plain:
+        _follow(tx, table, suffix, old, new, old_bytes, new_bytes, cause)
+
+
+def _follow(
+    tx: Transaction,
+    table: TableRecord,
+    suffix: bytes,
+    before: Row | None,
+    new: Item | None,
+    old_bytes: int,
+    new_bytes: int,
+    cause: Cause,
+) -> None:
+    """What a change brings about in a table that isn't plain."""
+    old = None if before is None else before.item
     if table.indexes:
         _change_indexes(tx, table, suffix, old, new, old_bytes, new_bytes, cause)
     if table.expires_by:
@@ -44,7 +55,7 @@ def change(
     if table.stream is not None:
         streams.record(tx, table, old, new, cause)
     if table.has_history:
-        history.keep(tx, table, suffix, old)
+        history.keep(tx, table, suffix, before)
     if table.replicas:
         replicas.replicate(tx, table, suffix, old, new, cause)
 

@@ -45,6 +45,29 @@ def test_one_text_means_other_attributes_with_other_names():
         assert bind(condition("#x = :v", {"#x": name}, {":v": N})).condition.holds({name: N})
 
 
+def test_what_was_right_with_one_requests_values_is_checked_with_anothers():
+    request = condition("begins_with(#x, :v) AND size(#x) > :n", {"#x": "a"}, {":v": {"S": "b"}, ":n": N})
+    kept = bind(request)
+    assert kept.condition.holds({"a": {"S": "bc"}})
+    assert not bind(request | {"ExpressionAttributeValues": {":v": {"S": "c"}, ":n": N}}).condition.holds(
+        {"a": {"S": "bc"}}
+    )
+    assert kept.condition.holds({"a": {"S": "bc"}})
+    assert "operand type: N" in refusal(request | {"ExpressionAttributeValues": {":v": N, ":n": N}})
+    assert "for key :v" in refusal(request | {"ExpressionAttributeValues": {":v": {}, ":n": N}})
+    assert "is not defined" in refusal(request | {"ExpressionAttributeValues": {":n": N}})
+    more = {":v": {"S": "b"}, ":n": N, ":m": N}
+    assert refusal(request | {"ExpressionAttributeValues": more}).endswith("unused in expressions: keys: {:m}")
+    names = {"#x": "a", "#y": "b"}
+    assert refusal(request | {"ExpressionAttributeNames": names}).endswith("unused in expressions: keys: {#y}")
+
+
+def test_no_names_are_not_empty_names():
+    assert bind(condition("attribute_exists(a)")).condition.holds({"a": N})
+    assert refusal(condition("attribute_exists(a)", {})) == "ExpressionAttributeNames must not be empty"
+    assert refusal(condition("attribute_exists(a)", None, {})) == "ExpressionAttributeValues must not be empty"
+
+
 def test_a_placeholder_begins_with_any_letter_digit_or_underscore():
     assert bind(condition("#1 = :_ AND #_x <> :1a", {"#1": "a", "#_x": "b"}, {":_": N, ":1a": N})).condition
 

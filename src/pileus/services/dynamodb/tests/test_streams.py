@@ -92,6 +92,13 @@ class TestRecords:
         records, _ = await read(cloud, arn)
         assert names(records) == [("INSERT", "a")]
 
+    async def test_the_order_in_which_attributes_are_sent_is_no_change(self, cloud):
+        arn = await make_table(cloud)
+        await put(cloud, "a", n={"N": "1"}, m={"N": "2"})
+        await put(cloud, "a", m={"N": "2"}, n={"N": "1"})
+        records, _ = await read(cloud, arn)
+        assert names(records) == [("INSERT", "a")]
+
     async def test_an_expiry_carries_the_service_principal(self, cloud):
         arn = await make_table(cloud)
         await cloud.dynamodb.UpdateTimeToLive(

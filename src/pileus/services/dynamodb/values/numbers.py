@@ -19,7 +19,8 @@ UNDERFLOW = "Number underflow. Attempting to store a number with magnitude small
 TOO_MANY_DIGITS = "Attempting to store more than 38 significant digits in a Number"
 NOT_A_NUMBER = "The parameter cannot be converted to a numeric value"
 
-_is_canonical_integer = re.compile(r"0|-?[1-9][0-9]{0,37}").fullmatch
+is_canonical_integer = re.compile(r"0|-?[1-9][0-9]{0,37}").fullmatch
+"""Most numbers are one: `normalise` has nothing to do for them."""
 _NUMBER = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?")
 _EXACT = Context(prec=MAX_DIGITS, Emin=-9999, Emax=9999, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
 
@@ -35,7 +36,7 @@ def normalise(text: str) -> str:
 
     errors   ValidationException: no number, more than 38 significant digits, out of 1E-130 to 9.99...E+125
     """
-    if _is_canonical_integer(text):
+    if is_canonical_integer(text):
         return text
     match = _NUMBER.fullmatch(text)
     if match is None:

@@ -13,15 +13,13 @@ _END = b"\0\0"
 
 def key_bytes(value: dict) -> bytes:
     """The sortable, self-delimiting bytes of an S, N or B."""
-    (kind,) = value
-    if kind == "S":
-        text = value["S"].encode()
-        return b"S" + (text.replace(b"\0", b"\0\xff") if b"\0" in text else text) + _END
-    if kind == "N":
+    if "S" in value:
+        return b"S" + value["S"].encode().replace(b"\0", b"\0\xff") + _END
+    if "N" in value:
         return b"N" + sortable(value["N"])
-    if kind == "B":
+    if "B" in value:
         return b"B" + value["B"].replace(b"\0", b"\0\xff") + _END
-    raise AssertionError(f"{kind} is no key type")
+    raise AssertionError(f"{next(iter(value))} is no key type")
 
 
 def prefix_bytes(value: dict) -> bytes:

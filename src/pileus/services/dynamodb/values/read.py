@@ -12,7 +12,7 @@ import re
 from decimal import Decimal
 
 from pileus.kernel.errors import AwsError, ValidationException
-from pileus.services.dynamodb.values.numbers import normalise
+from pileus.services.dynamodb.values.numbers import is_canonical_integer, normalise
 from pileus.services.dynamodb.values.sizes import number_bytes, value_bytes
 
 MAX_NESTING = 32
@@ -48,12 +48,8 @@ def read_item(wire: dict) -> dict:
         raise _not_a_map(wire)
     item = {}
     for name, value in wire.items():
-        if value.__class__ is dict and len(value) == 1:
-            for kind, content in value.items():
-                if content.__class__ is str and (kind == "S" or (kind == "N" and content == normalise(content))):
-                    item[name] = value
-                else:
-                    item[name] = read_value(value)
+        if value.__class__ is dict and len(value) == 1 and value.get("S").__class__ is str:
+            item[name] = value
         else:
             item[name] = read_value(value)
         if len(name) > MAX_NAME_BYTES // 4:
@@ -70,23 +66,19 @@ def read_sized_item(wire: dict) -> tuple[dict, int]:
     item = {}
     size_bytes = 0
     for name, value in wire.items():
-        if name.isascii():
-            size_bytes += len(name)
-        else:
-            size_bytes += len(name.encode())
+        size_bytes += len(name) if name.isascii() else len(name.encode())
         if len(name) > MAX_NAME_BYTES // 4:
             check_name(name)
         if value.__class__ is dict and len(value) == 1:
-            (kind,) = value
-            if kind == "S":
+            if "S" in value:
                 content = value["S"]
                 if content.__class__ is str:
                     item[name] = value
                     size_bytes += len(content) if content.isascii() else len(content.encode())
                     continue
-            elif kind == "N":
+            elif "N" in value:
                 content = value["N"]
-                if content.__class__ is str and content == normalise(content):
+                if content.__class__ is str and is_canonical_integer(content):
                     item[name] = value
                     size_bytes += number_bytes(content)
                     continue
@@ -104,25 +96,20 @@ def read_value(wire: dict, depth: int = 0) -> dict:
     """
     if wire.__class__ is not dict:
         raise _not_a_value(wire)
-    if len(wire) != 1 or None in wire.values():
-        wire = {kind: content for kind, content in wire.items() if content is not None}
-    known = wire if len(wire) == 1 else {kind: wire[kind] for kind in _TYPES if kind in wire}
-    if not known:
+    if len(wire) != 1:
+        wire = _only_one(wire, depth)
+    ((kind, content),) = wire.items()
+    if content is None:
         raise ValidationException(EMPTY)
-    if len(known) > 1:
-        for kind, content in known.items():
-            read_value({kind: content}, depth)  # a wrong JSON type comes first
-        raise ValidationException(MORE_THAN_ONE)
-    ((kind, content),) = known.items()
     if kind == "S":
         if content.__class__ is not str:
             raise _not_a_string(content)
-        return known
+        return wire
     if kind == "N":
         if content.__class__ is not str:
             raise _not_a_string(content)
         text = normalise(content)
-        return known if text == content else {"N": text}
+        return wire if text == content else {"N": text}
     if kind == "M":
         if content.__class__ is not dict:
             raise _not_a_map(content)
@@ -138,13 +125,13 @@ def read_value(wire: dict, depth: int = 0) -> dict:
     if kind == "BOOL":
         if content.__class__ is not bool:
             raise _not_a_boolean(content)
-        return known
+        return wire
     if kind == "NULL":
         if content.__class__ is not bool:
             raise _not_a_boolean(content)
         if not content:
             raise ValidationException(INVALID + "Null attribute value types must have the value of true")
-        return known
+        return wire
     if kind == "B":
         return {"B": _binary(content)}
     if kind == "SS":
@@ -170,6 +157,19 @@ def number_order(text: str) -> Decimal:
 
 
 _TYPES = ("S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL")
+
+
+def _only_one(wire: dict, depth: int) -> dict:
+    """The one type of a value that is sent with several members: those of others are null, or none that we know."""
+    given = {kind: content for kind, content in wire.items() if content is not None}
+    known = given if len(given) == 1 else {kind: given[kind] for kind in _TYPES if kind in given}
+    if not known:
+        raise ValidationException(EMPTY)
+    if len(known) > 1:
+        for kind, content in known.items():
+            read_value({kind: content}, depth)  # a wrong JSON type comes first
+        raise ValidationException(MORE_THAN_ONE)
+    return known
 
 
 def _check_members(members: dict, depth: int) -> None:

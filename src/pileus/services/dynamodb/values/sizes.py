@@ -14,22 +14,21 @@ def item_bytes(item: dict) -> int:
     total = 0
     for name, value in item.items():
         total += len(name) if name.isascii() else len(name.encode())
-        for kind, content in value.items():
-            if kind == "S":
-                total += len(content) if content.isascii() else len(content.encode())
-            else:
-                total += value_bytes(value)
+        if "S" in value:
+            content = value["S"]
+            total += len(content) if content.isascii() else len(content.encode())
+        else:
+            total += value_bytes(value)
     return total
 
 
 def value_bytes(value: dict) -> int:
     """The size of a value without its name."""
-    (kind,) = value
-    content = value[kind]
-    if kind == "S":
-        return _text_bytes(content)
-    if kind == "N":
-        return number_bytes(content)
+    if "S" in value:
+        return _text_bytes(value["S"])
+    if "N" in value:
+        return number_bytes(value["N"])
+    ((kind, content),) = value.items()
     if kind == "B":
         return len(content)
     if kind in ("BOOL", "NULL"):
