@@ -64,7 +64,18 @@ class SocketBody(Body):
                 self._disconnected.set()
         return self._disconnected
 
+    def read_arrived(self, limit_bytes: int) -> bytes | None:
+        if not self.is_complete or self._failure is not None:
+            return None
+        if self.received_bytes > limit_bytes:
+            raise BodyTooLarge(limit_bytes)
+        self._take_once()
+        return self._take() if self._chunks else b""
+
     async def read(self, limit_bytes: int) -> bytes:
+        arrived = self.read_arrived(limit_bytes)
+        if arrived is not None:
+            return arrived
         if self.length is not None and self.length > limit_bytes:
             raise BodyTooLarge(limit_bytes)
         self._take_once()
