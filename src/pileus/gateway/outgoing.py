@@ -5,7 +5,7 @@ import http
 import os
 import select
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -37,8 +37,8 @@ class WrongResponse(Exception):
     """A handler's response can't be sent as it stands: our mistake, found before or while sending."""
 
 
-async def write_response(connection: "Connection", reply: "Reply", response: HttpResponse) -> None:
-    """Send it all, as fast as the receiver takes it.
+def write_response(connection: "Connection", reply: "Reply", response: HttpResponse) -> Awaitable[None] | None:
+    """Send it all, as fast as the receiver takes it: what is returned waits for that, and sends what is no bytes.
 
     Sets `reply.head_sent` once bytes have left: after that an error can only be shown by cutting the connection.
     """
@@ -52,22 +52,11 @@ async def write_response(connection: "Connection", reply: "Reply", response: Htt
             connection.send(reply, head + body)
         else:
             connection.transport.writelines((head, body))
-        if connection.write_paused:
-            await connection.drained()
-    elif isinstance(body, FilePart):
+        return connection.drained() if connection.write_paused else None
+    if isinstance(body, FilePart):
         head, _ = build_head(connection, reply, response, body.length)
-        await _write_file(connection, reply, head, body)
-    else:
-        try:
-            head, is_chunked = build_head(connection, reply, response, None)
-            reply.head_sent = True
-            connection.transport.write(head)
-            if not reply.is_head:
-                await _write_iterator(connection, body, is_chunked, reply.declared_bytes)
-        finally:
-            close = getattr(body, "aclose", None)
-            if close is not None:
-                await close()
+        return _write_file(connection, reply, head, body)
+    return _write_stream(connection, reply, response, body)
 
 
 def build_head(
@@ -126,6 +115,21 @@ def build_head(
         return text.encode("latin-1"), is_chunked
     except UnicodeEncodeError:
         return text.encode("utf-8"), is_chunked
+
+
+async def _write_stream(
+    connection: "Connection", reply: "Reply", response: HttpResponse, body: AsyncIterator[bytes]
+) -> None:
+    try:
+        head, is_chunked = build_head(connection, reply, response, None)
+        reply.head_sent = True
+        connection.transport.write(head)
+        if not reply.is_head:
+            await _write_iterator(connection, body, is_chunked, reply.declared_bytes)
+    finally:
+        close = getattr(body, "aclose", None)
+        if close is not None:
+            await close()
 
 
 async def _write_iterator(
