@@ -66,12 +66,12 @@ def build_head(
 
     length  of the body; None where only its end will tell
     """
-    status = response.status
-    lines = [STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"]
+    status, headers = response.status, response.headers
+    text = STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
     declared: int | None = None
     has_date = False
-    for name, value in response.headers:
-        lines.append(f"{name}: {value}\r\n")
+    for name, value in headers:
+        text += f"{name}: {value}\r\n"
         lower = name.lower()
         if lower not in _OURS:
             continue
@@ -84,15 +84,16 @@ def build_head(
         elif lower == "transfer-encoding":
             raise WrongResponse("how a response is framed is the server's to decide")
     # No header may smuggle in another: each line has one line end, its own.
-    text = "".join(lines)
-    if text.count("\r") != len(lines) or text.count("\n") != len(lines):
+    count = 1 + len(headers)
+    if text.count("\r") != count or text.count("\n") != count:
         raise WrongResponse("a line end inside a response header")
 
     is_chunked = False
     has_body = status >= 200 and status not in (204, 304)
-    if has_body and not reply.is_head and None not in (declared, length) and declared != length:
-        raise WrongResponse(f"Content-Length {declared}, but a body of {length} bytes")
-    if declared is None and has_body:
+    if declared is not None:
+        if has_body and not reply.is_head and length not in (None, declared):
+            raise WrongResponse(f"Content-Length {declared}, but a body of {length} bytes")
+    elif has_body:
         if length is not None:
             text += f"content-length: {length}\r\n"
         elif not reply.is_head:
