@@ -172,7 +172,9 @@ class Pileus:
         await self.gateway.authorize(call, request)
 
     async def authorize_touches(self, call: Call, touches: Iterable[Touch]) -> None:
-        await self.gateway.authorizer.check_touches(await self.service(call.service), call, touches)
+        waits = self.gateway.authorizer.check_touches(await self.service(call.service), call, touches)
+        if waits is not None:
+            await waits
 
     async def strangers(self, names: Iterable[str]) -> list[str]:
         """Those of the principals that are nobody's; nobody where no service keeps principals."""

@@ -26,7 +26,7 @@ def _encoded(match: re.Match[str]) -> str:
 
 
 def canonical_path(path: str, is_s3: bool) -> str:
-    if not path:
+    if path in ("", "/"):
         return "/"
     if _PLAIN_PATH.fullmatch(path):
         return path
@@ -75,14 +75,15 @@ def canonical_request(
     payload_hash: str,
 ) -> str:
     """`path` and `query` are canonical already. Header values lose outer and doubled blanks."""
-    text = f"{method}\n{path}\n{query}\n"
+    lines = ""
     for name in signed_headers:
-        value = headers.get(name, "")
-        if "  " in value or "\t" in value or value[:1] == " " or value[-1:] == " ":
+        lines += f"{name}:{headers.get(name, '')}\n"
+    if "  " in lines or "\t" in lines or ": " in lines or " \n" in lines:  # few have any: looked for in all at once
+        lines = ""
+        for name in signed_headers:
             # Blanks and tabs alone: the bytes of UTF-8 look like other spaces where they are read as Latin-1.
-            value = _BLANKS.sub(" ", value).strip(" ")
-        text += f"{name}:{value}\n"
-    return f"{text}\n{';'.join(signed_headers)}\n{payload_hash}"
+            lines += f"{name}:{_BLANKS.sub(' ', headers.get(name, '')).strip(' ')}\n"
+    return f"{method}\n{path}\n{query}\n{lines}\n{';'.join(signed_headers)}\n{payload_hash}"
 
 
 def header_bytes(text: str) -> bytes:

@@ -8,6 +8,7 @@ from pileus.authn.refusals import refusal
 from pileus.authn.signed import Signed
 from pileus.authn.sigv4 import (
     STREAMING_MARKERS,
+    UNASKED,
     UNSIGNED_PAYLOAD,
     content_mismatch,
     declared_payload,
@@ -58,7 +59,9 @@ class HashedBody(Body):
             raise refusal(self._signed.dialect, "mismatch")
 
 
-def verified_body(request: HttpRequest, signed: Signed | None, secret_key: str, *, declared: str | None = None) -> Body:
+def verified_body(
+    request: HttpRequest, signed: Signed | None, secret_key: str, *, declared: str | None = UNASKED
+) -> Body:
     """The request's body as its signature covers it. Chunked ones come decoded; see ChunkedBody.trailers.
 
     declared  what `declared_payload` said of this request, where it was asked already
@@ -70,8 +73,8 @@ def verified_body(request: HttpRequest, signed: Signed | None, secret_key: str, 
         declared = request.headers.get("x-amz-content-sha256")
         if declared != "STREAMING-UNSIGNED-PAYLOAD-TRAILER":
             return request.body
-    else:
-        declared = declared or declared_payload(request, signed)
+    elif declared is UNASKED:
+        declared = declared_payload(request, signed)
     if declared is None or declared == UNSIGNED_PAYLOAD:
         return request.body
     if declared not in STREAMING_MARKERS:

@@ -15,11 +15,11 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import unquote
 
 from pileus.authn import sigv2
@@ -48,6 +48,8 @@ STREAMING_MARKERS = frozenset(
 )
 MAX_EXPIRES_S = 7 * 24 * 3600
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+UNASKED: Any = object()
+"""In the place of what `declared_payload` says, where the caller has not asked it."""
 
 
 # -- reading
@@ -358,7 +360,7 @@ def verify(
     now_ms: int,
     payload_hash: str | None = None,
     *,
-    declared: str | None = None,
+    declared: str | None = UNASKED,
 ) -> None:
     """Return if the holder of `secret_key` signed this request, and lately; raise AWS's error if not.
 
@@ -372,15 +374,24 @@ def verify(
     if signed.algorithm == ALGORITHM_V2:
         return sigv2.verify(request, signed, secret_key, now_ms)
     check_time(signed, now_ms)
-    _check_signed_headers(request, signed)
-    payload = _agreed_payload(signed, declared or declared_payload(request, signed), payload_hash)
+    is_s3, names = signed.is_s3, signed.signed_headers
+    if "host" not in names and ":authority" not in names:
+        words = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
+        raise refusal(signed.dialect, "mismatch", words)
+    if is_s3:
+        _check_all_are_signed(request.headers, names)
+    if declared is UNASKED:
+        declared = declared_payload(request, signed)
+    if declared is not None:
+        payload_hash = _agreed_payload(signed, declared, payload_hash)
+    assert payload_hash is not None, "the request declares no payload: its body's hash is needed"
     canonical = canonical_request(
         request.method,
-        canonical_path(request.path, signed.is_s3),
+        canonical_path(request.path, is_s3),
         canonical_query(request.query, "X-Amz-Signature" if signed.kind == "presigned" else None),
         request.headers,
-        signed.signed_headers,
-        payload,
+        names,
+        payload_hash,
     )
     digest = hashlib.sha256(header_bytes(canonical)).hexdigest()
     to_sign = f"{signed.algorithm}\n{signed.timestamp}\n{signed.scope}\n{digest}"
@@ -388,11 +399,8 @@ def verify(
         raise _mismatch(signed, canonical, to_sign)
 
 
-def _agreed_payload(signed: Signed, declared: str | None, computed: str | None) -> str:
+def _agreed_payload(signed: Signed, declared: str, computed: str | None) -> str:
     """What takes the payload's place in the canonical request, once it is known not to contradict the body."""
-    if declared is None:
-        assert computed is not None, "the request declares no payload: its body's hash is needed"
-        return computed
     if computed is None and signed.is_s3 and signed.kind == "header":
         return declared  # `declared_payload` has looked at it
     if _SHA256.fullmatch(declared):
@@ -478,18 +486,10 @@ def _s3_time_error(signed: Signed, now_ms: int, is_early: bool) -> AwsError:
     return expired(expires_ms, now_ms, **{"X-Amz-Expires": str(signed.expires_s)})
 
 
-def _check_signed_headers(request: HttpRequest, signed: Signed) -> None:
-    """The host must be signed, and in S3 every x-amz- header: whoever carries a URL must not add to it."""
-    names = signed.signed_headers
-    if "host" not in names and ":authority" not in names:
-        words = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
-        raise refusal(signed.dialect, "mismatch", words)
-    if not signed.is_s3:
-        return
+def _check_all_are_signed(headers: Mapping[str, str], names: tuple[str, ...]) -> None:
+    """In S3 every x-amz- header must be signed: whoever carries a URL must not add to it."""
     unsigned = [
-        name
-        for name in request.headers
-        if name.startswith("x-amz-") and name not in names and name != "x-amz-content-sha256"
+        name for name in headers if name.startswith("x-amz-") and name not in names and name != "x-amz-content-sha256"
     ]
     if unsigned:
         raise AwsError(

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -47,9 +48,8 @@ class Authenticator:
         if signed is None:
             principal, secret = anonymous(), ""
         else:
-            key = signed.access_key_id, signed.session_token
             try:
-                principal, secret = await self._key_holder(*key, request, dialect)
+                principal, secret = await self._key_holder(signed.access_key_id, signed.session_token, request, dialect)
             except AwsError:
                 if not signed.is_s3:  # the others look at the time first
                     sigv4.check_time(signed, self._cloud.clock.wall_ms())
@@ -77,10 +77,13 @@ class Authenticator:
             session = sessions.open_session(session_token, self.session_key, key_id, now_ms, dialect)
             return session.principal, session.secret_access_key
         if self._is_local and request.client_host in LOOPBACK:
-            account = self._cloud.settings.account if key_id == WELL_KNOWN_KEY else key_id
-            # Functions are on loopback too; to them these are keys like any that nobody made.
-            if _ACCOUNT.fullmatch(account) and not await self._cloud.is_function(request.peer):
-                return root(account, access_key_id=key_id), WELL_KNOWN_SECRET
+            holder = _root_of(key_id, self._cloud.settings.account)
+            if holder is not None:
+                peer = request.peer
+                is_known = peer is not None and peer.is_function is not None
+                # Functions are on loopback too; to them these are keys like any that nobody made.
+                if not (peer.is_function if is_known else await self._cloud.is_function(peer)):
+                    return holder, WELL_KNOWN_SECRET
         keeper = await self._cloud.service(self._identity_service)
         found = None if keeper is None else self._cloud.store.look(keeper.credentials, key_id)[0]
         if found is None:
@@ -106,45 +109,56 @@ class Authenticator:
         if declared is not None:
             sigv4.verify(request, signed, secret, now_ms, declared=declared)
         body = verified_body(request, signed, secret, declared=declared)
-        if exchange.model.has_streaming_input and (signed is None or declared is not None):
+        is_streamed = exchange.model.has_streaming_input
+        if is_streamed and (signed is None or declared is not None):
             exchange.routed = exchange.routed.with_body(body)
             return
-        exchange.body = await body.read(BODY_LIMIT_BYTES)
-        if exchange.model.has_streaming_input:
-            # Signed as a whole, so it had to be read; the operation streams it all the same.
-            exchange.routed = replace(exchange.routed, body=Body(exchange.body))
+        read = body.read_arrived(BODY_LIMIT_BYTES)
+        if read is None:
+            read = await body.read(BODY_LIMIT_BYTES)
+        exchange.body = read
         if signed is not None and declared is None:
-            sigv4.verify(request, signed, secret, now_ms, hashlib.sha256(exchange.body).hexdigest())
-        if exchange.service.check_body is not None and not exchange.model.has_streaming_input:
-            trailers = getattr(body, "trailers", {})
-            exchange.service.check_body(exchange.model.name, request, exchange.body, trailers)
+            sigv4.verify(request, signed, secret, now_ms, hashlib.sha256(read).hexdigest(), declared=None)
+        if is_streamed:
+            # Signed as a whole, so it had to be read; the operation streams it all the same.
+            exchange.routed = exchange.routed.with_body(Body(read))
+        elif exchange.service.check_body is not None:
+            exchange.service.check_body(exchange.model.name, request, read, getattr(body, "trailers", {}))
 
     def _call(self, exchange: Exchange, principal: Principal, signed: Signed | None) -> Call:
-        request, settings = exchange.request, self._cloud.settings
-        region = (signed.region if signed is not None else "") or region_of_host(request.host) or settings.region
+        cloud, request, target = self._cloud, exchange.request, exchange.target
+        host, client_host = request.host, request.client_host
+        region = (signed.region if signed is not None else "") or region_of_host(host) or cloud.settings.region
         return Call(
-            self._cloud,
-            exchange.target.service,
-            exchange.target.operation,
-            principal.account or settings.account,
+            cloud,
+            target.service,
+            target.operation,
+            principal.account or cloud.settings.account,
             region,
             principal,
             exchange.request_id,
-            self._cloud.clock.now_ms(),
-            source_ip=request.client_host,
+            cloud.clock.now_ms(),
+            client_host,
             # What never leaves the machine counts as secure: templates that deny plain HTTP are common.
-            is_secure=request.scheme == "https" or request.client_host in LOOPBACK,
-            endpoint=f"{request.scheme}://{request.host}",
-            user_agent=request.headers.get("user-agent", ""),
-            http=exchange.routed,
-            body=request.body,
+            client_host in LOOPBACK or request.scheme == "https",
+            f"{request.scheme}://{host}",
+            request.headers.get("user-agent", ""),
+            None,
+            exchange.routed,
+            request.body,
         )
+
+
+@lru_cache(maxsize=1024)
+def _root_of(key_id: str, own_account: str) -> Principal | None:
+    """Whom a key stands for that nobody had to make; None: it is no such key."""
+    account = own_account if key_id == WELL_KNOWN_KEY else key_id
+    return root(account, access_key_id=key_id) if _ACCOUNT.fullmatch(account) else None
+
+
+_DIALECTS: dict[str, Dialect] = {"rest-xml": "s3", "rest-json": "rest-json", "query": "query", "ec2": "query"}
 
 
 def dialect_of(protocol: str) -> Dialect:
     """How refusals are spelled in a protocol."""
-    if protocol == "rest-xml":
-        return "s3"
-    if protocol == "rest-json":
-        return "rest-json"
-    return "query" if protocol in ("query", "ec2") else "json"
+    return _DIALECTS.get(protocol, "json")

@@ -6,7 +6,7 @@ decides. Denied is denied before the operation runs.
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -43,42 +43,61 @@ class Authorizer:
         self._mode = cloud.settings.iam
         self.denials: OrderedDict[str, Denial] = OrderedDict()
 
-    async def check(self, service: Service, call: Call, request: dict) -> None:
-        """Return if the call may go on. Raises AccessDenied with AWS's words."""
+    def check(self, service: Service, call: Call, request: dict) -> Awaitable[None] | None:
+        """Raise AccessDenied, with AWS's words, if the call may not go on; now or when what is returned is awaited."""
         if self._mode == "off":
-            return
+            return None
         touches_of = service.authorize.RESOURCES.get(call.operation)
         if touches_of is None:
             raise NotImplementedByUs(f"the authorization of {service.name}:{call.operation}")
         touches = touches_of(call, request)
-        if hasattr(touches, "__await__"):
-            touches = await touches
-        await self.check_touches(service, call, touches)
+        if type(touches) is not list and hasattr(touches, "__await__"):
+            return self._check_awaited(service, call, touches)
+        return self.check_touches(service, call, touches)
 
-    async def check_touches(self, service: Service, call: Call, touches: Iterable[Touch | str]) -> None:
-        """Return if the call may touch these. Raises AccessDenied with AWS's words."""
+    async def _check_awaited(self, service: Service, call: Call, touches: Awaitable[Iterable[Touch | str]]) -> None:
+        waits = self.check_touches(service, call, await touches)
+        if waits is not None:
+            await waits
+
+    def check_touches(self, service: Service, call: Call, touches: Iterable[Touch | str]) -> Awaitable[None] | None:
+        """Raise AccessDenied, with AWS's words, if the call may not touch these; now or when the result is awaited."""
         if self._mode == "off":
-            return
-        identity = None
-        for touch in touches:
+            return None
+        left = iter(touches)
+        asked = self._next_asked(service, call, left)
+        return None if asked is None else self._decide_all(service, call, asked, left)
+
+    def _next_asked(
+        self, service: Service, call: Call, left: Iterator[Touch | str]
+    ) -> tuple[Touch, str, Policy | None] | None:
+        """The next touch that is for policies to decide, the account that owns it, and its own policy."""
+        for touch in left:
             if type(touch) is str:
                 touch = Touch(action_of(service, call.operation), touch)
             resource_policy = self._resource_policy(service, call, touch)
             account = touch.resource_account or _account_of(touch.resource) or call.account
             if resource_policy is None and call.principal.kind == "root" and call.principal.account == account:
                 continue  # the account's root, and nobody but the resource's own policy could deny it
-            if identity is None:
-                identity = await self._identity(call)
-            await self._decide(service, call, touch, account, identity, resource_policy)
+            return touch, account, resource_policy
+        return None
 
-    async def _decide(
+    async def _decide_all(
+        self, service: Service, call: Call, asked: tuple[Touch, str, Policy | None] | None, left: Iterator[Touch | str]
+    ) -> None:
+        identity = await self._identity(call)
+        while asked is not None:
+            self._decide(service, call, *asked, identity)
+            asked = self._next_asked(service, call, left)
+
+    def _decide(
         self,
         service: Service,
         call: Call,
         touch: Touch,
         account: str,
-        identity: engine.Policies,
         resource_policy: Policy | None,
+        identity: engine.Policies,
     ) -> None:
         tags_of = getattr(service.authorize, "resource_tags", None)
         facts = RequestFacts(
@@ -140,6 +159,7 @@ def resource_kind(service: Service) -> str:
     return getattr(service.authorize, "RESOURCE_POLICY_KIND", engine.RESOURCE)
 
 
+@lru_cache(maxsize=8192)
 def _account_of(resource: str) -> str:
     arn = parse_arn(resource)
     return "" if arn is None else arn.account

@@ -49,18 +49,61 @@ class Reply:
 
     __slots__ = ("body", "declared_bytes", "head_sent", "is_head", "is_http_1_0", "keep_alive", "refusal", "request")
 
-    def __init__(self, request: HttpRequest | None, body: SocketBody | None, refusal: Refused | None = None) -> None:
+    def __init__(
+        self,
+        request: HttpRequest | None,
+        body: SocketBody | None,
+        refusal: Refused | None = None,
+        *,
+        keep_alive: bool = False,
+        is_http_1_0: bool = False,
+    ) -> None:
         self.request = request
         self.body = body
         self.refusal = refusal
-        self.keep_alive = refusal is None
+        self.keep_alive = keep_alive
         self.is_head = request is not None and request.method == "HEAD"
-        self.is_http_1_0 = False
+        self.is_http_1_0 = is_http_1_0
         self.head_sent = False
         self.declared_bytes: int | None = None
 
 
 class Connection(asyncio.Protocol):
+    # More than Python 3.11 finds quickly in an object's dict (30).
+    __slots__ = (
+        "_writable",
+        "client_certificate_pem",
+        "client_host",
+        "current",
+        "headers",
+        "ignores_input",
+        "in_head",
+        "incoming",
+        "is_local",
+        "is_lost",
+        "is_new_message",
+        "is_peer_gone",
+        "is_stopping",
+        "is_tls",
+        "limits",
+        "lingering_since_s",
+        "loop",
+        "parser",
+        "peer",
+        "piece_bytes",
+        "read_paused",
+        "server",
+        "since_s",
+        "task",
+        "transport",
+        "unparsed_bytes",
+        "upgrading",
+        "url",
+        "waiting",
+        "write_blocked_since_s",
+        "write_paused",
+    )
+
     def __init__(self, server: "Server") -> None:
         self.server = server
         self.limits = server.limits
@@ -129,7 +172,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         # A sender that has only finished sending still wants its answer; whether it has gone altogether, nobody can
         # tell before writing to it. (TLS closes regardless.)
-        self.server.end_turn()  # its answer may be held there, and is all that keeps the connection open
+        self.server.turn.end()  # its answer may be held there, and is all that keeps the connection open
         self._peer_gone()
         return self.current is not None and self.lingering_since_s is None
 
@@ -215,9 +258,8 @@ class Connection(asyncio.Protocol):
             self.client_certificate_pem,
             self.peer,
         )
-        reply = Reply(request, body)
-        reply.keep_alive = parser.should_keep_alive()
-        reply.is_http_1_0 = parser.get_http_version() == "1.0"
+        is_http_1_0 = parser.get_http_version() == "1.0"
+        reply = Reply(request, body, keep_alive=parser.should_keep_alive(), is_http_1_0=is_http_1_0)
         self.incoming = body
         self.headers = {}  # trailers go nowhere: the request's headers were what was signed
         self.unparsed_bytes = 0
@@ -225,7 +267,7 @@ class Connection(asyncio.Protocol):
             self.upgrading = reply  # `_upgraded` goes on from there
         else:
             self._enqueue(reply)
-            if body.is_full:
+            if body.is_large:
                 self.adjust_reading()
 
     def on_body(self, data: bytes) -> None:
@@ -260,7 +302,7 @@ class Connection(asyncio.Protocol):
 
     def _upgraded(self, rest: bytes) -> None:
         """The parser stops at the body of a request that asks for another protocol; only WebSocket is one to us."""
-        self.server.end_turn()  # an earlier answer goes before what the other protocol sends
+        self.server.turn.end()  # an earlier answer goes before what the other protocol sends
         reply, self.upgrading = self.upgrading, None
         request = reply.request
         if request.headers.get("upgrade", "").lower() != "websocket":
@@ -304,15 +346,20 @@ class Connection(asyncio.Protocol):
 
     async def _answer(self, reply: Reply) -> None:
         try:
-            response = await self._handle(reply)
-            if response is None or self.is_closing():
+            try:
+                response = self._refusal(reply) if reply.refusal else await self.server.handle(reply.request)
+            except Exception as error:
+                response = self._failed(reply, error)
+            if self.transport.is_closing():
                 return
-            if self.is_stopping:
-                reply.keep_alive = False
             body = reply.body
-            if body is not None and not body.can_be_drained(self.limits.drain_bytes):
+            if self.is_stopping or not (
+                body is None or body.is_complete or body.can_be_drained(self.limits.drain_bytes)
+            ):
                 reply.keep_alive = False
-            await write_response(self, reply, response)
+            waits = write_response(self, reply, response)
+            if waits is not None:
+                await waits
         except ConnectionError:
             reply.keep_alive = False
         except asyncio.CancelledError:
@@ -325,37 +372,38 @@ class Connection(asyncio.Protocol):
                 self.transport.abort()  # a cut connection is the only way left to say that it went wrong
             else:
                 reply.keep_alive = False
-                await write_response(self, reply, self.server.refuse(*_INTERNAL_FAILURE))
+                waits = write_response(self, reply, self.server.refuse(*_INTERNAL_FAILURE))
+                if waits is not None:
+                    await waits
         finally:
             self._finish(reply)
 
-    async def _handle(self, reply: Reply) -> HttpResponse | None:
-        """The handler's response; ours where it fails in a way that is the server's to tell. None: nobody is there."""
+    def _refusal(self, reply: Reply) -> HttpResponse:
+        return self.server.refuse(reply.refusal.status, reply.refusal.code, reply.refusal.message)
+
+    def _failed(self, reply: Reply, error: Exception) -> HttpResponse:
+        """What is answered where the handler fails, in a way that is the server's to tell or not."""
         refuse = self.server.refuse
-        if reply.refusal is not None:
-            return refuse(reply.refusal.status, reply.refusal.code, reply.refusal.message)
-        try:
-            return await self.server.handle(reply.request)
-        except BodyTooLarge:
+        if isinstance(error, BodyTooLarge):
             return refuse(413, "RequestEntityTooLarge", "The request body is too large.")
-        except BodyTooSlow:
+        if isinstance(error, BodyTooSlow):
             reply.keep_alive = False
             return refuse(408, "RequestTimeout", "The request body was not received in time.")
-        except BodyCutShort as error:
+        if isinstance(error, BodyCutShort):
             reply.keep_alive = False
             return refuse(400, "IncompleteBody", f"The request body is incomplete: {error}.")
-        except Exception:
-            # The edge between handlers and the wire: an unforeseen error of ours is logged and told, not a lost answer.
-            log.exception("%s %s failed", reply.request.method, reply.request.path)
-            return refuse(*_INTERNAL_FAILURE)
+        # The edge between handlers and the wire: an unforeseen error of ours is logged and told, not a lost answer.
+        log.error("%s %s failed", reply.request.method, reply.request.path, exc_info=error)
+        return refuse(*_INTERNAL_FAILURE)
 
     def _finish(self, reply: Reply) -> None:
         self.current = self.task = None
-        if reply.body is not None:
-            reply.body.discard()
+        body = reply.body
+        if body is not None and not body.is_complete:
+            body.discard()
         if self.is_lost:
             self.server.remove(self)
-        if self.is_closing():
+        if self.transport.is_closing():
             return
         if not reply.keep_alive or self.is_stopping:
             self._end()
@@ -363,7 +411,8 @@ class Connection(asyncio.Protocol):
             self._start(self.waiting.popleft())
         else:
             self.since_s = self.loop.time()
-        self.adjust_reading()
+        if self.read_paused:
+            self.adjust_reading()
 
     def _refuse(self, refusal: Refused) -> None:
         """Answer and hang up: what follows on this connection can't be understood, or is not wanted."""
@@ -464,7 +513,7 @@ class Connection(asyncio.Protocol):
     def send(self, reply: Reply, message: bytes) -> None:
         """A whole small response, at the end of the loop's turn; at once if what follows it is the connection's end."""
         if reply.keep_alive:
-            self.server.turn().hold(self.transport, message)
+            self.server.turn.hold(self.transport, message)
         else:
             self.transport.write(message)
 

@@ -49,6 +49,7 @@ class SocketBody(Body):
 
     def __init__(self, connection: "Connection", length: int | None, waits_for_continue: bool) -> None:
         self.length = length
+        self.is_large = length is not None and length >= LARGE_BYTES
         self.waits_for_continue = waits_for_continue
         self._connection = connection
         self._chunks: list[bytes] = []
@@ -64,7 +65,18 @@ class SocketBody(Body):
                 self._disconnected.set()
         return self._disconnected
 
+    def read_arrived(self, limit_bytes: int) -> bytes | None:
+        if not self.is_complete or self._failure is not None:
+            return None
+        if self.received_bytes > limit_bytes:
+            raise BodyTooLarge(limit_bytes)
+        self._take_once()
+        return self._take() if self._chunks else b""
+
     async def read(self, limit_bytes: int) -> bytes:
+        arrived = self.read_arrived(limit_bytes)
+        if arrived is not None:
+            return arrived
         if self.length is not None and self.length > limit_bytes:
             raise BodyTooLarge(limit_bytes)
         self._take_once()
@@ -102,7 +114,7 @@ class SocketBody(Body):
                 raise self._failure
             if self.is_complete:
                 return 0
-            if self._intake is None and self._is_large and self.length - self.received_bytes >= INTAKE_MIN_BYTES:
+            if self._intake is None and self.is_large and self.length - self.received_bytes >= INTAKE_MIN_BYTES:
                 self._connection.begin_intake(self)
             if self._intake is not None:
                 return await self._received(room)
@@ -145,7 +157,8 @@ class SocketBody(Body):
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self._chunks = []
         self.held_bytes = 0
-        self._connection.adjust_reading()
+        if self._connection.read_paused:
+            self._connection.adjust_reading()
         return data
 
     async def _wait(self) -> None:
@@ -167,27 +180,25 @@ class SocketBody(Body):
     # The connection's side
 
     @property
-    def _is_large(self) -> bool:
-        return self.length is not None and self.length >= LARGE_BYTES
-
-    @property
     def is_full(self) -> bool:
         """Whether nothing should be read for it now."""
         if self._discarding:
             return False
         if self._intake is not None:
             return not self._intake.room
-        if self._is_large and not self._is_wanted:
+        if self.is_large and not self._is_wanted:
             return True
         return self.held_bytes > self._connection.limits.body_held_bytes
 
     def feed(self, data: bytes) -> None:
-        self.received_bytes += len(data)
+        count = len(data)
+        self.received_bytes += count
         if self._discarding:
             return
         self._chunks.append(data)
-        self.held_bytes += len(data)
-        self._wake()
+        self.held_bytes += count
+        if self._waiter is not None:
+            self._wake()
 
     def begin_intake(self, intake: "Intake") -> None:
         self._intake = intake
@@ -202,7 +213,8 @@ class SocketBody(Body):
 
     def complete(self) -> None:
         self.is_complete = True
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def fail(self, failure: Exception) -> None:
         if not self.is_complete and self._failure is None:

@@ -5,7 +5,7 @@ import http
 import os
 import select
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -37,8 +37,8 @@ class WrongResponse(Exception):
     """A handler's response can't be sent as it stands: our mistake, found before or while sending."""
 
 
-async def write_response(connection: "Connection", reply: "Reply", response: HttpResponse) -> None:
-    """Send it all, as fast as the receiver takes it.
+def write_response(connection: "Connection", reply: "Reply", response: HttpResponse) -> Awaitable[None] | None:
+    """Send it all, as fast as the receiver takes it: what is returned waits for that, and sends what is no bytes.
 
     Sets `reply.head_sent` once bytes have left: after that an error can only be shown by cutting the connection.
     """
@@ -52,22 +52,11 @@ async def write_response(connection: "Connection", reply: "Reply", response: Htt
             connection.send(reply, head + body)
         else:
             connection.transport.writelines((head, body))
-        if connection.write_paused:
-            await connection.drained()
-    elif isinstance(body, FilePart):
+        return connection.drained() if connection.write_paused else None
+    if isinstance(body, FilePart):
         head, _ = build_head(connection, reply, response, body.length)
-        await _write_file(connection, reply, head, body)
-    else:
-        try:
-            head, is_chunked = build_head(connection, reply, response, None)
-            reply.head_sent = True
-            connection.transport.write(head)
-            if not reply.is_head:
-                await _write_iterator(connection, body, is_chunked, reply.declared_bytes)
-        finally:
-            close = getattr(body, "aclose", None)
-            if close is not None:
-                await close()
+        return _write_file(connection, reply, head, body)
+    return _write_stream(connection, reply, response, body)
 
 
 def build_head(
@@ -77,12 +66,12 @@ def build_head(
 
     length  of the body; None where only its end will tell
     """
-    status = response.status
-    lines = [STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"]
+    status, headers = response.status, response.headers
+    text = STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
     declared: int | None = None
     has_date = False
-    for name, value in response.headers:
-        lines.append(f"{name}: {value}\r\n")
+    for name, value in headers:
+        text += f"{name}: {value}\r\n"
         lower = name.lower()
         if lower not in _OURS:
             continue
@@ -95,15 +84,16 @@ def build_head(
         elif lower == "transfer-encoding":
             raise WrongResponse("how a response is framed is the server's to decide")
     # No header may smuggle in another: each line has one line end, its own.
-    text = "".join(lines)
-    if text.count("\r") != len(lines) or text.count("\n") != len(lines):
+    count = 1 + len(headers)
+    if text.count("\r") != count or text.count("\n") != count:
         raise WrongResponse("a line end inside a response header")
 
     is_chunked = False
     has_body = status >= 200 and status not in (204, 304)
-    if has_body and not reply.is_head and None not in (declared, length) and declared != length:
-        raise WrongResponse(f"Content-Length {declared}, but a body of {length} bytes")
-    if declared is None and has_body:
+    if declared is not None:
+        if has_body and not reply.is_head and length not in (None, declared):
+            raise WrongResponse(f"Content-Length {declared}, but a body of {length} bytes")
+    elif has_body:
         if length is not None:
             text += f"content-length: {length}\r\n"
         elif not reply.is_head:
@@ -126,6 +116,21 @@ def build_head(
         return text.encode("latin-1"), is_chunked
     except UnicodeEncodeError:
         return text.encode("utf-8"), is_chunked
+
+
+async def _write_stream(
+    connection: "Connection", reply: "Reply", response: HttpResponse, body: AsyncIterator[bytes]
+) -> None:
+    try:
+        head, is_chunked = build_head(connection, reply, response, None)
+        reply.head_sent = True
+        connection.transport.write(head)
+        if not reply.is_head:
+            await _write_iterator(connection, body, is_chunked, reply.declared_bytes)
+    finally:
+        close = getattr(body, "aclose", None)
+        if close is not None:
+            await close()
 
 
 async def _write_iterator(

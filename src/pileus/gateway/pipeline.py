@@ -42,6 +42,8 @@ class Gateway:
         self.index = ServiceIndex.build(registry.names)
         self.authenticator = Authenticator(cloud, identity)
         self.authorizer = Authorizer(cloud, identity)
+        self.found: dict[tuple[str, str], tuple[Service, models.Operation, Operation]] = {}
+        """What `find` has found, by the names of service and operation."""
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one HTTP request. Never raises but for a cancellation."""
@@ -72,24 +74,40 @@ class Gateway:
 
     async def invoke(self, call: Call, request: dict) -> dict:
         """A call that begins inside the cloud."""
-        service = await self.cloud.service(call.service)
-        if service is None:
-            raise NotImplementedByUs(f"the service {call.service}")
-        exchange = Exchange(call.http, call.request_id, service=service, call=call, input=request)
-        exchange.model = models.load(service.name).operation(call.operation)
-        exchange.operation = _operation(service, call.operation)
+        exchange = Exchange(call.http, call.request_id, call=call, input=request)
+        name = call.service, call.operation
+        exchange.service, exchange.model, exchange.operation = self.found.get(name) or await self.find(exchange, *name)
         for stage in INSIDE:
             waits = stage(self, exchange)
             if waits is not None:
                 await waits
         return exchange.result
 
+    async def find(
+        self, exchange: Exchange, service_name: str, operation_name: str
+    ) -> tuple[Service, models.Operation, Operation]:
+        """The service, started, and its operation: as the model has it, and the function. Raises UnknownOperation.
+
+        exchange  is told as much as was found: it takes that to word the errors
+        """
+        service = exchange.service = await self.cloud.service(service_name)
+        if service is None:
+            raise NotImplementedByUs(f"the service {service_name}")
+        model = exchange.model = models.load(service_name).operation(operation_name)
+        function = service.operation(operation_name)
+        if function is None:
+            raise NotImplementedByUs(f"{service_name}:{operation_name}")
+        found = self.found[service_name, operation_name] = service, model, function
+        return found
+
     async def authorize(self, call: Call, request: dict) -> None:
         """Raise AccessDenied where `invoke` would, and do nothing else."""
         service = await self.cloud.service(call.service)
         if service is None:
             raise NotImplementedByUs(f"the service {call.service}")
-        await self.authorizer.check(service, call, request)
+        waits = self.authorizer.check(service, call, request)
+        if waits is not None:
+            await waits
 
     async def answer_beyond_model(self, exchange: Exchange, error: UnknownOperation) -> HttpResponse:
         """What the service answers where its model has no operation for the request. Raises `error` if nothing."""
@@ -135,11 +153,10 @@ async def identify(gateway: Gateway, exchange: Exchange) -> None:
         return
     # The host may carry part of the path (a bucket). The signature is checked on the request as it came.
     exchange.routed = request if target.path in (request.path, "/") else replace(request, path=target.path)
-    exchange.service = await gateway.cloud.service(target.service)
-    if exchange.service is None:
-        raise NotImplementedByUs(f"the service {target.service}")
-    exchange.model = models.load(target.service).operation(target.operation)
-    exchange.operation = _operation(exchange.service, target.operation)
+    name = target.service, target.operation
+    exchange.service, exchange.model, exchange.operation = gateway.found.get(name) or await gateway.find(
+        exchange, *name
+    )
 
 
 def authenticate(gateway: Gateway, exchange: Exchange) -> Awaitable[None]:
@@ -162,7 +179,9 @@ def validate(gateway: Gateway, exchange: Exchange) -> None:
 async def authorize(gateway: Gateway, exchange: Exchange) -> None:
     """May this principal do this to these."""
     try:
-        await gateway.authorizer.check(exchange.service, exchange.call, exchange.input)
+        waits = gateway.authorizer.check(exchange.service, exchange.call, exchange.input)
+        if waits is not None:
+            await waits
     except AccessDenied as error:
         if exchange.target is None:
             raise
@@ -205,10 +224,3 @@ Stage = Callable[[Gateway, Exchange], Awaitable[None] | None]
 
 PIPELINE: tuple[Stage, ...] = (identify, authenticate, parse, validate, authorize, throttle, invoke, serialize)
 INSIDE: tuple[Stage, ...] = (validate, authorize, throttle, invoke)
-
-
-def _operation(service: Service, name: str) -> Operation:
-    operation = service.operation(name)
-    if operation is None:
-        raise NotImplementedByUs(f"{service.name}:{name}")
-    return operation

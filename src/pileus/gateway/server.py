@@ -73,7 +73,7 @@ class Server:
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
         self._look: asyncio.TimerHandle | None = None
-        self._turn: Turn | None = None
+        self.turn: Turn = None  # of the loop
         self._all_closed: asyncio.Event | None = None
         self._date_s = -1
         self._date = ""
@@ -81,6 +81,7 @@ class Server:
     async def start(self) -> None:
         """Return when connections are accepted. Raises OSError if the port is taken."""
         self.loop = asyncio.get_running_loop()
+        self.turn = Turn(self.loop)
         self.file_threads = FileThreads(FILE_THREADS)
         self._all_closed = asyncio.Event()
         self._all_closed.set()
@@ -95,7 +96,7 @@ class Server:
         if self._listener is None:
             return
         self._listener.close()
-        self.end_turn()
+        self.turn.end()
         for connection in list(self._connections):
             connection.stop()
         try:
@@ -133,19 +134,6 @@ class Server:
         self._connections.discard(connection)
         if not self._connections:
             self._all_closed.set()
-
-    def turn(self) -> Turn:
-        """The loop's turn, which ends when what the loop has before it now is done."""
-        turn = self._turn
-        if turn is None:
-            turn = self._turn = Turn()
-            self.loop.call_soon(self.end_turn)
-        return turn
-
-    def end_turn(self) -> None:
-        turn, self._turn = self._turn, None
-        if turn is not None:
-            turn.end()
 
     def date_header(self) -> str:
         """The Date line (RFC 9110, 5.6.7), made once a second."""

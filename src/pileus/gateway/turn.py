@@ -13,10 +13,14 @@ import asyncio
 class Turn:
     """Holds at most one response of each connection: the next one's request begins after the turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._held: list[tuple[asyncio.Transport, bytes]] = []
 
     def hold(self, transport: asyncio.Transport, message: bytes) -> None:
+        """Send it when what the loop has before it now is done."""
+        if not self._held:
+            self._loop.call_soon(self.end)
         self._held.append((transport, message))
 
     def end(self) -> None:

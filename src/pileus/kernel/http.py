@@ -31,6 +31,10 @@ class Body:
             raise BodyTooLarge(limit_bytes)
         return self._data
 
+    def read_arrived(self, limit_bytes: int) -> bytes | None:
+        """What `read` would give, where all of it is known to be here; None: it takes `read` to say."""
+        return None
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._data:
             yield self._data
