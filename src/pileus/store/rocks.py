@@ -49,6 +49,7 @@ from rocksdict import (
 
 from pileus.store.engine import DataDirRefused, EngineFailed
 from pileus.store.overlay import overlaid
+from pileus.store.recent import RecentRows
 from pileus.store.wal import Damaged, WriteAheadLog, read, remove
 
 log = logging.getLogger("pileus.store")
@@ -141,12 +142,21 @@ class RocksEngine:
         self._write_options = WriteOptions()
         self._write_options.disable_wal = True
         self._held, self._syncing, self._logged = _Layer(), _Layer(), _Layer()
+        self._recent = RecentRows()
         self._has_failed = False
         self._db: Rdict = None  # until it is open
         self._log: WriteAheadLog
         self._open()
 
     def get(self, key: bytes) -> bytes | None:
+        recent = self._recent
+        if key in recent:
+            return recent[key]
+        value = self._look_up(key)
+        recent.found(key, value)
+        return value
+
+    def _look_up(self, key: bytes) -> bytes | None:
         for layer in (self._held, self._syncing, self._logged):
             if key in layer.changes:
                 return layer.changes[key]
@@ -171,12 +181,15 @@ class RocksEngine:
             changes = few | changes
         if self.is_durable:
             self._held.add(changes, many)
-            return
-        layer = _Layer()
-        layer.add(changes, many)
-        self._append(layer)
-        self._write(layer)
-        self._log.keep()
+        else:
+            layer = _Layer()
+            layer.add(changes, many)
+            self._append(layer)
+            self._write(layer)
+            self._log.keep()
+        if many:
+            self._recent.clear()
+        self._recent.changed(changes)
 
     def begin_sync(self) -> Callable[[], None]:
         if self._logged:
@@ -199,6 +212,7 @@ class RocksEngine:
 
     def roll_back(self) -> None:
         self._held, self._syncing = _Layer(), _Layer()
+        self._recent.clear()
 
     def recover(self) -> None:
         self._probe_space()
@@ -320,6 +334,7 @@ class RocksEngine:
             log.warning("the log of %s is damaged, and what follows the damage is dropped: %s", self.path, damage)
             payloads = damage.readable
         self._logged = _Layer()
+        self._recent.clear()
         for payload in payloads:
             layer = _Layer()
             layer.add(*_decode(payload))
