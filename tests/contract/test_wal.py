@@ -139,7 +139,7 @@ class TestTakingBack:
     def test_a_rotation_that_fails_is_tried_again(self, log, folder, monkeypatch):
         append(log, *range(20))
         with monkeypatch.context() as full:
-            full.setattr(wal, "_sync_folder", fail)
+            full.setattr(wal, "sync_folder", fail)
             with pytest.raises(OSError, match="No space"):
                 log.rotate()
         assert numbers(folder) == list(range(20))

@@ -24,6 +24,7 @@ import msgspec
 from pileus.kernel.errors import ServiceUnavailable
 from pileus.kernel.http import Body
 from pileus.store.digests import new_digest
+from pileus.store.folders import sync_folder
 
 if TYPE_CHECKING:
     from pileus.store.blobs import Blobs
@@ -189,7 +190,7 @@ class BlobWriter:
             os.close(self._file)
             self._file = None
             if self._blobs.is_durable:
-                _sync_folder(os.path.dirname(self._blobs.path_of(self._id)))
+                sync_folder(os.path.dirname(self._blobs.path_of(self._id)))
 
     def _create(self) -> None:
         os.close(os.open(self._blobs.marker_of(self._id), os.O_CREAT | os.O_WRONLY, 0o600))
@@ -199,7 +200,7 @@ class BlobWriter:
         except FileNotFoundError:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             if self._blobs.is_durable:
-                _sync_folder(str(self._blobs.folder))
+                sync_folder(self._blobs.folder)
             self._file = self._open(path)
 
     def _open(self, path: str) -> int:
@@ -232,11 +233,3 @@ def _write_all(file: int, data: memoryview) -> None:
             fcntl.fcntl(file, fcntl.F_SETFL, 0)  # it wants another alignment than pages'
             continue
         data = data[written:]
-
-
-def _sync_folder(path: str) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -22,6 +22,8 @@ import struct
 import zlib
 from pathlib import Path
 
+from pileus.store.folders import sync_folder
+
 SEGMENT_BYTES = 16 << 20
 """A record may go beyond it."""
 
@@ -125,7 +127,7 @@ class WriteAheadLog:
             if spare is None:
                 _write(file, bytes(STRIDE_BYTES), HEADER_BYTES)
             os.fdatasync(file)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         except OSError:
             os.close(file)
             path.unlink()
@@ -192,7 +194,7 @@ def remove(folder: Path) -> None:
     for path in sorted((*folder.glob("*.wal"), *folder.glob("*.spare"))):
         path.unlink()
     if folder.exists():
-        _sync_folder(folder)
+        sync_folder(folder)
 
 
 def _header_of(path: Path) -> tuple[bytes, int] | None:
@@ -246,11 +248,3 @@ def _write(file: int, data: bytes, at: int) -> None:
     written = os.pwrite(file, data, at)
     while written < len(data):  # a disk that fills up takes a part, and refuses the rest
         written += os.pwrite(file, data[written:], at + written)
-
-
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
