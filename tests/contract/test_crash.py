@@ -199,6 +199,54 @@ class TestLossOfPower:
         assert check_rows(open_with_log(b""), 0) == 0
 
 
+KEPT_BY_ROCKSDB = """
+import os, sys
+from rocksdict import Options, Rdict, WriteBatch, WriteOptions
+db = Rdict(sys.argv[1], Options(raw_mode=True))
+synced = WriteOptions()
+synced.sync = True
+for number in range(500):
+    batch = WriteBatch(raw_mode=True)
+    batch.put(b"row/%03d" % number, b"%d" % number * 100)
+    batch.put(b"head", b"%d" % number)
+    db.write(batch, synced)
+os._exit(9)  # nothing is flushed: the rows are in RocksDB's log alone
+"""
+
+
+class TestDirectoryOfAnOlderVersion:
+    """Before it had a log of its own, Pileus left RocksDB's log behind when it was killed."""
+
+    @pytest.fixture
+    def folder(self, tmp_path) -> Path:
+        killed = subprocess.run([sys.executable, "-c", KEPT_BY_ROCKSDB, tmp_path / "state"])
+        assert killed.returncode == 9
+        return tmp_path / "state"
+
+    def test_its_commits_are_kept_and_new_ones_follow(self, folder):
+        for head in (b"499", b"new"):
+            engine = RocksEngine(folder)
+            assert engine.get(b"head") == head
+            rows = dict(engine.scan(b"row/", b"row0"))
+            assert rows == {b"row/%03d" % number: b"%d" % number * 100 for number in range(500)}
+            engine.apply({b"head": b"new"})
+            engine.begin_sync()()
+            engine.close()
+
+    def test_damage_in_its_log_is_refused(self, folder):
+        [log] = [file for file in folder.glob("*.log") if file.stat().st_size]
+        damaged = bytearray(log.read_bytes())
+        damaged[len(damaged) // 2] ^= 0xFF
+        log.write_bytes(damaged)
+        with pytest.raises(DataDirRefused, match=r"is damaged: .* PILEUS_LOSS_ACCEPTED=1"):
+            RocksEngine(folder)
+        engine = RocksEngine(folder, accept_loss=True)
+        head = int(engine.get(b"head"))
+        assert 0 < head < 499
+        assert len(list(engine.scan(b"row/", b"row0"))) == head + 1
+        engine.close()
+
+
 class TestFullDisk:
     """Writes are refused while there is no room, reads go on, and writes go on when there is some, without a restart."""
 
