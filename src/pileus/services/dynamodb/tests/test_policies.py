@@ -206,3 +206,161 @@ async def test_limits_and_endpoints(cloud):
     assert limits["TableMaxReadCapacityUnits"] == 40_000
     (endpoint,) = (await cloud.dynamodb.DescribeEndpoints())["Endpoints"]
     assert endpoint["Address"].startswith("localhost:")
+
+
+# The condition keys one by one, as a user's own policy sees them
+
+
+@pytest.fixture
+async def allowed(cloud):
+    """allowed(statement, …): DynamoDB as a user with this policy sees it."""
+    made = await cloud.iam.CreateUser(UserName="ann")
+
+    async def as_ann(*statements: dict):
+        await cloud.iam.PutUserPolicy(UserName="ann", PolicyName="own", PolicyDocument=policy(*statements))
+        return cloud.as_(principal.user("000000000000", "ann", made["User"]["UserId"]), "dynamodb")
+
+    return as_ann
+
+
+def own(*actions: str, resource: str = "*", **condition) -> dict:
+    return {"Effect": "Allow", "Action": [f"dynamodb:{one}" for one in actions], "Resource": resource} | (
+        {"Condition": condition} if condition else {}
+    )
+
+
+async def test_writes_always_have_return_values(cloud, table, allowed):
+    ann = await allowed(own("UpdateItem", "PutItem", "DeleteItem", StringEquals={"dynamodb:ReturnValues": "NONE"}))
+    key = {"TableName": table.name, "Key": item(p="a", c="c")}
+    put = {"TableName": table.name, "Item": item(p="a", c="c")}
+    await ann.PutItem(**put)
+    await ann.UpdateItem(**key)
+    await ann.TransactWriteItems(TransactItems=[{"Put": put}])
+    with pytest.raises(AccessDenied):
+        await ann.UpdateItem(**key, ReturnValues="ALL_NEW")
+    await ann.DeleteItem(**key, ReturnValues="NONE")
+
+
+async def test_what_a_transaction_reads_is_selected(cloud, table, allowed):
+    ann = await allowed(
+        own(
+            "GetItem",
+            **{"ForAllValues:StringEquals": {"dynamodb:Attributes": ["p", "c", "x"]}},
+            StringEqualsIfExists={"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+        )
+    )
+    get = {"TableName": table.name, "Key": item(p="a", c="c")}
+    await ann.TransactGetItems(TransactItems=[{"Get": get | {"ProjectionExpression": "x"}}])
+    with pytest.raises(AccessDenied):
+        await ann.TransactGetItems(TransactItems=[{"Get": get}])
+
+
+@pytest.mark.parametrize("wanted", [None, "NONE", "TOTAL"])
+async def test_the_consumed_capacity_of_batches_and_transactions(cloud, table, allowed, wanted):
+    ann = await allowed(own("*", StringEquals={"dynamodb:ReturnConsumedCapacity": "NONE"}))
+    key, name = item(p="a", c="c"), table.name
+    more = {} if wanted is None else {"ReturnConsumedCapacity": wanted}
+    calls = [
+        ann.GetItem(TableName=name, Key=key, **more),
+        ann.BatchGetItem(RequestItems={name: {"Keys": [key]}}, **more),
+        ann.BatchWriteItem(RequestItems={name: [{"PutRequest": {"Item": key}}]}, **more),
+        ann.TransactGetItems(TransactItems=[{"Get": {"TableName": name, "Key": key}}], **more),
+        ann.TransactWriteItems(TransactItems=[{"Put": {"TableName": name, "Item": key}}], **more),
+    ]
+    for call in calls:
+        if wanted == "TOTAL":
+            with pytest.raises(AccessDenied):
+                await call
+        else:
+            await call
+
+
+async def test_a_scan_has_neither_leading_keys_nor_full_table_scan(cloud, table, allowed):
+    ann = await allowed(own("Scan", Null={"dynamodb:LeadingKeys": "true", "dynamodb:FullTableScan": "true"}))
+    await ann.Scan(TableName=table.name)
+
+
+async def test_each_attribute_of_a_partition_key_has_its_condition_key(cloud, make, allowed):
+    table = await make(
+        types={"x": "S", "y": "N"},
+        GlobalSecondaryIndexes=[
+            index("gsi", "x")
+            | {"KeySchema": [{"AttributeName": "x", "KeyType": "HASH"}, {"AttributeName": "y", "KeyType": "HASH"}]}
+        ],
+    )
+    both = {"dynamodb:FirstPartitionKeyValues": "a", "dynamodb:SecondPartitionKeyValues": "1"}
+    third = await allowed(own("Query", Null={"dynamodb:ThirdPartitionKeyValues": "true"}))
+
+    def query(x: str, y: str) -> dict:
+        values = {":x": {"S": x}, ":y": {"N": y}}
+        condition = {"KeyConditionExpression": "x = :x AND y = :y", "ExpressionAttributeValues": values}
+        return {"TableName": table.name, "IndexName": "gsi"} | condition
+
+    await third.Query(**query("z", "9"))
+    ann = await allowed(own("Query", "PartiQLSelect", **{"ForAllValues:StringEquals": both}))
+    select = "SELECT * FROM tbl.gsi WHERE x = 'a' AND y = "
+    await ann.Query(**query("a", "1"))
+    await ann.ExecuteStatement(Statement=f"{select}1")
+    for x, y in (("b", "1"), ("a", "2")):
+        with pytest.raises(AccessDenied):
+            await ann.Query(**query(x, y))
+    with pytest.raises(AccessDenied):
+        await ann.ExecuteStatement(Statement=f"{select}2")
+
+
+async def test_a_number_is_one_leading_key_however_it_is_written(cloud, make, allowed):
+    await make("p:N", called="numbers")
+    deny = own("*", **{"ForAnyValue:StringEquals": {"dynamodb:LeadingKeys": "1"}}) | {"Effect": "Deny"}
+    ann = await allowed(own("*"), deny)
+    await ann.GetItem(TableName="numbers", Key={"p": {"N": "10"}})
+    for text in ("1", "1.0", "01", "1e0", "+1"):
+        with pytest.raises(AccessDenied, match="explicit deny"):
+            await ann.GetItem(TableName="numbers", Key={"p": {"N": text}})
+
+
+async def test_lists_of_exports_and_imports_are_of_a_table_where_one_is_named(cloud, table, allowed):
+    ann = await allowed(own("ListExports", "ListImports", resource=table.arn))
+    for name in ("ListExports", "ListImports"):
+        await getattr(ann, name)(TableArn=table.arn)
+        with pytest.raises(AccessDenied):
+            await getattr(ann, name)()
+
+
+async def test_restoring_a_moment_takes_its_own_permission_on_the_source_alone(cloud, table, allowed):
+    await table.UpdateContinuousBackups(PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+    target = table.arn.replace("/tbl", "/restored")
+    filling = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem")
+    asked = {"SourceTableName": "tbl", "TargetTableName": "restored", "UseLatestRestorableTime": True}
+    cloud.clock.advance(ms=600_000)
+    ann = await allowed(own("RestoreTableToPointInTime", resource=target), own(*filling, resource=target))
+    with pytest.raises(AccessDenied, match=f"RestoreTableToPointInTime on resource: {table.arn} "):
+        await ann.RestoreTableToPointInTime(**asked)
+    ann = await allowed(own("RestoreTableToPointInTime", resource=table.arn), own(*filling, resource=target))
+    await ann.RestoreTableToPointInTime(**asked)
+
+
+# Other accounts
+
+
+async def test_some_operations_are_the_owners_alone_whatever_the_policy_says(cloud, table):
+    document = policy(allow("*", "dynamodb:*"))
+    await cloud.dynamodb.PutResourcePolicy(ResourceArn=table.arn, Policy=document)
+    backup = (await table.CreateBackup(BackupName="one"))["BackupDetails"]["BackupArn"]
+    stranger = cloud.as_(principal.root(OTHER), "dynamodb")
+    await stranger.DescribeTable(TableName=table.arn)
+    await stranger.ListTagsOfResource(ResourceArn=table.arn)
+    for call in (
+        stranger.DescribeTimeToLive(TableName=table.arn),
+        stranger.DescribeContinuousBackups(TableName=table.arn),
+        stranger.CreateBackup(TableName=table.arn, BackupName="two"),
+        stranger.DescribeBackup(BackupArn=backup),
+        stranger.ExecuteStatement(Statement=f'SELECT * FROM "{table.arn}"'),
+        stranger.CreateTable(
+            TableName=table.arn.replace("/tbl", "/new"),
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
+        ),
+    ):
+        with pytest.raises(AccessDenied, match="no resource-based policy allows"):
+            await call
