@@ -12,6 +12,7 @@ from pileus.kernel.tags import from_list
 from pileus.services.dynamodb.addresses import of_arn, of_name
 from pileus.services.dynamodb.condition_keys import AccessKeys
 from pileus.services.dynamodb.partiql import permissions
+from pileus.services.dynamodb.resource_policies import check_owner
 from pileus.services.dynamodb.state.tables import find
 from pileus.store.transaction import Transaction
 
@@ -101,6 +102,12 @@ def on_resource(call: Call, request: dict) -> list[str]:
     return [request["ResourceArn"]]
 
 
+def on_policed(call: Call, request: dict) -> list[str]:
+    """The operations on policies. AWS says whose they are before it asks who may."""
+    check_owner(call, request["ResourceArn"])
+    return [request["ResourceArn"]]
+
+
 def on_tagged(call: Call, request: dict) -> list[Touch]:
     return [Touch("dynamodb:TagResource", request["ResourceArn"], request_tags=from_list(request["Tags"]))]
 
@@ -187,7 +194,7 @@ RESOURCES = {
     "CreateTable": on_new_table,
     "DeleteBackup": on_backup,
     "DeleteItem": on_item,
-    "DeleteResourcePolicy": on_resource,
+    "DeleteResourcePolicy": on_policed,
     "DeleteTable": on_table,
     "DescribeBackup": on_backup,
     "DescribeContinuousBackups": on_table,
@@ -202,7 +209,7 @@ RESOURCES = {
     "ExecuteTransaction": permissions.on_transaction,
     "ExportTableToPointInTime": on_table_arn,
     "GetItem": on_item,
-    "GetResourcePolicy": on_resource,
+    "GetResourcePolicy": on_policed,
     "ImportTable": on_imported_table,
     "ListBackups": on_nothing,
     "ListExports": on_listed,
@@ -210,7 +217,7 @@ RESOURCES = {
     "ListTables": on_nothing,
     "ListTagsOfResource": on_resource,
     "PutItem": on_item,
-    "PutResourcePolicy": on_resource,
+    "PutResourcePolicy": on_policed,
     "Query": on_item,
     "RestoreTableFromBackup": on_restored_backup,
     "RestoreTableToPointInTime": on_restored_moment,

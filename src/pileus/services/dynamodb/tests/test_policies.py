@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pileus.kernel import principal
-from pileus.kernel.errors import AccessDenied
+from pileus.kernel.errors import AccessDenied, AwsError
 from pileus.protocol import models
 from pileus.services.dynamodb import SERVICE
 from pileus.services.dynamodb.tests.conftest import index, item
@@ -56,7 +56,8 @@ async def test_a_policy_has_a_revision_that_changes_with_its_document(cloud, tab
     assert (await dynamodb.PutResourcePolicy(ResourceArn=arn, Policy=one))["RevisionId"] == first
     second = (await dynamodb.PutResourcePolicy(ResourceArn=arn, Policy=other))["RevisionId"]
     assert second != first
-    assert await dynamodb.GetResourcePolicy(ResourceArn=arn) == {"Policy": other, "RevisionId": second}
+    kept = (await dynamodb.GetResourcePolicy(ResourceArn=arn))["Policy"]
+    assert (await dynamodb.PutResourcePolicy(ResourceArn=arn, Policy=kept))["RevisionId"] == second
     for expected in (first, "NO_POLICY"):
         await refused(
             dynamodb.PutResourcePolicy(ResourceArn=arn, Policy=one, ExpectedRevisionId=expected),
@@ -77,12 +78,163 @@ async def test_a_policy_that_locks_its_writer_out_must_be_confirmed(cloud, table
         await cloud.dynamodb.PutResourcePolicy(**call)
 
 
-async def test_what_is_no_policy_is_refused(cloud, table):
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ("{", "Invalid policy document: This policy contains invalid Json"),
+        ("", "Invalid policy document: This policy contains invalid Json"),
+        ("[]", "Invalid policy document: This policy contains invalid Json"),
+        ("null", "Invalid policy document: This text appears not to be a policy"),
+        ("{}", "Invalid policy document: Syntax error at position (1,3)"),
+        (policy(), "Invalid policy document: Could not parse the policy: Statement is empty!"),
+        (policy({}), "Invalid policy document: Missing required field Effect"),
+        (
+            policy({"Effect": "Allow", "Principal": {"AWS": OTHER}, "Action": "dynamodb:GetItem"}),
+            "Invalid policy document: Missing required field Resource",
+        ),
+        (
+            policy(*[allow("*", "dynamodb:GetItem", Sid="same")] * 2),
+            "Invalid policy document: The Statement Ids in the policy are not unique",
+        ),
+        (
+            policy(allow("*", "dynamodb:GetRecords", "dynamodb:GetItem", "dynamodb:ExecuteStatement")),
+            "Invalid policy document: The following action names are invalid: "
+            '"dynamodb:GetRecords", "dynamodb:ExecuteStatement"',
+        ),
+        (
+            policy(allow("arn:aws:dynamodb:us-east-1:000000000000:table/tbl/stream/x", "dynamodb:GetItem")),
+            'Invalid policy document: The relative-id "table/tbl/stream/x" is invalid for ARN '
+            '"arn:aws:dynamodb:us-east-1:000000000000:table/tbl/stream/x"',
+        ),
+        (
+            policy(allow("*", "dynamodb:GetItem", who="arn:aws:iam::000000000000:role/none")),
+            "Invalid principal in policy document.",
+        ),
+    ],
+)
+async def test_what_is_no_policy_is_refused(cloud, table, document, reason):
+    with pytest.raises(AwsError) as refusal:
+        await cloud.dynamodb.PutResourcePolicy(ResourceArn=table.arn, Policy=document)
+    assert refusal.value.message == f"One or more parameter values were invalid: {reason}"
+    assert refusal.value.code == "ValidationException"
+
+
+async def test_the_size_of_a_policy(cloud, table):
     put = cloud.dynamodb.PutResourcePolicy
-    await refused(put(ResourceArn=table.arn, Policy="{"), "Invalid policy document")
     long = policy(allow(table.arn, "dynamodb:GetItem")).ljust(20 * 1024 + 1)
-    await refused(put(ResourceArn=table.arn, Policy=long), "exceeds the maximum size of 20 KB")
+    await refused(put(ResourceArn=table.arn, Policy=long), "were invalid: Maximum policy size of 20480 bytes exceeded")
     await put(ResourceArn=table.arn, Policy=long[:-1])
+
+
+def trusted(operator: str, key: str, value: str) -> dict:
+    return allow("*", "dynamodb:GetItem", who="*", Condition={operator: {key: value}})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        allow("*", "dynamodb:GetItem", who="*"),
+        allow("*", "dynamodb:GetItem") | {"Principal": "*"},
+        trusted("StringEquals", "aws:PrincipalTag/team", "red"),
+        trusted("StringLike", "aws:PrincipalArn", "arn:aws:iam::*:user/ann"),
+        trusted("StringEqualsIfExists", "aws:PrincipalAccount", OTHER),
+        trusted("StringNotEquals", "aws:PrincipalAccount", OTHER),
+        trusted("Bool", "aws:PrincipalIsAWSService", "false"),
+    ],
+)
+async def test_a_policy_for_everybody_is_refused(cloud, table, statement):
+    bounded = "grants unbounded access in one or more elements. Please revise the policy to ensure least-privilege form"
+    document = policy(allow("*", "dynamodb:Query"), statement)
+    await refused(cloud.dynamodb.PutResourcePolicy(ResourceArn=table.arn, Policy=document), bounded)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        trusted("StringEquals", "aws:PrincipalArn", "arn:aws:iam::123456789012:user/ann"),
+        trusted("StringEquals", "aws:SourceVpc", "vpc-91237329"),
+        trusted("Bool", "aws:PrincipalIsAWSService", "true"),
+        allow("*", "dynamodb:GetItem") | {"Principal": "*", "Effect": "Deny"},
+    ],
+)
+async def test_a_condition_on_who_it_is_bounds_a_policy_for_everybody(cloud, table, statement):
+    await cloud.dynamodb.PutResourcePolicy(ResourceArn=table.arn, Policy=policy(statement))
+
+
+async def test_a_policy_is_kept_in_one_form(cloud, table):
+    dynamodb, arn = cloud.dynamodb, table.arn
+    written = {
+        "Statement": {
+            "Resource": [arn],
+            "Condition": {"StringEquals": {"aws:PrincipalAccount": [OTHER]}},
+            "Action": ["dynamodb:getitem"],
+            "Principal": {"AWS": [OTHER, f"arn:aws:iam::{OTHER}:root"]},
+            "Effect": "allow",
+            "Sid": "a",
+        },
+        "Version": "2012-10-17",
+    }
+    kept = (
+        '{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Allow",'
+        f'"Principal":{{"AWS":"arn:aws:iam::{OTHER}:root"}},"Action":"dynamodb:getitem","Resource":"{arn}",'
+        f'"Condition":{{"StringEquals":{{"aws:PrincipalAccount":"{OTHER}"}}}}}}]}}'
+    )
+    first = await dynamodb.PutResourcePolicy(ResourceArn=arn, Policy=json.dumps(written, indent=2))
+    assert await dynamodb.GetResourcePolicy(ResourceArn=arn) == {"Policy": kept, **first}
+    cloud.clock.advance(ms=1)
+    assert await dynamodb.PutResourcePolicy(ResourceArn=arn, Policy=kept) == first
+
+
+async def test_a_policy_without_a_version_is_another_than_what_is_read_of_it(cloud, table):
+    dynamodb, arn = cloud.dynamodb, table.arn
+    document = json.dumps({"Statement": [allow(arn, "dynamodb:GetItem")]})
+    first = await dynamodb.PutResourcePolicy(ResourceArn=arn, Policy=document)
+    read = (await dynamodb.GetResourcePolicy(ResourceArn=arn))["Policy"]
+    assert read.startswith('{"Version":"2008-10-17","Statement":[')
+    assert await dynamodb.PutResourcePolicy(ResourceArn=arn, Policy=document) == first
+    assert await dynamodb.PutResourcePolicy(ResourceArn=arn, Policy=read) != first
+
+
+async def test_what_a_policy_hangs_on(cloud, make):
+    spec = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+    table = await make(StreamSpecification=spec)
+    get, arn = cloud.dynamodb.GetResourcePolicy, table.arn
+    prefix = "One or more parameter values were invalid: "
+    gone = "ResourceNotFoundException"
+    for wrong, said, code in (
+        ("tbl-of-a-name-that-is-long-enough-here", f"{prefix}ARNs must start with 'arn:': tbl-", "ValidationException"),
+        (f"{arn}x", "Requested resource not found: Table: tblx not found", gone),
+        (f"{arn}/stream/x", "Requested resource not found: Stream: x not found for Table: tbl", gone),
+        (
+            f"{arn}/index/x",
+            f"{prefix}Invalid resource arn provided, only table or stream is acc",
+            "ValidationException",
+        ),
+        (
+            f"{arn}/backup/x",
+            f"{prefix}Provided Arn is not a DynamoDB resource arn: {arn}/backup/x",
+            "ValidationException",
+        ),
+        (arn.replace("east", "west"), f"{prefix}Invalid resource Arn: ", "ValidationException"),
+        (arn.replace("aws", "aws-cn", 1), f"{prefix}Invalid resource Arn: ", "ValidationException"),
+        (
+            arn.replace("000000000000", OTHER),
+            "This action is only supported by accounts that match the",
+            "ValidationException",
+        ),
+    ):
+        await refused(get(ResourceArn=wrong), said, code)
+
+
+async def test_a_streams_policy_has_the_streams_actions(cloud, make):
+    table = await make(StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"})
+    stream = (await table.DescribeTable())["Table"]["LatestStreamArn"]
+    put = cloud.dynamodb.PutResourcePolicy
+    await put(ResourceArn=stream, Policy=policy(allow(stream, "dynamodb:GetRecords", "dynamodb:DescribeStream")))
+    listed = policy(allow(stream, "dynamodb:ListStreams"))
+    await refused(put(ResourceArn=stream, Policy=listed), 'action names are invalid: "dynamodb:ListStreams"')
+    of_table = policy(allow(table.arn, "dynamodb:GetRecords"))
+    await refused(put(ResourceArn=stream, Policy=of_table), 'The relative-id "table/tbl" is invalid for ARN ')
 
 
 # Who may
