@@ -393,6 +393,19 @@ async def test_writes_always_have_return_values(cloud, table, allowed):
     await ann.DeleteItem(**key, ReturnValues="NONE")
 
 
+@pytest.mark.parametrize(
+    "update",
+    ["SET x = y", "SET x = y.z[0]", "SET x = if_not_exists(y, :v)", "SET x = x + y", "SET x = list_append(y, :v)"],
+)
+async def test_an_update_names_what_it_reads_too(cloud, table, allowed, update):
+    ann = await allowed(own("UpdateItem", **{"ForAllValues:StringEquals": {"dynamodb:Attributes": ["p", "c", "x"]}}))
+    await table.put(p="a", c="c", x=1, y=2)
+    values = {"ExpressionAttributeValues": {":v": {"L": []}}} if ":v" in update else {}
+    with pytest.raises(AccessDenied):
+        await ann.UpdateItem(TableName=table.name, Key=item(p="a", c="c"), UpdateExpression=update, **values)
+    await ann.UpdateItem(TableName=table.name, Key=item(p="a", c="c"), UpdateExpression="SET x = x + x")
+
+
 async def test_what_a_transaction_reads_is_selected(cloud, table, allowed):
     ann = await allowed(
         own(
