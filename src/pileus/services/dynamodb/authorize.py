@@ -12,6 +12,7 @@ from pileus.kernel.tags import from_list
 from pileus.services.dynamodb.addresses import of_arn, of_name
 from pileus.services.dynamodb.condition_keys import AccessKeys
 from pileus.services.dynamodb.partiql import permissions
+from pileus.services.dynamodb.resource_policies import check_owner
 from pileus.services.dynamodb.state.tables import find
 from pileus.store.transaction import Transaction
 
@@ -47,12 +48,13 @@ def on_new_table(call: Call, request: dict) -> list[Touch]:
 
 def on_item(call: Call, request: dict) -> list[Touch]:
     """Also Query and Scan: the index where one is named, else the table."""
-    return [_touch(call, call.operation, request["TableName"], request)]
+    return [_touch(call, call.operation, request["TableName"], request, request)]
 
 
 def on_batch_read(call: Call, request: dict) -> list[Touch]:
     return [
-        _touch(call, "BatchGetItem", name, wanted, wanted["Keys"]) for name, wanted in request["RequestItems"].items()
+        _touch(call, "BatchGetItem", name, wanted, request, wanted["Keys"])
+        for name, wanted in request["RequestItems"].items()
     ]
 
 
@@ -61,7 +63,7 @@ def on_batch_write(call: Call, request: dict) -> list[Touch]:
     for name, writes in request["RequestItems"].items():
         keys = [one["DeleteRequest"]["Key"] for one in writes if one.get("DeleteRequest")]
         items = [one["PutRequest"]["Item"] for one in writes if one.get("PutRequest")]
-        touches.append(_touch(call, "BatchWriteItem", name, {}, keys + items))
+        touches.append(_touch(call, "BatchWriteItem", name, {}, request, keys + items))
     return touches
 
 
@@ -71,7 +73,7 @@ def on_transaction(call: Call, request: dict) -> list[Touch]:
         for kind, wanted in one.items():
             if wanted is not None:
                 action = _TRANSACT_ACTIONS.get(kind, "GetItem")
-                touches.append(_touch(call, action, wanted["TableName"], wanted, enclosing=call.operation))
+                touches.append(_touch(call, action, wanted["TableName"], wanted, request, enclosing=call.operation))
     return touches
 
 
@@ -100,6 +102,12 @@ def on_resource(call: Call, request: dict) -> list[str]:
     return [request["ResourceArn"]]
 
 
+def on_policed(call: Call, request: dict) -> list[str]:
+    """The operations on policies. AWS says whose they are before it asks who may."""
+    check_owner(call, request["ResourceArn"])
+    return [request["ResourceArn"]]
+
+
 def on_tagged(call: Call, request: dict) -> list[Touch]:
     return [Touch("dynamodb:TagResource", request["ResourceArn"], request_tags=from_list(request["Tags"]))]
 
@@ -121,9 +129,14 @@ def on_restored_backup(call: Call, request: dict) -> list[Touch]:
 
 
 def on_restored_moment(call: Call, request: dict) -> list[Touch]:
+    """The source is what it takes RestoreTableToPointInTime on. Source: developer guide, "Using IAM with DynamoDB backup
+    and restore", the note below example 5."""
+    target = of_name(call, request["TargetTableName"]).arn
     named = request.get("SourceTableName") or request.get("SourceTableArn")
-    touched = [of_name(call, name).arn for name in (named, request["TargetTableName"]) if name]
-    return [Touch("dynamodb:RestoreTableToPointInTime", arn) for arn in touched] + _filled(touched[-1])
+    return [
+        Touch("dynamodb:RestoreTableToPointInTime", of_name(call, named).arn if named else target),
+        *_filled(target),
+    ]
 
 
 def _filled(table_arn: str) -> list[Touch]:
@@ -147,20 +160,30 @@ def on_imported_table(call: Call, request: dict) -> list[str]:
     return [of_name(call, request["TableCreationParameters"]["TableName"]).arn]
 
 
+def on_listed(call: Call, request: dict) -> list[str]:
+    """ListExports, ListImports: the table where one is named."""
+    return [request.get("TableArn") or "*"]
+
+
 def on_nothing(call: Call, request: dict) -> list[str]:
     return ["*"]
 
 
 def _touch(
-    call: Call, action: str, name: str, wanted: dict, named: Sequence[dict] | None = None, enclosing: str = ""
+    call: Call,
+    action: str,
+    name: str,
+    wanted: dict,
+    request: dict,
+    named: Sequence[dict] | None = None,
+    enclosing: str = "",
 ) -> Touch:
     """What an access to a table or to an index of it touches; see AccessKeys."""
     address = of_name(call, name)
     index = wanted.get("IndexName")
     arn = f"{address.arn}/index/{index}" if index else address.arn
-    return Touch(
-        f"dynamodb:{action}", arn, AccessKeys(call, address, wanted, named, enclosing), resource_account=address.account
-    )
+    keys = AccessKeys(call, address, action, wanted, request, named, enclosing)
+    return Touch(f"dynamodb:{action}", arn, keys, resource_account=address.account)
 
 
 RESOURCES = {
@@ -171,7 +194,7 @@ RESOURCES = {
     "CreateTable": on_new_table,
     "DeleteBackup": on_backup,
     "DeleteItem": on_item,
-    "DeleteResourcePolicy": on_resource,
+    "DeleteResourcePolicy": on_policed,
     "DeleteTable": on_table,
     "DescribeBackup": on_backup,
     "DescribeContinuousBackups": on_table,
@@ -186,15 +209,15 @@ RESOURCES = {
     "ExecuteTransaction": permissions.on_transaction,
     "ExportTableToPointInTime": on_table_arn,
     "GetItem": on_item,
-    "GetResourcePolicy": on_resource,
+    "GetResourcePolicy": on_policed,
     "ImportTable": on_imported_table,
     "ListBackups": on_nothing,
-    "ListExports": on_nothing,
-    "ListImports": on_nothing,
+    "ListExports": on_listed,
+    "ListImports": on_listed,
     "ListTables": on_nothing,
     "ListTagsOfResource": on_resource,
     "PutItem": on_item,
-    "PutResourcePolicy": on_resource,
+    "PutResourcePolicy": on_policed,
     "Query": on_item,
     "RestoreTableFromBackup": on_restored_backup,
     "RestoreTableToPointInTime": on_restored_moment,
@@ -210,13 +233,45 @@ RESOURCES = {
 }
 
 
+ACROSS_ACCOUNTS = frozenset(
+    (
+        "BatchGetItem",
+        "BatchWriteItem",
+        "DeleteItem",
+        "DeleteTable",
+        "DescribeStream",
+        "DescribeTable",
+        "GetItem",
+        "GetRecords",
+        "GetShardIterator",
+        "ListTagsOfResource",
+        "PutItem",
+        "Query",
+        "Scan",
+        "TagResource",
+        "TransactGetItems",
+        "TransactWriteItems",
+        "UntagResource",
+        "UpdateItem",
+        "UpdateTable",
+    )
+)
+"""The operations for which a policy lets other accounts in; the rest is for the owner's alone, whatever it says.
+Source: developer guide, "DynamoDB API operations supported by resource-based policies"."""
+
+
 def resource_policy(tx: Transaction, call: Call, arn: str) -> str | None:
-    """The table's policy, which is its indexes' too, or the stream's."""
+    """The table's policy, which is its indexes' too, or the stream's. Backups, exports and imports have none."""
     address = of_arn(arn)
-    table = None if address is None else find(tx, address)
+    if address is None or (address.account != call.account and call.operation not in ACROSS_ACCOUNTS):
+        return None
+    table = find(tx, address)
     if table is None:
         return None
-    policy = table.stream_policies.get(arn) if "/stream/" in arn else table.policy
+    if arn.startswith(f"{table.arn}/stream/"):
+        policy = table.stream_policies.get(arn)
+    else:
+        policy = table.policy if arn == table.arn or arn.startswith(f"{table.arn}/index/") else None
     return None if policy is None else policy.document
 
 

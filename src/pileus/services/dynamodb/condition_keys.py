@@ -13,13 +13,25 @@ from pileus.kernel.errors import AwsError
 from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.expressions import bind
 from pileus.services.dynamodb.state.tables import find
+from pileus.services.dynamodb.values.numbers import normalise
 
 READS = ("GetItem", "BatchGetItem", "Query", "Scan")
+RETURNING = ("ConditionCheckItem", "DeleteItem", "PutItem", "UpdateItem")
+"""The actions that know dynamodb:ReturnValues; the reference names Query and Scan too, which take no such parameter."""
+PARTITION_KEYS = (
+    "FirstPartitionKeyValues",
+    "SecondPartitionKeyValues",
+    "ThirdPartitionKeyValues",
+    "FourthPartitionKeyValues",
+)
+"""An index has up to four. The first is LeadingKeys by its newer name."""
 
 
 class AccessKeys(Mapping[str, Any]):
     """
+    action     without its prefix
     wanted     the request, or the part of it that is about this table or item
+    request    the whole request
     named      the primary keys and the whole items that it is about; None: the Key or Item of `wanted`
     enclosing  the transaction's operation
     """
@@ -27,9 +39,16 @@ class AccessKeys(Mapping[str, Any]):
     __slots__ = ("_asked", "_found")
 
     def __init__(
-        self, call: Call, address: Address, wanted: dict, named: Sequence[dict] | None = None, enclosing: str = ""
+        self,
+        call: Call,
+        address: Address,
+        action: str,
+        wanted: dict,
+        request: dict,
+        named: Sequence[dict] | None = None,
+        enclosing: str = "",
     ) -> None:
-        self._asked = call, address, wanted, named, enclosing
+        self._asked = call, address, action, wanted, request, named, enclosing
         self._found: dict[str, Any] | None = None
 
     def __getitem__(self, key: str) -> Any:
@@ -48,24 +67,32 @@ class AccessKeys(Mapping[str, Any]):
 
 
 def _of_access(
-    call: Call, address: Address, wanted: dict, named: Sequence[dict] | None, enclosing: str
+    call: Call,
+    address: Address,
+    action: str,
+    wanted: dict,
+    request: dict,
+    named: Sequence[dict] | None,
+    enclosing: str,
 ) -> dict[str, Any]:
     """The keys, of which those that cost something are functions."""
     if named is None:
         named = [wanted[member] for member in ("Key", "Item") if member in wanted]
     found: dict[str, Any] = {
-        "dynamodb:LeadingKeys": lambda: _leading(call, address, wanted, named),
+        "dynamodb:LeadingKeys": lambda: _partition_values(call, address, wanted, named, 0),
         "dynamodb:Attributes": lambda: _attributes(wanted, named),
+        # A batch or transaction has one for all of its tables.
+        "dynamodb:ReturnConsumedCapacity": request.get("ReturnConsumedCapacity") or "NONE",
     }
-    for name in ("ReturnValues", "ReturnConsumedCapacity"):
-        if wanted.get(name):
-            found[f"dynamodb:{name}"] = wanted[name]
-    if call.operation in READS:
+    for at, name in enumerate(PARTITION_KEYS):
+        found[f"dynamodb:{name}"] = lambda at=at: _partition_values(call, address, wanted, named, at)
+    if action in RETURNING:
+        # Developer guide: it "always has a value (NONE unless otherwise specified)"; a transaction's writes take none.
+        found["dynamodb:ReturnValues"] = wanted.get("ReturnValues") or "NONE"
+    if action in READS:
         found["dynamodb:Select"] = _select(wanted)
     if enclosing:
         found["dynamodb:EnclosingOperation"] = enclosing
-    if call.operation == "Scan":
-        found["dynamodb:FullTableScan"] = True
     return found
 
 
@@ -77,20 +104,20 @@ def _select(wanted: dict) -> str:
     return "ALL_PROJECTED_ATTRIBUTES" if wanted.get("IndexName") else "ALL_ATTRIBUTES"
 
 
-def _leading(call: Call, address: Address, wanted: dict, named: Sequence[dict]) -> list[str] | None:
-    """The values of partition keys that the access is about, as texts."""
+def _partition_values(call: Call, address: Address, wanted: dict, named: Sequence[dict], at: int) -> list[str] | None:
+    """The values that the access gives for the first (0), second … attribute of the partition key, as texts."""
     table, call.seen = call.cloud.store.look(find, address)
     if table is None:
         return None
-    name = table.hash_name
-    values = [key.get(name) for key in named]
-    if not named:
+    if named:
+        values = [key.get(table.hash_name) for key in named] if at == 0 else []
+    else:
         index = table.index(wanted.get("IndexName") or "")
-        name = table.hash_name if index is None else index.hash_names[0]
+        names = (table.hash_name,) if index is None else index.hash_names
         tests = _bound(lambda: bind(wanted).key_condition)
-        test = None if tests is None else tests.by_attribute.get(name)
+        test = None if tests is None or at >= len(names) else tests.by_attribute.get(names[at])
         values = [test.operands[0]] if test is not None and test.operator == "=" else []
-    return [_text(value) for value in values if value] or None
+    return [key_text(value) for value in values if value] or None
 
 
 def _attributes(wanted: dict, named: Sequence[dict]) -> list[str] | None:
@@ -114,6 +141,14 @@ def _bound(read: Callable[[], Any]) -> Any:
         return None
 
 
-def _text(value: dict) -> str:
-    content = next(iter(value.values()))
-    return base64.b64encode(content).decode() if isinstance(content, bytes) else str(content)
+def key_text(value: dict) -> str:
+    """The value of a key attribute as conditions compare it: each has one text, however it is written."""
+    ((kind, content),) = value.items()
+    if kind == "B":
+        return base64.b64encode(content).decode() if isinstance(content, bytes) else content
+    if kind != "N":
+        return str(content)
+    try:
+        return normalise(content)
+    except (AwsError, TypeError):
+        return str(content)  # it will be refused

@@ -81,8 +81,8 @@ class BoundUpdate(msgspec.Struct, frozen=True):
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """The top-level attributes it changes."""
-        return self.program.touched.attributes
+        """The top-level attributes it changes, and those it reads for that."""
+        return (*self.program.touched.attributes, *self.program.read)
 
 
 class Bound(msgspec.Struct, frozen=True):

@@ -62,11 +62,12 @@ class Change:
 
 
 class Program:
-    """A compiled update."""
+    """A compiled update. `read` are the top-level names of what it makes new values of."""
 
-    def __init__(self, changes: tuple[Change, ...], checks: tuple[Check, ...]) -> None:
+    def __init__(self, changes: tuple[Change, ...], checks: tuple[Check, ...], read: tuple[str, ...] = ()) -> None:
         self.changes = changes
         self.checks = checks
+        self.read = read
         self.is_flat = all(len(change.parts) == 1 for change in changes)
 
     @cached_property
@@ -125,7 +126,7 @@ def compile_update(parameter: str, root: tuple[Action, ...], names: Mapping[str,
     compiler = _Compiler(parameter, names)
     changes = tuple(compiler.action(action) for action in root)
     documents.check_apart(parameter, [Path(change.parts) for change in changes])
-    return Program(changes, tuple(compiler.checks))
+    return Program(changes, tuple(compiler.checks), tuple(compiler.read))
 
 
 def add(current: dict | None, value: dict) -> dict:
@@ -161,6 +162,7 @@ class _Compiler:
         self.parameter = parameter
         self.names = names
         self.checks: list[Check] = []
+        self.read: dict[str, None] = {}
 
     def action(self, action: Action) -> Change:
         parts = documents.resolve(action.path, self.names).parts
@@ -200,7 +202,7 @@ class _Compiler:
             placeholder = node.placeholder
             return lambda item, values: values[placeholder]
         if isinstance(node, Path):
-            return _existing(documents.finder(documents.resolve(node, self.names).parts))
+            return _existing(self.finder(node))
         return self.function(node, is_top)
 
     def function(self, node: Function, is_top: bool) -> Evaluate:
@@ -216,7 +218,7 @@ class _Compiler:
         if node.name == "if_not_exists":
             if not isinstance(first, Path):
                 raise self.invalid("Operator or function requires a document path; operator or function: if_not_exists")
-            find = documents.finder(documents.resolve(first, self.names).parts)
+            find = self.finder(first)
             otherwise = self.operand(second)
 
             def found_or_other(item: dict, values: Mapping[str, dict]) -> dict:
@@ -235,6 +237,11 @@ class _Compiler:
             return {"L": one["L"] + other["L"]}
 
         return append
+
+    def finder(self, path: Path) -> Callable[[dict], dict | None]:
+        parts = documents.resolve(path, self.names).parts
+        self.read[parts[0]] = None
+        return documents.finder(parts)
 
     def require_type(self, operator: str, node: Operand, kind: str) -> None:
         if isinstance(node, Value):

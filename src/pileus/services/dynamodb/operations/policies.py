@@ -8,7 +8,7 @@ from pileus.kernel.tags import from_list, to_list
 from pileus.services.dynamodb import tagging
 from pileus.services.dynamodb.addresses import of_resource
 from pileus.services.dynamodb.errors import PolicyNotFoundException
-from pileus.services.dynamodb.resource_policies import check_keeps_access, new_policy
+from pileus.services.dynamodb.resource_policies import answered, check_keeps_access, check_owner, new_policy
 from pileus.services.dynamodb.state import attachments
 
 
@@ -19,7 +19,7 @@ async def delete_resource_policy(call: Call, request: dict) -> dict:
     source   DynamoDB API reference, DeleteResourcePolicy
     """
     arn = request["ResourceArn"]
-    of_resource(arn)
+    check_owner(call, arn)
     revision_id = await call.write(attachments.delete_policy, arn, request.get("ExpectedRevisionId") or "")
     return {"RevisionId": revision_id} if revision_id else {}
 
@@ -31,11 +31,11 @@ async def get_resource_policy(call: Call, request: dict) -> dict:
     source   DynamoDB API reference, GetResourcePolicy
     """
     arn = request["ResourceArn"]
-    of_resource(arn)
+    check_owner(call, arn)
     policy = await call.read(attachments.policy_of, arn)
     if policy is None:
         raise PolicyNotFoundException(f"Resource-based policy not found for the provided ResourceArn: {arn}")
-    return {"Policy": policy.document, "RevisionId": policy.revision_id}
+    return {"Policy": answered(policy.document), "RevisionId": policy.revision_id}
 
 
 async def list_tags_of_resource(call: Call, request: dict) -> dict:
@@ -57,8 +57,8 @@ async def put_resource_policy(call: Call, request: dict) -> dict:
     source   DynamoDB API reference, PutResourcePolicy
     """
     arn = request["ResourceArn"]
-    address = of_resource(arn)
-    policy = await new_policy(call, request["Policy"])
+    address = check_owner(call, arn)
+    policy = await new_policy(call, arn, request["Policy"])
     if not request.get("ConfirmRemoveSelfResourceAccess"):
         check_keeps_access(call, arn, policy.document, address.account)
     return {

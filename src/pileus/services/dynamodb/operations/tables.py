@@ -26,7 +26,9 @@ async def create_table(call: Call, request: dict) -> dict:
     source   DynamoDB API reference, CreateTable
     """
     new = new_table(call, request)
-    policy = await new_policy(call, request["ResourcePolicy"]) if request.get("ResourcePolicy") else None
+    document, policy = request.get("ResourcePolicy"), None
+    if document:
+        policy = await new_policy(call, new.record.arn, document)
     record = replace(new.record, policy=policy)
     stream = changes.stream_view(request["StreamSpecification"]) if request.get("StreamSpecification") else ""
     table = await call.write(tables.create, record, new.indexes, stream=stream, encrypts=new.encrypts)

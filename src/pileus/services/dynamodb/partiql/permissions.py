@@ -4,7 +4,6 @@ Source: developer guide, "IAM security policies with PartiQL for DynamoDB"; Serv
 resources, and condition keys for Amazon DynamoDB" (PartiQLSelect, PartiQLInsert, PartiQLUpdate, PartiQLDelete).
 """
 
-import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from pileus.kernel.call import Call
 from pileus.kernel.errors import AwsError, ValidationException
 from pileus.kernel.service import Touch
 from pileus.services.dynamodb.addresses import Address, of_name
+from pileus.services.dynamodb.condition_keys import PARTITION_KEYS, key_text
 from pileus.services.dynamodb.partiql import statements as ast
 from pileus.services.dynamodb.partiql.access import KeySchema, Partition, partitions
 from pileus.services.dynamodb.partiql.binding import bind
@@ -61,8 +61,10 @@ def touch_of(call: Call, address: Address, statement: ast.Statement, parameters:
     context: dict[str, Any] = {
         "dynamodb:EnclosingOperation": call.operation,
         "dynamodb:Attributes": lambda: _names(_bound(statement, parameters)),
-        "dynamodb:LeadingKeys": lambda: _leading(call, address, _bound(statement, parameters)),
+        "dynamodb:LeadingKeys": lambda: _partition_values(call, address, _bound(statement, parameters), 0),
     }
+    for at, name in enumerate(PARTITION_KEYS):
+        context[f"dynamodb:{name}"] = lambda at=at: _partition_values(call, address, _bound(statement, parameters), at)
     if isinstance(inner, ast.Select):
         context["dynamodb:Select"] = "ALL_ATTRIBUTES" if inner.columns is None else "SPECIFIC_ATTRIBUTES"
         context["dynamodb:FullTableScan"] = lambda: _is_scan(call, address, _bound(statement, parameters))
@@ -97,17 +99,17 @@ def _is_scan(call: Call, address: Address, statement: ast.Select | None) -> bool
     return None if schema is None else _partitions(statement.where, schema) is None
 
 
-def _leading(call: Call, address: Address, statement: ast.Statement | None) -> list[str] | None:
-    """The values of partition keys that the statement is about, as texts."""
+def _partition_values(call: Call, address: Address, statement: ast.Statement | None, at: int) -> list[str] | None:
+    """The values that the statement is about of the first (0), second … attribute of the partition key, as texts."""
     schema = None if statement is None else _schema(call, address, statement)
-    if schema is None:
+    if schema is None or at >= len(schema.hash_names):
         return None
     if isinstance(statement, ast.Insert):
         item = statement.value.value.get("M", {}) if isinstance(statement.value, ast.Literal) else {}
-        leading = [item[name] for name in schema.hash_names if name in item]
+        values = [item[name] for name in schema.hash_names[at : at + 1] if name in item]
     else:
-        leading = [value for one in _partitions(statement.where, schema) or () for value in one.hash_values]
-    return list(dict.fromkeys(map(_text_of, leading))) or None
+        values = [one.hash_values[at] for one in _partitions(statement.where, schema) or ()]
+    return list(dict.fromkeys(map(key_text, values))) or None
 
 
 def _partitions(where: Any, schema: KeySchema) -> list[Partition] | None:
@@ -115,11 +117,6 @@ def _partitions(where: Any, schema: KeySchema) -> list[Partition] | None:
         return partitions(where, schema)
     except ValidationException:
         return None  # it will be refused, unless somebody who may not read everything is told so first
-
-
-def _text_of(value: dict[str, Any]) -> str:
-    ((kind, content),) = value.items()
-    return base64.b64encode(content).decode() if kind == "B" else str(content)
 
 
 def _attributes(node: Any) -> Iterator[str]:

@@ -13,21 +13,30 @@ NO_POLICY = "NO_POLICY"
 """As expected revision: there is none. Source: API reference, PutResourcePolicy."""
 
 
-def _owner(tx: Transaction, arn: str) -> TableRecord:
-    """The table that the ARN is of, or whose stream it is of."""
+def _owner(tx: Transaction, address: Address) -> TableRecord:
+    table = TABLES.get(tx, *address)
+    if table is None:
+        raise ResourceNotFoundException(f"Requested resource not found: ResourceArn: {address.arn} not found")
+    return table
+
+
+def _policed(tx: Transaction, arn: str) -> TableRecord:
+    """The table that has, or whose stream has, a policy. AWS says what is missing of it (recorded in October 2026)."""
     address = of_arn(arn)
     table = None if address is None else TABLES.get(tx, *address)
     if table is None:
-        raise ResourceNotFoundException(f"Requested resource not found: ResourceArn: {arn} not found")
-    if arn != table.arn:
-        latest = table.stream or table.last_stream
-        if latest is None or arn != f"{table.arn}/stream/{latest.label}":
-            raise ResourceNotFoundException(f"Requested resource not found: ResourceArn: {arn} not found")
+        raise ResourceNotFoundException(f"Requested resource not found: Table: {address.name} not found")
+    latest = table.stream or table.last_stream
+    if arn != table.arn and (latest is None or arn != f"{table.arn}/stream/{latest.label}"):
+        label = arn.partition("/stream/")[2]
+        raise ResourceNotFoundException(
+            f"Requested resource not found: Stream: {label} not found for Table: {table.name}"
+        )
     return table
 
 
 def tagged(tx: Transaction, address: Address) -> dict[str, str]:
-    return _owner(tx, address.arn).tags
+    return _owner(tx, address).tags
 
 
 def change_tags(
@@ -38,7 +47,7 @@ def change_tags(
     check: Callable[[dict[str, str]], None],
 ) -> None:
     """Set and remove tags; `check` refuses what they would be."""
-    table = _owner(tx, address.arn)
+    table = _owner(tx, address)
     if table.status != "ACTIVE":
         raise ResourceInUseException(f"Attempt to change a resource which is still in use: Table: {table.name}")
     tags = {key: value for key, value in (table.tags | added).items() if key not in removed}
@@ -48,13 +57,13 @@ def change_tags(
 
 
 def policy_of(tx: Transaction, arn: str) -> Policy | None:
-    table = _owner(tx, arn)
+    table = _policed(tx, arn)
     return table.policy if arn == table.arn else table.stream_policies.get(arn)
 
 
 def put_policy(tx: Transaction, arn: str, policy: Policy, expected: str) -> str:
     """Attach a policy; return its revision, which stays where the document does. Raises PolicyNotFoundException."""
-    table = _owner(tx, arn)
+    table = _policed(tx, arn)
     had = _expected(tx, arn, expected)
     if had is not None and had.document == policy.document:
         return had.revision_id
@@ -67,7 +76,7 @@ def put_policy(tx: Transaction, arn: str, policy: Policy, expected: str) -> str:
 
 def delete_policy(tx: Transaction, arn: str, expected: str) -> str:
     """Take the policy away; return the revision it had, "" where there was none."""
-    table = _owner(tx, arn)
+    table = _policed(tx, arn)
     had = _expected(tx, arn, expected)
     if had is None:
         return ""

@@ -32,7 +32,15 @@ INDEX = {
 ATTRIBUTES = [{"AttributeName": name, "AttributeType": "S"} for name in ("p", "a")]
 POLICY = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "dynamodb:GetItem", "Resource": "*"}],
+    "Statement": [
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "dynamodb:DeleteResourcePolicy",
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:PrincipalTag/may": "not"}},
+        }
+    ],
 }
 
 
