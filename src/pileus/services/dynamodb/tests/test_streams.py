@@ -122,6 +122,35 @@ class TestRecords:
         assert names((await read(cloud, arn, shard=0))[0]) == [("INSERT", "new")]
 
 
+class TestUpdateTable:
+    @pytest.mark.parametrize(
+        ("asked", "message"),
+        [
+            ({"StreamEnabled": True}, "invalid: If stream is being enabled then UpdateViewType is required"),
+            (
+                {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"},
+                "invalid: If stream is being disabled, then UpdateViewType must not be specified",
+            ),
+            (
+                {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+                "ValidationException: Table already has an enabled stream: TableName: orders",
+            ),
+        ],
+    )
+    async def test_what_it_refuses_of_a_table_with_a_stream(self, cloud, asked, message):
+        await make_table(cloud)
+        with pytest.raises(AwsError, match=message):
+            await cloud.dynamodb.UpdateTable(TableName="orders", StreamSpecification=asked)
+
+    async def test_it_disables_no_stream_twice(self, cloud):
+        await make_table(cloud)
+        off = {"StreamEnabled": False}
+        await cloud.dynamodb.UpdateTable(TableName="orders", StreamSpecification=off)
+        await cloud.settle()
+        with pytest.raises(AwsError, match="ValidationException: Table has no stream to disable: TableName: orders"):
+            await cloud.dynamodb.UpdateTable(TableName="orders", StreamSpecification=off)
+
+
 class TestIterators:
     async def test_latest_begins_behind_what_is_there(self, cloud):
         arn = await make_table(cloud)
@@ -194,6 +223,14 @@ class TestIterators:
             await read(cloud, arn, kind, SequenceNumber="1" * 21)
         with pytest.raises(AwsError, match="ValidationException"):
             await read(cloud, arn, "AT_SEQUENCE_NUMBER")
+
+    @pytest.mark.parametrize("kind", ["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"])
+    @pytest.mark.parametrize("number", ["9" * 21, "9" * 40, str(10**20 + (1 << 63) - 1)])
+    async def test_a_sequence_number_greater_than_any_is_none(self, cloud, kind, number):
+        arn = await make_table(cloud)
+        with pytest.raises(AwsError, match=f"ValidationException: Invalid SequenceNumber: {number}"):
+            await read(cloud, arn, kind, SequenceNumber=number)
+        assert await read(cloud, arn, kind, SequenceNumber=str(10**20 + (1 << 63) - 2)) == ([], False)
 
     async def test_at_a_time(self, cloud):
         arn = await make_table(cloud)

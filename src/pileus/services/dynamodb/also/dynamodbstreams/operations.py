@@ -18,6 +18,8 @@ from pileus.store.transaction import Transaction
 LISTED_MAX = 100
 """Of ListStreams and DescribeStream. Source: API reference, ListStreams and DescribeStream, "Limit"."""
 _TOKEN = "ShardIterator"
+_LAST_NUMBER = FIRST_SEQUENCE + (1 << 63) - 2
+"""No greater one was ever given, and what follows it can still be looked for."""
 
 
 async def describe_stream(call: Call, request: dict) -> dict:
@@ -241,7 +243,7 @@ def _sequence_asked(kind: str, number: str | None) -> int | None:
         return None
     if not needs_one:
         raise ValidationException(f"SequenceNumber must not be provided when ShardIteratorType is {kind}")
-    if not (number.isascii() and number.isdecimal()):
+    if not (number.isascii() and number.isdecimal()) or int(number) > _LAST_NUMBER:
         raise ValidationException(f"Invalid SequenceNumber: {number}")
     return int(number) - FIRST_SEQUENCE
 
