@@ -187,19 +187,27 @@ def _stream(request: dict, table: TableRecord) -> str | None:
     if not view and table.replicas:
         raise invalid("Disabling Stream is not allowed for a Global Table replica.")
     if not view and table.stream is None:
-        raise ValidationException(f"Table has no enabled stream to disable: TableName: {table.name}")
+        raise ValidationException(f"Table has no stream to disable: TableName: {table.name}")
     return view
 
 
-def stream_view(asked: dict) -> str:
+def stream_view(asked: dict, *, of_new_table: bool = False) -> str:
     """The StreamViewType of a StreamSpecification; "" where it is disabled."""
     view = asked.get("StreamViewType")
     if asked["StreamEnabled"]:
         if view is None:
-            raise invalid("StreamViewType must be specified when stream is enabled")
+            raise invalid(
+                "Table is being created with a stream enabled, UpdateViewType is required"
+                if of_new_table
+                else "If stream is being enabled then UpdateViewType is required"
+            )
         return view
     if view is not None:
-        raise invalid("StreamViewType can only be specified when stream is enabled")
+        raise invalid(
+            "Table is being created with a stream disabled, UpdateViewType should not be specified"
+            if of_new_table
+            else "If stream is being disabled, then UpdateViewType must not be specified"
+        )
     return ""
 
 

@@ -28,7 +28,8 @@ async def create_table(call: Call, request: dict) -> dict:
     new = new_table(call, request)
     policy = await new_policy(call, request["ResourcePolicy"]) if request.get("ResourcePolicy") else None
     record = replace(new.record, policy=policy)
-    stream = changes.stream_view(request["StreamSpecification"]) if request.get("StreamSpecification") else ""
+    asked = request.get("StreamSpecification")
+    stream = changes.stream_view(asked, of_new_table=True) if asked else ""
     table = await call.write(tables.create, record, new.indexes, stream=stream, encrypts=new.encrypts)
     return {"TableDescription": await call.read(descriptions.table_out, table)}
 

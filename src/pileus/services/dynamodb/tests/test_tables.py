@@ -177,7 +177,14 @@ DEFINED = [{"AttributeName": "p", "AttributeType": "S"}]
         ),
         ({"GlobalSecondaryIndexes": [index("gsi", "p")] * 2}, "Duplicate index name: gsi"),
         ({"GlobalSecondaryIndexes": [index(f"gsi{n}", "p") for n in range(21)]}, "exceeds the per-table limit of 20"),
-        ({"StreamSpecification": {"StreamEnabled": True}}, "StreamViewType must be specified"),
+        (
+            {"StreamSpecification": {"StreamEnabled": True}},
+            "Table is being created with a stream enabled, UpdateViewType is required",
+        ),
+        (
+            {"StreamSpecification": {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"}},
+            "Table is being created with a stream disabled, UpdateViewType should not be specified",
+        ),
     ],
 )
 async def test_what_create_table_refuses(cloud, changes, message):
