@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pileus.kernel.call import Call
 from pileus.kernel.service import Touch
 from pileus.kernel.tags import from_list
-from pileus.services.dynamodb.addresses import of_arn, of_name
+from pileus.services.dynamodb.addresses import of_arn, of_name, of_source
 from pileus.services.dynamodb.condition_keys import AccessKeys
 from pileus.services.dynamodb.partiql import permissions
 from pileus.services.dynamodb.state.tables import find
@@ -121,9 +121,8 @@ def on_restored_backup(call: Call, request: dict) -> list[Touch]:
 
 
 def on_restored_moment(call: Call, request: dict) -> list[Touch]:
-    named = request.get("SourceTableName") or request.get("SourceTableArn")
-    touched = [of_name(call, name).arn for name in (named, request["TargetTableName"]) if name]
-    return [Touch("dynamodb:RestoreTableToPointInTime", arn) for arn in touched] + _filled(touched[-1])
+    source, target = of_source(call, request).arn, of_name(call, request["TargetTableName"]).arn
+    return [Touch("dynamodb:RestoreTableToPointInTime", arn) for arn in (source, target)] + _filled(target)
 
 
 def _filled(table_arn: str) -> list[Touch]:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
 from pileus.services.dynamodb import changes, schemas
-from pileus.services.dynamodb.addresses import Address, of_labelled, of_name
+from pileus.services.dynamodb.addresses import Address, of_labelled, of_name, of_source
 from pileus.services.dynamodb.descriptions import backup_out, backup_summary_out, moment, recovery_out, table_out
 from pileus.services.dynamodb.errors import (
     InvalidRestoreTimeException,
@@ -115,13 +115,15 @@ async def restore_table_to_point_in_time(call: Call, request: dict) -> dict:
              TableAlreadyExistsException, TableNotFoundException, ValidationException
     source   DynamoDB API reference, RestoreTableToPointInTime
     """
-    named = request.get("SourceTableName") or request.get("SourceTableArn")
-    if not named:
-        raise ValidationException("Either SourceTableName or SourceTableArn must be specified")
+    source, target = of_source(call, request), of_name(call, request["TargetTableName"])
     at = request.get("RestoreDateTime")
-    if bool(request.get("UseLatestRestorableTime")) == (at is not None):
-        raise ValidationException("Exactly one of RestoreDateTime and UseLatestRestorableTime must be specified")
-    source, target = of_name(call, named), of_name(call, request["TargetTableName"])
+    if request.get("UseLatestRestorableTime") and at is not None:
+        raise _refused(
+            "Both RestoreDateTime and UseLatestRestorableTime cannot be set for point-in-time restore request. Please "
+            "specify either one of them."
+        )
+    if not request.get("UseLatestRestorableTime") and at is None:
+        raise _refused("Either one of RestoreDateTime or UseLatestRestorableTime must be specified, but not both")
     at_ms = call.now_ms if at is None else _ms(at)
     restored = await call.write(_restore_moment, call, source, at_ms, target, request)
     return {"TableDescription": await call.read(table_out, restored)}
@@ -136,10 +138,14 @@ async def update_continuous_backups(call: Call, request: dict) -> dict:
     asked = request["PointInTimeRecoverySpecification"]
     days = asked.get("RecoveryPeriodInDays")
     if days is not None and not asked["PointInTimeRecoveryEnabled"]:
-        raise ValidationException("RecoveryPeriodInDays can only be specified when point in time recovery is enabled")
+        raise _refused("Cannot specify RecoveryPeriodInDays when disabling point-in-time recovery.")
     address = of_name(call, request["TableName"])
     table = await call.write(recovery.turn, address, asked["PointInTimeRecoveryEnabled"], days)
     return {"ContinuousBackupsDescription": recovery_out(table, call.now_ms)}
+
+
+def _refused(reason: str) -> ValidationException:
+    return ValidationException(f"Invalid Request: {reason}")
 
 
 def _address(arn: str) -> tuple[Address, str]:

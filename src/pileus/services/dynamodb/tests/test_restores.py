@@ -293,14 +293,20 @@ class TestWhatIsRefused:
         table = await make("p")
         await table.UpdateContinuousBackups(PointInTimeRecoverySpecification=ON)
         at = time(cloud.clock.now_ms())
-        for asked in (
-            {"UseLatestRestorableTime": True},
-            {"SourceTableName": table.name},
-            {"SourceTableName": table.name, "UseLatestRestorableTime": False},
-            {"SourceTableName": table.name, "UseLatestRestorableTime": True, "RestoreDateTime": at},
+        source, latest = {"SourceTableName": table.name}, {"UseLatestRestorableTime": True}
+        for asked, message in (
+            (latest, "The parameter 'TableName' is required"),
+            (source | latest | {"SourceTableArn": table.arn}, "exactly one of: sourceTableArn, sourceTableName"),
+            (latest | {"SourceTableArn": f"{table.arn}/index/one"}, "invalid: sourceTableArn is not a valid ARN"),
+            (source, "Invalid Request: Either one of RestoreDateTime or UseLatestRestorableTime must be specified"),
+            (source | {"UseLatestRestorableTime": False}, "Invalid Request: Either one of RestoreDateTime or"),
+            (source | latest | {"RestoreDateTime": at}, "Invalid Request: Both RestoreDateTime and UseLatest"),
         ):
-            with pytest.raises(AwsError, match="ValidationException"):
+            with pytest.raises(AwsError, match=f"ValidationException: .*{message}"):
                 await restored_to(cloud, **asked)
+        other = table.arn.replace(cloud.account, "111111111111")
+        with pytest.raises(AwsError, match="accounts that match the resource owner.s account"):
+            await restored_to(cloud, SourceTableArn=other, UseLatestRestorableTime=True)
         with pytest.raises(AwsError, match="TableNotFoundException: Table not found: nowhere"):
             await restored_to(cloud, SourceTableName="nowhere", UseLatestRestorableTime=True)
 

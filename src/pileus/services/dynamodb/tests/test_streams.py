@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pileus.kernel.errors import AwsError
+from pileus.kernel.principal import root
 
 HOUR_MS = 3_600_000
 KEY = {"AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}]}
@@ -243,6 +244,20 @@ class TestIterators:
     async def test_what_is_no_iterator(self, cloud):
         with pytest.raises(AwsError, match="ValidationException: Invalid ShardIterator"):
             await cloud.dynamodbstreams.GetRecords(ShardIterator="x" * 40)
+
+    async def test_a_stream_is_read_in_its_tables_region(self, cloud):
+        arn = await make_table(cloud)
+        [shard] = await shards_of(cloud, arn)
+        asked = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        here = await cloud.dynamodbstreams.GetShardIterator(**asked)
+        west = cloud.as_(root(cloud.account), "dynamodbstreams", region="eu-west-1")
+        for request in (
+            west.DescribeStream(StreamArn=arn),
+            west.GetShardIterator(**asked),
+            west.GetRecords(ShardIterator=here["ShardIterator"]),
+        ):
+            with pytest.raises(AwsError, match="ResourceNotFoundException: Requested resource not found: Stream"):
+                await request
 
     async def test_what_is_no_shard(self, cloud):
         arn = await make_table(cloud)
