@@ -11,8 +11,12 @@ from typing import NamedTuple
 from pileus.kernel.arn import partition_of
 from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
+from pileus.services.dynamodb.errors import invalid
 
 NAME_MIN, NAME_MAX = 3, 255
+FOR_OWNERS = (
+    "This action is only supported by accounts that match the resource owner\N{RIGHT SINGLE QUOTATION MARK}s account."
+)
 _NAME = re.compile(r"[a-zA-Z0-9_.-]+")
 _TABLE_ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:([a-z0-9-]+):(\d{12}):table/([a-zA-Z0-9_.-]{3,255})(/.+)?")
 
@@ -33,7 +37,8 @@ def _arn(address: Address) -> str:
 
 
 def of_name(call: Call, name: str) -> Address:
-    """Where a TableName points: a name is the caller's own, an ARN says whose. Raises ValidationException."""
+    """Where a TableName points: a name is the caller's own, an ARN says whose in this region. Raises
+    ValidationException."""
     return _address(call.account, call.region, name)
 
 
@@ -43,6 +48,8 @@ def _address(account: str, region: str, name: str) -> Address:
         address = of_arn(name)
         if address is None or address.arn != name:
             raise ValidationException(f"Invalid TableArn: Invalid ResourceArn provided as input {name}")
+        if address.region != region:
+            raise ValidationException(f"1 validation error detected: Invalid AWS region in '{name}'")
         return address
     broken = []
     if len(name) < NAME_MIN:
@@ -56,6 +63,24 @@ def _address(account: str, region: str, name: str) -> Address:
         errors = "1 validation error" if len(broken) == 1 else f"{len(broken)} validation errors"
         raise ValidationException(f"{errors} detected: {found}")
     return Address(account, region, name)
+
+
+def of_source(call: Call, request: dict) -> Address:
+    """The table that RestoreTableToPointInTime restores: one of this region by its name, of any by its ARN. Raises
+    ValidationException."""
+    name, arn = request.get("SourceTableName"), request.get("SourceTableArn")
+    if name and arn:
+        raise ValidationException("Must provide exactly one of: sourceTableArn, sourceTableName")
+    if not arn:
+        if not name:
+            raise ValidationException("The parameter 'TableName' is required but was not present in the request")
+        return of_name(call, name)
+    address = of_arn(arn)
+    if address is None or address.arn != arn:
+        raise invalid("sourceTableArn is not a valid ARN")
+    if address.account != call.account:
+        raise ValidationException(FOR_OWNERS)
+    return address
 
 
 @lru_cache(maxsize=4096)

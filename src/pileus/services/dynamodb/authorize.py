@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pileus.kernel.call import Call
 from pileus.kernel.service import Touch
 from pileus.kernel.tags import from_list
-from pileus.services.dynamodb.addresses import of_arn, of_name
+from pileus.services.dynamodb.addresses import of_arn, of_name, of_source
 from pileus.services.dynamodb.condition_keys import AccessKeys
 from pileus.services.dynamodb.partiql import permissions
 from pileus.services.dynamodb.resource_policies import check_owner
@@ -131,12 +131,8 @@ def on_restored_backup(call: Call, request: dict) -> list[Touch]:
 def on_restored_moment(call: Call, request: dict) -> list[Touch]:
     """The source is what it takes RestoreTableToPointInTime on. Source: developer guide, "Using IAM with DynamoDB backup
     and restore", the note below example 5."""
-    target = of_name(call, request["TargetTableName"]).arn
-    named = request.get("SourceTableName") or request.get("SourceTableArn")
-    return [
-        Touch("dynamodb:RestoreTableToPointInTime", of_name(call, named).arn if named else target),
-        *_filled(target),
-    ]
+    source, target = of_source(call, request).arn, of_name(call, request["TargetTableName"]).arn
+    return [Touch("dynamodb:RestoreTableToPointInTime", source), *_filled(target)]
 
 
 def _filled(table_arn: str) -> list[Touch]:

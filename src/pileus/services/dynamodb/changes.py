@@ -61,6 +61,7 @@ def plan(request: dict, table: TableRecord, now_ms: int) -> Plan:
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or "
             "SSESpecification or ReplicaUpdates is required for UpdateTable"
         )
+    replicas = list(_replica_updates(request))
     updates = list(_index_updates(request))
     changed = _billing(request, table, updates, now_ms)
     changed = _settings(request, changed, now_ms)
@@ -74,7 +75,7 @@ def plan(request: dict, table: TableRecord, now_ms: int) -> Plan:
             dropped = _existing(changed, asked["IndexName"]).name
         else:
             changed = _updated(changed, asked, now_ms)
-    return Plan(changed, new_index, dropped, stream, encrypts, list(_replica_updates(request)))
+    return Plan(changed, new_index, dropped, stream, encrypts, replicas)
 
 
 def refuse_unknown(request: dict) -> None:
@@ -102,18 +103,35 @@ def _index_updates(request: dict) -> Iterator[tuple[str, dict]]:
 
 
 def _replica_updates(request: dict) -> Iterator[tuple[str, dict]]:
-    regions: set[str] = set()
+    """One replica is made or deleted at a time, by a request of nothing else; the same said twice is said once."""
+    asked: list[tuple[str, dict]] = []
     for update in request.get("ReplicaUpdates") or ():
         if update.get("Disassociate") is not None:
             raise NotImplementedByUs("dynamodb:UpdateTable with ReplicaUpdates.Disassociate")
         given = [(kind, update[kind]) for kind in ("Create", "Update", "Delete") if update.get(kind) is not None]
-        if len(given) != 1:
-            raise invalid("Exactly one of ReplicationGroupUpdate's members Create, Update or Delete must be specified")
-        region = given[0][1]["RegionName"]
+        if len(given) > 1:
+            raise ValidationException("Update table operation with more than one type of replica actions not allowed.")
+        if not given or (given[0][0] == "Update" and set(given[0][1]) == {"RegionName"}):
+            raise ValidationException("There are no actions specified in the Replica Update Action of the request.")
+        if given[0] not in asked:
+            asked += given
+    kinds = [kind for kind, _ in asked]
+    if len(set(kinds)) > 1:
+        raise ValidationException("Update table operation with more than one type of replica actions not allowed.")
+    if len(kinds) > 1 and "Update" not in kinds:
+        raise ValidationException(
+            "Update table operation with more than one create or delete replica actions not allowed"
+        )
+    others = (name for name in ASKS if name != "ReplicaUpdates")
+    if kinds and "Update" not in kinds and any(request.get(name) not in (None, []) for name in others):
+        raise invalid("Replica modification must be the only operation in the request")
+    regions: set[str] = set()
+    for _, action in asked:
+        region = action["RegionName"]
         if region in regions:
             raise invalid(f"ReplicaUpdates must not contain more than one update of the same region: {region}")
         regions.add(region)
-        yield given[0]
+    yield from asked
 
 
 def _billing(request: dict, table: TableRecord, updates: list[tuple[str, dict]], now_ms: int) -> TableRecord:
@@ -187,19 +205,27 @@ def _stream(request: dict, table: TableRecord) -> str | None:
     if not view and table.replicas:
         raise invalid("Disabling Stream is not allowed for a Global Table replica.")
     if not view and table.stream is None:
-        raise ValidationException(f"Table has no enabled stream to disable: TableName: {table.name}")
+        raise ValidationException(f"Table has no stream to disable: TableName: {table.name}")
     return view
 
 
-def stream_view(asked: dict) -> str:
+def stream_view(asked: dict, *, of_new_table: bool = False) -> str:
     """The StreamViewType of a StreamSpecification; "" where it is disabled."""
     view = asked.get("StreamViewType")
     if asked["StreamEnabled"]:
         if view is None:
-            raise invalid("StreamViewType must be specified when stream is enabled")
+            raise invalid(
+                "Table is being created with a stream enabled, UpdateViewType is required"
+                if of_new_table
+                else "If stream is being enabled then UpdateViewType is required"
+            )
         return view
     if view is not None:
-        raise invalid("StreamViewType can only be specified when stream is enabled")
+        raise invalid(
+            "Table is being created with a stream disabled, UpdateViewType should not be specified"
+            if of_new_table
+            else "If stream is being disabled, then UpdateViewType must not be specified"
+        )
     return ""
 
 

@@ -204,6 +204,15 @@ def backup_out(backup: Backup) -> dict:
     }
     if table.on_demand is not None:
         source["OnDemandThroughput"] = _on_demand_out(table.on_demand)
+    features = {} if backup.type == "SYSTEM" else _features_out(table)
+    details = backup_summary_out(backup)
+    for name in ("TableName", "TableId", "TableArn"):
+        del details[name]
+    return {"BackupDetails": details, "SourceTableDetails": source, "SourceTableFeatureDetails": features}
+
+
+def _features_out(table: TableRecord) -> dict:
+    """SourceTableFeatureDetails."""
     features: dict = {}
     if table.local_indexes:
         features["LocalSecondaryIndexes"] = [_index_kept_out(index) for index in table.local_indexes]
@@ -218,10 +227,7 @@ def backup_out(backup: Backup) -> dict:
         features["TimeToLiveDescription"] = {"TimeToLiveStatus": "ENABLED", "AttributeName": table.expires_by}
     if table.encryption is not None:
         features["SSEDescription"] = _encryption_out(table.encryption)
-    details = backup_summary_out(backup)
-    for name in ("TableName", "TableId", "TableArn"):
-        del details[name]
-    return {"BackupDetails": details, "SourceTableDetails": source, "SourceTableFeatureDetails": features}
+    return features
 
 
 def backup_summary_out(backup: Backup) -> dict:

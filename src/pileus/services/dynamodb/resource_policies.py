@@ -19,7 +19,7 @@ from pileus.authz.policy import MalformedPolicyDocument, parse
 from pileus.kernel.arn import partition_of
 from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
-from pileus.services.dynamodb.addresses import Address, of_arn
+from pileus.services.dynamodb.addresses import FOR_OWNERS, Address, of_arn
 from pileus.services.dynamodb.state.records import Policy
 
 POLICY_BYTES_MAX = 20 * 1024
@@ -134,10 +134,7 @@ def check_owner(call: Call, arn: str) -> Address:
     if address is None:
         raise _invalid(f"Provided Arn is not a DynamoDB resource arn: {arn}")
     if address.account != call.account:
-        raise ValidationException(
-            "This action is only supported by accounts that match the resource owner\N{RIGHT SINGLE QUOTATION MARK}s "
-            "account."
-        )
+        raise ValidationException(FOR_OWNERS)
     if address.region != call.region or arn.partition(":dynamodb:")[0] != f"arn:{partition_of(call.region)}":
         raise _invalid(f"Invalid resource Arn: {arn}")
     kind = arn.removeprefix(address.arn)

@@ -8,19 +8,27 @@ from msgspec.structs import replace
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
 from pileus.services.dynamodb import changes, schemas
-from pileus.services.dynamodb.addresses import Address, of_labelled, of_name
+from pileus.services.dynamodb.addresses import Address, of_labelled, of_name, of_source
 from pileus.services.dynamodb.descriptions import backup_out, backup_summary_out, moment, recovery_out, table_out
 from pileus.services.dynamodb.errors import (
+    BackupNotFoundException,
     InvalidRestoreTimeException,
     PointInTimeRecoveryUnavailableException,
     TableAlreadyExistsException,
+    TableInUseException,
     TableNotFoundException,
     invalid,
 )
 from pileus.services.dynamodb.state import backups, recovery, tables
 from pileus.services.dynamodb.state.backups import Backup
 from pileus.services.dynamodb.state.encryption import own_key
-from pileus.services.dynamodb.state.records import Encryption, SecondaryIndex, TableRecord
+from pileus.services.dynamodb.state.records import (
+    Encryption,
+    OnDemandLimits,
+    SecondaryIndex,
+    TableRecord,
+    Throughput,
+)
 from pileus.store.transaction import Transaction
 
 LISTED_MAX = 100
@@ -30,7 +38,7 @@ PERIOD_DAYS_MAX = 35
 async def create_backup(call: Call, request: dict) -> dict:
     """Back up a table as it is now, while it lives on; the backup is CREATING, and AVAILABLE when all is copied.
 
-    errors   TableInUseException, TableNotFoundException
+    errors   TableNotFoundException
     source   DynamoDB API reference, CreateBackup
     """
     address = of_name(call, request["TableName"])
@@ -41,10 +49,10 @@ async def create_backup(call: Call, request: dict) -> dict:
 async def delete_backup(call: Call, request: dict) -> dict:
     """Delete a backup.
 
-    errors   BackupInUseException, BackupNotFoundException
+    errors   BackupInUseException, BackupNotFoundException, ValidationException
     source   DynamoDB API reference, DeleteBackup
     """
-    backup = await call.write(backups.delete, *_address(request["BackupArn"]))
+    backup = await call.write(backups.delete, *_of_here(call, request["BackupArn"]))
     described = backup_out(backup)
     described["BackupDetails"]["BackupStatus"] = "DELETED"
     return {"BackupDescription": described}
@@ -56,7 +64,7 @@ async def describe_backup(call: Call, request: dict) -> dict:
     errors   BackupNotFoundException
     source   DynamoDB API reference, DescribeBackup
     """
-    return {"BackupDescription": backup_out(await call.read(backups.find, *_address(request["BackupArn"])))}
+    return {"BackupDescription": backup_out(await call.read(backups.find, *_of_here(call, request["BackupArn"])))}
 
 
 async def describe_continuous_backups(call: Call, request: dict) -> dict:
@@ -79,13 +87,18 @@ async def list_backups(call: Call, request: dict) -> dict:
     after = ("", "")
     if request.get("ExclusiveStartBackupArn"):
         address, label = _address(request["ExclusiveStartBackupArn"])
+        if address.region != call.region:
+            raise _refused("The supplied ExclusiveStartBackupArn does not match the region")
         after = (label, address.name)
+    from_ms, until_ms = _ms(request.get("TimeRangeLowerBound")), _ms(request.get("TimeRangeUpperBound"))
+    if from_ms is not None and until_ms is not None and from_ms > until_ms:
+        raise invalid("Time range lower bound must be less than or equal to upper bound")
     wanted = partial(
         _is_wanted,
         name=of_name(call, request["TableName"]).name if request.get("TableName") else "",
         kind=request.get("BackupType") or "USER",
-        from_ms=_ms(request.get("TimeRangeLowerBound")),
-        until_ms=_ms(request.get("TimeRangeUpperBound")),
+        from_ms=from_ms,
+        until_ms=until_ms,
     )
     found = await call.read(_listed, call.account, call.region, after, wanted, limit + 1)
     answer: dict = {"BackupSummaries": [backup_summary_out(backup) for backup in found[:limit]]}
@@ -115,13 +128,15 @@ async def restore_table_to_point_in_time(call: Call, request: dict) -> dict:
              TableAlreadyExistsException, TableNotFoundException, ValidationException
     source   DynamoDB API reference, RestoreTableToPointInTime
     """
-    named = request.get("SourceTableName") or request.get("SourceTableArn")
-    if not named:
-        raise ValidationException("Either SourceTableName or SourceTableArn must be specified")
+    source, target = of_source(call, request), of_name(call, request["TargetTableName"])
     at = request.get("RestoreDateTime")
-    if bool(request.get("UseLatestRestorableTime")) == (at is not None):
-        raise ValidationException("Exactly one of RestoreDateTime and UseLatestRestorableTime must be specified")
-    source, target = of_name(call, named), of_name(call, request["TargetTableName"])
+    if request.get("UseLatestRestorableTime") and at is not None:
+        raise _refused(
+            "Both RestoreDateTime and UseLatestRestorableTime cannot be set for point-in-time restore request. Please "
+            "specify either one of them."
+        )
+    if not request.get("UseLatestRestorableTime") and at is None:
+        raise _refused("Either one of RestoreDateTime or UseLatestRestorableTime must be specified, but not both")
     at_ms = call.now_ms if at is None else _ms(at)
     restored = await call.write(_restore_moment, call, source, at_ms, target, request)
     return {"TableDescription": await call.read(table_out, restored)}
@@ -136,23 +151,36 @@ async def update_continuous_backups(call: Call, request: dict) -> dict:
     asked = request["PointInTimeRecoverySpecification"]
     days = asked.get("RecoveryPeriodInDays")
     if days is not None and not asked["PointInTimeRecoveryEnabled"]:
-        raise ValidationException("RecoveryPeriodInDays can only be specified when point in time recovery is enabled")
+        raise _refused("Cannot specify RecoveryPeriodInDays when disabling point-in-time recovery.")
     address = of_name(call, request["TableName"])
     table = await call.write(recovery.turn, address, asked["PointInTimeRecoveryEnabled"], days)
     return {"ContinuousBackupsDescription": recovery_out(table, call.now_ms)}
+
+
+def _refused(reason: str) -> ValidationException:
+    return ValidationException(f"Invalid Request: {reason}")
 
 
 def _address(arn: str) -> tuple[Address, str]:
     """The table and the label of a backup's ARN. Raises ValidationException."""
     named = of_labelled(arn, "backup")
     if named is None:
-        raise ValidationException(f"Invalid BackupArn: {arn}")
+        raise _refused("BackupArn is not valid") if "/backup/" in arn else ValidationException("Invalid Backup ARN")
     return named
 
 
+def _of_here(call: Call, arn: str) -> tuple[Address, str]:
+    """The same, of this region, whose endpoint knows no others. Raises BackupNotFoundException, ValidationException."""
+    address, label = _address(arn)
+    if address.region != call.region:
+        raise BackupNotFoundException(f"Backup not found: {arn}")
+    return address, label
+
+
 def _require(tx: Transaction, address: Address) -> TableRecord:
+    """A table whose backups can be spoken of: not one that is being created. Raises TableNotFoundException."""
     table = tables.find(tx, address)
-    if table is None:
+    if table is None or table.status == "CREATING":
         raise TableNotFoundException(f"Table not found: {address.name}")
     return table
 
@@ -194,8 +222,8 @@ def _restore_moment(
     earliest_ms, latest_ms = recovery.window(source.recovery, tx.now_ms)
     if not earliest_ms <= at_ms <= latest_ms:
         raise InvalidRestoreTimeException(
-            "An invalid restore time was specified. RestoreDateTime must be between EarliestRestorableDateTime "
-            f"{moment(earliest_ms)} and LatestRestorableDateTime {moment(latest_ms)}."
+            f"RestoreDateTime '{_shown(at_ms)}' must be within EarliestRestorableDateTime '{_shown(earliest_ms)}' and "
+            f"LatestRestorableDateTime '{_shown(latest_ms)}'"
         )
     wanted = _restored(tx, source, target, request, {"SourceTableArn": source.arn}, at_ms)
     return backups.restore_moment(tx, source, at_ms, wanted)
@@ -206,26 +234,19 @@ def _restored(
 ) -> TableRecord:
     """The record of the table to be made, without ids: the source's, but for what the request overrides.
 
-    Tags, policies, streams, TTL, recovery and protection are not restored. Source: developer guide, "Restoring a
-    DynamoDB table from a backup", "Important".
+    Tags, policies, streams, TTL, recovery, protection and the table class are not restored. Source: developer guide,
+    "Restoring a DynamoDB table from a backup", "Important"; of the class, recorded answers.
     """
     if request.get("VectorIndexOverride"):
         raise NotImplementedByUs("dynamodb with VectorIndexOverride")
-    if tables.find(tx, target) is not None:
-        raise TableAlreadyExistsException(f"Table already exists: {target.name}")
+    _check_free(tx, target)
     billing = request.get("BillingModeOverride") or source.billing
-    throughput = source.throughput
-    if request.get("ProvisionedThroughputOverride") is not None or billing != source.billing:
-        asked = {"ProvisionedThroughput": request.get("ProvisionedThroughputOverride")}
-        throughput = schemas.throughput_of(asked, billing)
-    on_demand = source.on_demand
-    if request.get("OnDemandThroughputOverride") is not None:
-        asked = {"OnDemandThroughput": request["OnDemandThroughputOverride"]}
-        on_demand = schemas.on_demand_of(asked, billing)
+    throughput, on_demand = _throughput(source, request, billing), _on_demand(source, request, billing)
     indexes = (
         *_kept(source.local_indexes, request.get("LocalSecondaryIndexOverride"), billing),
         *_kept(source.global_indexes, request.get("GlobalSecondaryIndexOverride"), billing),
     )
+    schemas.check_together(list(indexes))
     used = {*source.key_names, *(name for index in indexes for name in index.key_names)}
     return TableRecord(
         *target,
@@ -238,12 +259,53 @@ def _restored(
         attribute_types={name: kind for name, kind in source.attribute_types.items() if name in used},
         billing=billing,
         throughput=throughput,
-        on_demand=on_demand if billing == schemas.ON_DEMAND else None,
+        on_demand=on_demand,
         indexes=indexes,
-        table_class=source.table_class,
         encryption=_encryption(source, target, request.get("SSESpecificationOverride")),
         restored_from={**summary, "RestoreDateTime": at_ms, "RestoreInProgress": True},
     )
+
+
+def _check_free(tx: Transaction, target: Address) -> None:
+    """Raise TableAlreadyExistsException, or TableInUseException for a table that another restore is filling."""
+    table = tables.find(tx, target)
+    if table is None:
+        return
+    if table.status == "CREATING" and table.restored_from is not None:
+        backup = table.restored_from.get("SourceBackupArn")
+        of_backup = f" from backup: {backup}" if backup else ""
+        raise TableInUseException(f"Table: {target.name} is already being restored{of_backup}")
+    raise TableAlreadyExistsException(f"Table already exists: {target.name}")
+
+
+def _throughput(source: TableRecord, request: dict, billing: str) -> Throughput:
+    asked = {"ProvisionedThroughput": request.get("ProvisionedThroughputOverride")}
+    if asked["ProvisionedThroughput"] is not None:
+        if request.get("BillingModeOverride") == schemas.ON_DEMAND:
+            raise _refused("Cannot override ProvisionedThroughput if BillingMode is overridden to PAY_PER_REQUEST")
+        if billing == schemas.ON_DEMAND:
+            raise _refused("Cannot override ProvisionedThroughput unless BillingMode is PROVISIONED")
+        return schemas.throughput_of(asked, billing)
+    if billing == source.billing:
+        return source.throughput
+    if billing == schemas.PROVISIONED:
+        raise _refused("Must override ProvisionedThroughput if BillingMode is overridden to PROVISIONED")
+    return Throughput(0, 0)
+
+
+def _on_demand(source: TableRecord, request: dict, billing: str) -> OnDemandLimits | None:
+    given = request.get("OnDemandThroughputOverride")
+    if given is None:
+        return source.on_demand if billing == schemas.ON_DEMAND else None
+    for name in ("MaxReadRequestUnits", "MaxWriteRequestUnits"):
+        limit = given.get(name)
+        if limit is not None and billing != schemas.ON_DEMAND:
+            raise _refused(
+                f"Cannot override {name} for OnDemandThroughput unless BillingModeOverride is PAY_PER_REQUEST"
+            )
+        if limit is not None and (limit == 0 or limit < -1):
+            raise _refused(f"Requested {name} for OnDemandThroughput is outside of valid range")
+    return schemas.on_demand_of({"OnDemandThroughput": given}, billing)
 
 
 def _encryption(source: TableRecord, target: Address, override: dict | None) -> Encryption | None:
@@ -251,25 +313,32 @@ def _encryption(source: TableRecord, target: Address, override: dict | None) -> 
         encryption, encrypts = changes.encryption_of(override)
         return own_key(target) if encrypts else encryption
     if target.region != source.region:
-        raise ValidationException("SSESpecificationOverride must be specified for a restore to another Region")
+        raise _refused("sseSpecificationOverride must be provided for cross-region restores")
     return source.encryption
 
 
 def _kept(indexes: tuple[SecondaryIndex, ...], asked: list[dict] | None, billing: str) -> list[SecondaryIndex]:
-    """Those of the source's indexes that the restored table has: all, or those the override names."""
-    live = {index.name: index for index in indexes if index.takes_entries}
+    """Those of the source's indexes that the restored table has: all, or those that the override describes, whose names
+    are its own."""
+    live = [index for index in indexes if index.takes_entries]
     if asked is None:
-        return [_with_capacity(index, {}, billing) for index in live.values()]
+        return [_with_capacity(index, {}, billing) for index in live]
     kept = []
     for wanted in asked:
-        index = live.get(wanted["IndexName"])
-        if (
-            index is None
-            or wanted["KeySchema"] != schemas.key_schema_out(index.hash_names, index.range_names)
-            or schemas.projection_of(wanted["Projection"]) != index.projection
-        ):
-            raise invalid(f"Index to be restored must be an index of the source: {wanted['IndexName']}")
-        kept.append(_with_capacity(index, wanted, billing))
+        projection = schemas.projection_of(wanted["Projection"])
+        alike = (
+            index
+            for index in live
+            if wanted["KeySchema"] == schemas.key_schema_out(index.hash_names, index.range_names)
+            and projection == index.projection
+        )
+        index = next(alike, None)
+        if index is None:
+            raise _refused(
+                f"Index {wanted['IndexName']} does not match a secondary index that existed in the source table and "
+                "cannot be created during the restore operation"
+            )
+        kept.append(_with_capacity(replace(index, name=wanted["IndexName"]), wanted, billing))
     return kept
 
 
@@ -278,10 +347,17 @@ def _with_capacity(index: SecondaryIndex, asked: dict, billing: str) -> Secondar
     if index.is_local:
         return index
     has_units = index.throughput is not None and index.throughput.write_units > 0
-    if asked.get("ProvisionedThroughput") is not None or has_units != (billing == schemas.PROVISIONED):
+    is_asked = asked.get("ProvisionedThroughput") is not None
+    if billing == schemas.PROVISIONED and not is_asked and not has_units:
+        raise _refused(f"Must specify provisioned throughput for index {index.name}")
+    if is_asked or has_units != (billing == schemas.PROVISIONED):
         index = replace(index, throughput=schemas.throughput_of(asked, billing, index=index.name))
     limits = schemas.on_demand_of(asked, billing) or index.on_demand
     return replace(index, on_demand=limits if billing == schemas.ON_DEMAND else None)
+
+
+def _shown(ms: int) -> str:
+    return f"{moment(ms):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _ms(at: datetime | None) -> int | None:

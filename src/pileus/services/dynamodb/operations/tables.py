@@ -30,7 +30,8 @@ async def create_table(call: Call, request: dict) -> dict:
     if document:
         policy = await new_policy(call, new.record.arn, document)
     record = replace(new.record, policy=policy)
-    stream = changes.stream_view(request["StreamSpecification"]) if request.get("StreamSpecification") else ""
+    asked = request.get("StreamSpecification")
+    stream = changes.stream_view(asked, of_new_table=True) if asked else ""
     table = await call.write(tables.create, record, new.indexes, stream=stream, encrypts=new.encrypts)
     return {"TableDescription": await call.read(descriptions.table_out, table)}
 

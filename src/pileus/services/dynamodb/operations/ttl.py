@@ -1,6 +1,7 @@
 """Time to live."""
 
 from pileus.kernel.call import Call
+from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import of_name
 from pileus.services.dynamodb.state import replica_settings, tables
 
@@ -8,9 +9,15 @@ from pileus.services.dynamodb.state import replica_settings, tables
 async def describe_time_to_live(call: Call, request: dict) -> dict:
     """Whether items of a table expire, and by which attribute.
 
-    source   DynamoDB API reference, DescribeTimeToLive
+    errors   ResourceNotFoundException, ValidationException
+    source   DynamoDB API reference, DescribeTimeToLive; the text is that of recorded answers
     """
     table = await call.read(tables.named, of_name(call, request["TableName"]))
+    if table.status in ("CREATING", "DELETING"):
+        raise ValidationException(
+            f"Cannot describe time to live while table is in {table.status} state: Current table state is "
+            f"{table.status}"
+        )
     if table.ttl is None or not table.ttl.is_enabled:
         return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
     return {"TimeToLiveDescription": {"TimeToLiveStatus": table.ttl.status, "AttributeName": table.ttl.attribute}}

@@ -6,7 +6,8 @@ the rows of a live table as of a moment; each item goes through `writing.change`
 
 A table that is deleted while point-in-time recovery is on leaves a system backup: its rows stay where they are.
 
-Source: DynamoDB developer guide, "Using On-Demand backup and restore for DynamoDB", "Point-in-time backups".
+Source: DynamoDB developer guide, "Using On-Demand backup and restore for DynamoDB", "Point-in-time backups"; the texts are
+those of recorded answers.
 """
 
 from collections.abc import Iterator
@@ -16,12 +17,13 @@ from itertools import islice
 import msgspec
 from msgspec.structs import replace
 
+from pileus.kernel.clock import iso8601
+from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address, of_labelled
 from pileus.services.dynamodb.errors import (
     BackupInUseException,
     BackupNotFoundException,
     LimitExceededException,
-    TableInUseException,
     TableNotFoundException,
 )
 from pileus.services.dynamodb.state import history, indexes, rows, writing
@@ -38,6 +40,8 @@ RESTORES_MAX = 50
 COPIED_AT_ONCE = 500
 SYSTEM_BACKUP_LIFE_MS = 35 * history.DAY_MS
 SYSTEM_BACKUP_NAME = "{}$DeletedTableBackup"
+SYSTEM_BACKUP_MARK = "00000000"
+"""The end of its ARN, where those of users' backups are random."""
 
 
 class Backup(msgspec.Struct, frozen=True, dict=True):
@@ -105,7 +109,7 @@ COPIES = Table(
 
 
 def create(tx: Transaction, address: Address, name: str) -> Backup:
-    """Begin a backup of the table as it is now. Raises TableNotFoundException, TableInUseException."""
+    """Begin a backup of the table as it is now. Raises TableNotFoundException."""
     table = _require_idle(tx, address)
     rows_id = tx.next_sequence()
     cut = tx.next_sequence()
@@ -130,10 +134,17 @@ def listed(tx: Transaction, account: str, region: str, after: tuple[str, str]) -
 
 
 def delete(tx: Transaction, address: Address, label: str) -> Backup:
-    """Raises BackupNotFoundException, BackupInUseException."""
+    """Raises BackupNotFoundException, BackupInUseException, ValidationException."""
     backup = find(tx, address, label)
-    if backup.status != "AVAILABLE" or backup.restoring:
+    if backup.type == "SYSTEM":
+        raise ValidationException(
+            f"Invalid Request: User is not allowed to delete the system backup with arn {backup.arn}. It will "
+            f"automatically expire on {iso8601(backup.expires_at_ms)}"
+        )
+    if backup.status != "AVAILABLE":
         raise BackupInUseException()
+    if backup.restoring:
+        raise BackupInUseException(f"Backup is being used to restore table: {backup.arn}")
     _drop(tx, backup)
     return backup
 
@@ -142,7 +153,10 @@ def keep_deleted(tx: Transaction, table: TableRecord) -> None:
     """Of a table that goes while point-in-time recovery is on: its rows stay as a system backup, for 35 days."""
     name = SYSTEM_BACKUP_NAME.format(table.name)
     backup = _record(tx, table, name, "SYSTEM", "AVAILABLE", table.id)
-    backup = replace(backup, expires_at_ms=tx.now_ms + SYSTEM_BACKUP_LIFE_MS)
+    label = f"{tx.now_ms:014d}-{SYSTEM_BACKUP_MARK}"
+    if BACKUPS.get(tx, *table.address, label) is not None:
+        label = backup.label  # of a table that was deleted, made and deleted while the clock stood still
+    backup = replace(backup, label=label, expires_at_ms=tx.now_ms + SYSTEM_BACKUP_LIFE_MS)
     BACKUPS.put(tx, backup)
     tx.wake_at(backup.expires_at_ms, EXPIRE, backup.arn)
 
@@ -163,10 +177,12 @@ def expire(tx: Transaction, key: str) -> None:
 
 
 def restore_backup(tx: Transaction, address: Address, label: str, table: TableRecord) -> TableRecord:
-    """Begin to fill the new table `table`, a record without ids, from a backup."""
+    """Begin to fill the new table `table`, a record without ids, from a backup, which fills one at a time."""
     backup = find(tx, address, label)
     if backup.status != "AVAILABLE":
         raise BackupInUseException()
+    if backup.restoring:
+        raise BackupInUseException(f"Backup is being used to restore another table: {backup.arn}")
     BACKUPS.put(tx, replace(backup, restoring=backup.restoring + 1))
     made = _make(tx, table)
     _begin(tx, Copy(tx.next_sequence(), backup.rows_id, history.NOW, address, made.id, reads_backup=label))
@@ -189,7 +205,7 @@ def _make(tx: Transaction, table: TableRecord) -> TableRecord:
     running = COPIES.restoring.keys(tx, table.account)
     if len(list(islice(running, RESTORES_MAX))) == RESTORES_MAX:
         raise LimitExceededException(
-            f"Subscriber limit exceeded: There is a limit of {RESTORES_MAX} concurrent restores per subscriber"
+            f"Subscriber limit exceeded: Only {RESTORES_MAX} restore operations can be done simultaneously"
         )
     made = replace(
         table,
@@ -238,8 +254,7 @@ def copy(tx: Transaction, key: str) -> None:
         tx.wake_at(tx.now_ms, COPY, key)
         return
     if target is not None:
-        done = target.restored_from | {"RestoreInProgress": False}
-        TABLES.put(tx, replace(indexes.opened(target), restored_from=done))
+        TABLES.put(tx, replace(indexes.opened(target), restored_from=None))
     _end(tx, under_way)
 
 
@@ -268,12 +283,11 @@ def release(tx: Transaction, table_id: int) -> None:
 
 
 def _require_idle(tx: Transaction, address: Address) -> TableRecord:
-    """A table that backups, restores and exports can read. Raises TableNotFoundException, TableInUseException."""
+    """A table that backups and restores can read: to them one is not there before it is ACTIVE, nor when it goes.
+    Raises TableNotFoundException."""
     table = TABLES.get(tx, *address)
-    if table is None:
+    if table is None or table.status in ("CREATING", "DELETING"):
         raise TableNotFoundException(f"Table not found: {address.name}")
-    if table.status not in ("ACTIVE", "UPDATING"):
-        raise TableInUseException(f"Table is in use: {address.name} is {table.status}")
     return table
 
 

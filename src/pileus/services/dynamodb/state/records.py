@@ -217,7 +217,7 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     copying: int = 0
     replicas: tuple[str, ...] = ()
     restored_from: dict | None = None
-    """RestoreSummary, as DescribeTable gives it."""
+    """RestoreSummary, as DescribeTable gives it while the table is being restored, and no longer."""
     stream_policies: dict[str, Policy] = {}
     overrides: Overrides = Overrides()
     sourced_at_ms: int = 0

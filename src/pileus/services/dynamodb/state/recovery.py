@@ -15,7 +15,7 @@ from pileus.store.transaction import Transaction
 def turn(tx: Transaction, address: Address, is_on: bool, period_days: int | None) -> TableRecord:
     """Turn it on or off, or change how far back it reaches. Turned on anew it begins anew."""
     table = TABLES.get(tx, *address)
-    if table is None:
+    if table is None or table.status == "CREATING":
         raise TableNotFoundException(f"Table not found: {address.name}")
     recovery = None
     if is_on:

@@ -32,6 +32,7 @@ from pileus.services.dynamodb.state.replicas import FILL, FILLS, Fill, others
 from pileus.store.transaction import Transaction
 
 VIEW_TYPE = "NEW_AND_OLD_IMAGES"
+"""Of the stream that a table gets with its first replica; one that it has stays as it is, and its replicas have such."""
 _REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-\d{1,2}")
 
 
@@ -40,7 +41,8 @@ def named(tx: Transaction, table: TableRecord, region: str) -> TableRecord:
     _check_elsewhere(table, region)
     if region not in table.replicas:
         raise ValidationException(
-            "Update global table operation failed because one or more replicas were not part of the global table."
+            "Update global table operation failed because one or more replicas were not part of the global table. "
+            f"Please retry the request without these replicas: [{region}]."
         )
     found = TABLES.get(tx, table.account, region, table.name)
     assert found is not None
@@ -50,8 +52,8 @@ def named(tx: Transaction, table: TableRecord, region: str) -> TableRecord:
 def _check_elsewhere(table: TableRecord, region: str) -> None:
     if region == table.region:
         raise ValidationException(
-            "Cannot add, delete, or update the local region through ReplicaUpdates. Use CreateTable, DeleteTable, or "
-            "UpdateTable as required."
+            "Cannot add or delete the local region through ReplicaUpdates. Use CreateTable, DeleteTable, or UpdateTable "
+            "as required."
         )
 
 
@@ -67,7 +69,7 @@ def create(tx: Transaction, table: TableRecord, asked: dict) -> TableRecord:
     region = asked["RegionName"]
     _check_elsewhere(table, region)
     if not _REGION.fullmatch(region):
-        raise invalid(f"Region {region} is not valid")
+        raise ValidationException(f"Region {region} is not supported.")
     if TABLES.get(tx, table.account, region, table.name) is not None:
         raise ValidationException(
             f"Failed to create a the new replica of table with name: '{table.name}' because one or more replicas "
@@ -75,8 +77,6 @@ def create(tx: Transaction, table: TableRecord, asked: dict) -> TableRecord:
         )
     if table.billing != "PAY_PER_REQUEST":
         raise ValidationException("Table write capacity should either be Pay-Per-Request or AutoScaled.")
-    if table.stream is not None and table.stream.view_type != VIEW_TYPE:
-        raise invalid(f"The stream of a table with replicas must have the view type {VIEW_TYPE}")
     if any(index.status != "ACTIVE" for index in table.global_indexes):
         raise ResourceInUseException("The resource which you are attempting to change is in use.")
     check_room(tx, table.address._replace(region=region))
@@ -86,7 +86,7 @@ def create(tx: Transaction, table: TableRecord, asked: dict) -> TableRecord:
         table = streams.open_stream(tx, table, VIEW_TYPE)
     replica = _overridden(_made(tx, table, region), asked)
     replica = replace(replica, encryption=_encryption(table, replica, asked.get("KMSMasterKeyId")))
-    replica = streams.open_stream(tx, replica, VIEW_TYPE)
+    replica = streams.open_stream(tx, replica, table.stream.view_type)
     TABLES.put(tx, replica)
     for member in (table, *group):
         TABLES.put(tx, replace(member, replicas=(*member.replicas, region)))

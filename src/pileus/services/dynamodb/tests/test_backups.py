@@ -1,6 +1,6 @@
 """Backups, restores and point-in-time recovery."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -80,6 +80,44 @@ def changes_kept(cloud):
     return cloud.store.look(lambda tx: len(list(tx.scan(history.CHANGES, history.CHANGES + b"\xff"))))[0]
 
 
+class TestWhatIsRefused:
+    async def test_a_backup_is_known_in_its_region(self, cloud):
+        await make_table(cloud)
+        arn = await back_up(cloud)
+        await cloud.settle()
+        west = cloud.as_(root(cloud.account), "dynamodb", region="eu-west-1")
+        for asked in (west.DescribeBackup(BackupArn=arn), west.DeleteBackup(BackupArn=arn)):
+            with pytest.raises(AwsError, match=f"BackupNotFoundException: Backup not found: {arn}"):
+                await asked
+        with pytest.raises(AwsError, match="Invalid Request: The supplied ExclusiveStartBackupArn does not match the"):
+            await west.ListBackups(ExclusiveStartBackupArn=arn)
+        await cloud.dynamodb.DescribeBackup(BackupArn=arn)
+
+    async def test_what_names_no_backup(self, cloud):
+        table_arn = f"arn:aws:dynamodb:{cloud.region}:{cloud.account}:table/orders"
+        for arn, message in (
+            (table_arn, "ValidationException: Invalid Backup ARN"),
+            (f"{table_arn}/backup/1".replace(":aws:", ":aws-cn:"), "Invalid Request: BackupArn is not valid"),
+        ):
+            with pytest.raises(AwsError, match=message):
+                await cloud.dynamodb.DescribeBackup(BackupArn=arn)
+
+    async def test_a_time_range_that_ends_before_it_begins(self, cloud):
+        at = datetime.fromtimestamp(cloud.clock.now_ms() / 1000, UTC)
+        asked = {"TimeRangeLowerBound": at, "TimeRangeUpperBound": at - timedelta(milliseconds=1)}
+        with pytest.raises(AwsError, match="invalid: Time range lower bound must be less than or equal to upper bound"):
+            await cloud.dynamodb.ListBackups(**asked)
+        assert await cloud.dynamodb.ListBackups(TimeRangeLowerBound=at, TimeRangeUpperBound=at) == {
+            "BackupSummaries": []
+        }
+
+    async def test_a_period_of_recovery_that_is_turned_off(self, cloud):
+        await make_table(cloud)
+        message = "Invalid Request: Cannot specify RecoveryPeriodInDays when disabling point-in-time recovery"
+        with pytest.raises(AwsError, match=message):
+            await turn(cloud, {"PointInTimeRecoveryEnabled": False, "RecoveryPeriodInDays": 3})
+
+
 class TestBackups:
     async def test_a_backup_is_restored_with_its_indexes(self, cloud):
         await make_table(cloud)
@@ -100,8 +138,7 @@ class TestBackups:
         table = (await cloud.dynamodb.DescribeTable(TableName="restored"))["Table"]
         assert table["TableStatus"] == "ACTIVE"
         assert table["ItemCount"] == 2
-        assert table["RestoreSummary"]["SourceBackupArn"] == arn
-        assert table["RestoreSummary"]["RestoreInProgress"] is False
+        assert "RestoreSummary" not in table
 
     async def test_a_backup_is_of_the_moment_it_was_asked_for(self, cloud, monkeypatch):
         monkeypatch.setattr(backups, "COPIED_AT_ONCE", 2)
@@ -317,6 +354,12 @@ class TestPointInTimeRecovery:
         assert (await cloud.dynamodb.ListBackups())["BackupSummaries"] == []
         [backup] = await system_backups(cloud)
         assert backup["BackupName"] == "orders$DeletedTableBackup"
+        arn = backup["BackupArn"]
+        assert arn.endswith("-00000000")
+        with pytest.raises(
+            AwsError, match=f"not allowed to delete the system backup with arn {arn}. It will automatic"
+        ):
+            await cloud.dynamodb.DeleteBackup(BackupArn=arn)
         await cloud.advance(35 * DAY_MS - 1000)
         await restore(cloud, backup["BackupArn"], "orders")
         assert await items(cloud, "orders") == {"a": 1}

@@ -155,14 +155,13 @@ async def test_a_table_without_a_stream_gets_one(cloud, regions):
 @pytest.mark.parametrize(
     ("table", "region", "text"),
     [
-        ({}, EAST, "Cannot add, delete, or update the local region through ReplicaUpdates. Use CreateTable"),
+        ({}, EAST, "Cannot add or delete the local region through ReplicaUpdates. Use CreateTable"),
         (
             {"BillingMode": "PROVISIONED", "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}},
             WEST,
             "Table write capacity should either be Pay-Per-Request or AutoScaled.",
         ),
-        ({"StreamSpecification": BOTH_IMAGES | {"StreamViewType": "NEW_IMAGE"}}, WEST, "NEW_AND_OLD_IMAGES"),
-        ({}, "nowhere", "nowhere"),
+        ({}, "nowhere", "ValidationException: Region nowhere is not supported"),
     ],
 )
 async def test_what_cant_have_a_replica_is_refused(cloud, regions, table, region, text):
@@ -176,8 +175,57 @@ async def test_a_region_that_has_such_a_table_is_refused(cloud, regions):
     await make_global(cloud, regions)
     with pytest.raises(AwsError, match="one or more replicas already existed as tables"):
         await add(cloud, regions[EAST], WEST)
-    with pytest.raises(AwsError, match="were not part of the global table"):
+    message = "not part of the global table. Please retry the request without these replicas: .sa-east-1.."
+    with pytest.raises(AwsError, match=message):
         await remove(cloud, regions[EAST], SOUTH)
+
+
+CREATES = {"Create": {"RegionName": "eu-west-1"}}
+DELETES = {"Delete": {"RegionName": "eu-west-1"}}
+CLASSES = ("STANDARD", "STANDARD_INFREQUENT_ACCESS")
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"ReplicaUpdates": [{}]}, "There are no actions specified in the Replica Update Action of the request."),
+        (
+            {"ReplicaUpdates": [{"Update": {"RegionName": WEST}}]},
+            "There are no actions specified in the Replica Update",
+        ),
+        ({"ReplicaUpdates": [CREATES | DELETES]}, "with more than one type of replica actions not allowed."),
+        ({"ReplicaUpdates": [CREATES, DELETES]}, "with more than one type of replica actions not allowed."),
+        (
+            {"ReplicaUpdates": [CREATES, {"Create": {"RegionName": SOUTH}}]},
+            "Update table operation with more than one create or delete replica actions not allowed",
+        ),
+        (
+            {"ReplicaUpdates": [{"Update": {"RegionName": WEST, "TableClassOverride": kind}} for kind in CLASSES]},
+            "more than one update of the same region: eu-west-1",
+        ),
+        (
+            {"ReplicaUpdates": [CREATES], "DeletionProtectionEnabled": True},
+            "invalid: Replica modification must be the only operation in the request",
+        ),
+    ],
+)
+async def test_one_replica_is_made_or_deleted_at_a_time(cloud, regions, asked, message):
+    await make_table(cloud)
+    with pytest.raises(AwsError, match=f"ValidationException: .*{message}"):
+        await update(regions[EAST], **asked)
+    await update(regions[EAST], ReplicaUpdates=[CREATES, CREATES])
+    assert await statuses(regions[EAST]) == {WEST: "CREATING"}
+
+
+@pytest.mark.parametrize("view_type", ["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE"])
+async def test_the_view_type_of_a_stream_is_kept_and_the_replicas_too(cloud, regions, view_type):
+    has = BOTH_IMAGES | {"StreamViewType": view_type}
+    await make_global(cloud, regions, StreamSpecification=has)
+    for region in (EAST, WEST):
+        assert (await described(regions[region]))["StreamSpecification"] == has
+    await put(regions[EAST], "a")
+    await cloud.settle()
+    assert await items(regions[WEST]) == {"a": {}}
 
 
 async def test_what_is_not_there_is_501_by_name(cloud, regions):
@@ -224,34 +272,6 @@ async def test_filling_makes_no_stream_records(cloud, regions):
     await put(regions[EAST], "a")
     await add(cloud, regions[EAST], WEST)
     assert await records(cloud, regions[WEST], WEST) == []
-
-
-async def test_two_replicas_are_filled_side_by_side(cloud, regions, monkeypatch):
-    monkeypatch.setattr(replication, "AT_ONCE", 2)
-    await make_table(cloud)
-    for n in range(7):
-        await put(regions[EAST], f"{n}", n=n)
-    await update(regions[EAST], ReplicaUpdates=[{"Create": {"RegionName": region}} for region in (WEST, SOUTH)])
-    while await step(cloud, WEST) == "CREATING":
-        assert await statuses(regions[EAST]) == {WEST: "CREATING", SOUTH: "CREATING"}
-    assert await statuses(regions[EAST]) == {WEST: "ACTIVE", SOUTH: "CREATING"}
-    assert (await described(regions[EAST]))["TableStatus"] == "UPDATING"
-    await cloud.settle()
-    for region in (WEST, SOUTH):
-        assert await items(regions[region]) == await items(regions[EAST])
-    assert (await described(regions[EAST]))["TableStatus"] == "ACTIVE"
-    with pytest.raises(AwsError, match="more than one update of the same region: eu-west-1"):
-        await update(regions[EAST], ReplicaUpdates=[{"Delete": {"RegionName": WEST}}] * 2)
-
-
-async def step(cloud, region):
-    """One step of a replica's filling; returns its status then."""
-
-    def fill(tx):
-        replication.fill(tx, str(record(tx, cloud, region).id))
-        return record(tx, cloud, region).status
-
-    return await cloud.store.write(fill)
 
 
 # Replication

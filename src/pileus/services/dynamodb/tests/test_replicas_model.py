@@ -53,9 +53,9 @@ class Global:
             GlobalSecondaryIndexes=[index("by_v", "v")],
         )
         await self.cloud.settle()
-        created = [{"Create": {"RegionName": region}} for region in REGIONS[1:]]
-        await first.UpdateTable(TableName=self.name, ReplicaUpdates=created)
-        await self.cloud.settle()
+        for region in REGIONS[1:]:
+            await first.UpdateTable(TableName=self.name, ReplicaUpdates=[{"Create": {"RegionName": region}}])
+            await self.cloud.settle()
 
     async def get(self, region, key):
         return (await self.clients[region].GetItem(TableName=self.name, Key=self.key(key))).get("Item")

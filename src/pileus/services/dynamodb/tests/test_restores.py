@@ -74,6 +74,7 @@ class TestTheRestoredTable:
             "p",
             Tags=[{"Key": "team", "Value": "a"}],
             DeletionProtectionEnabled=True,
+            TableClass="STANDARD_INFREQUENT_ACCESS",
             StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
         )
         await table.UpdateTimeToLive(TimeToLiveSpecification={"Enabled": True, "AttributeName": "until"})
@@ -81,7 +82,7 @@ class TestTheRestoredTable:
         found = await restored(cloud, await backed_up(cloud, table))
         client, named = cloud.dynamodb, {"TableName": "restored"}
         assert not found["DeletionProtectionEnabled"]
-        assert not {"StreamSpecification", "LatestStreamArn"} & found.keys()
+        assert not {"StreamSpecification", "LatestStreamArn", "TableClassSummary", "RestoreSummary"} & found.keys()
         assert (await client.ListTagsOfResource(ResourceArn=found["TableArn"]))["Tags"] == []
         assert (await client.DescribeTimeToLive(**named))["TimeToLiveDescription"] == {"TimeToLiveStatus": "DISABLED"}
         described = (await client.DescribeContinuousBackups(**named))["ContinuousBackupsDescription"]
@@ -133,7 +134,9 @@ class TestTheRestoredTable:
         await table.UpdateContinuousBackups(PointInTimeRecoverySpecification=ON)
         west = cloud.as_(root(cloud.account), "dynamodb", region=WEST)
         encrypted = {"SSESpecificationOverride": {"Enabled": True, "SSEType": "KMS"}}
-        with pytest.raises(AwsError, match="ValidationException: SSESpecificationOverride must be specified"):
+        with pytest.raises(
+            AwsError, match="Invalid Request: sseSpecificationOverride must be provided for cross-region restores"
+        ):
             await restored(cloud, await backed_up(cloud, table), region=WEST)
         found = await restored(cloud, await backed_up(cloud, table), region=WEST, **encrypted)
         assert f":{WEST}:" in found["TableArn"]
@@ -163,10 +166,12 @@ class TestOverrides:
         table = await make("p", types={"g": "S"}, GlobalSecondaryIndexes=[index("one", "g")])
         arn = await backed_up(cloud, table)
         asked = {"BillingModeOverride": "PROVISIONED"}
-        with pytest.raises(AwsError, match="ReadCapacityUnits and WriteCapacityUnits must both be specified"):
+        with pytest.raises(
+            AwsError, match="Invalid Request: Must override ProvisionedThroughput if BillingMode is overridden"
+        ):
             await restored(cloud, arn, **asked)
         asked["ProvisionedThroughputOverride"] = UNITS
-        with pytest.raises(AwsError, match="ProvisionedThroughput must be specified for index: one"):
+        with pytest.raises(AwsError, match="Invalid Request: Must specify provisioned throughput for index one"):
             await restored(cloud, arn, **asked)
         asked["GlobalSecondaryIndexOverride"] = [index("one", "g") | {"ProvisionedThroughput": OTHER_UNITS}]
         found = await restored(cloud, arn, **asked)
@@ -177,8 +182,13 @@ class TestOverrides:
 
     async def test_capacity_for_what_is_on_demand_is_refused(self, cloud, make):
         arn = await backed_up(cloud, await make("p"))
-        with pytest.raises(AwsError, match="BillingMode is PAY_PER_REQUEST"):
-            await restored(cloud, arn, ProvisionedThroughputOverride=UNITS)
+        units = {"ProvisionedThroughputOverride": UNITS}
+        with pytest.raises(AwsError, match="Cannot override ProvisionedThroughput unless BillingMode is PROVISIONED"):
+            await restored(cloud, arn, **units)
+        with pytest.raises(AwsError, match="if BillingMode is overridden to PAY_PER_REQUEST"):
+            await restored(cloud, arn, **units, BillingModeOverride="PAY_PER_REQUEST")
+        with pytest.raises(AwsError, match="Requested MaxReadRequestUnits for OnDemandThroughput is outside of valid"):
+            await restored(cloud, arn, OnDemandThroughputOverride={"MaxReadRequestUnits": 0})
         found = await restored(cloud, arn, OnDemandThroughputOverride={"MaxReadRequestUnits": 9})
         assert found["OnDemandThroughput"]["MaxReadRequestUnits"] == 9
 
@@ -209,6 +219,16 @@ class TestOverrides:
         with pytest.raises(AwsError, match="ValidationException"):
             await restored(cloud, arn, GlobalSecondaryIndexOverride=[other])
 
+    async def test_indexes_may_have_other_names(self, cloud, make):
+        arn = await backed_up(cloud, await make("p", types={"g": "S"}, GlobalSecondaryIndexes=[index("one", "g")]))
+        found = await restored(cloud, arn, GlobalSecondaryIndexOverride=[index("another", "g")])
+        assert [one["IndexName"] for one in found["GlobalSecondaryIndexes"]] == ["another"]
+        message = (
+            "Invalid Request: Index one does not match a secondary index that existed in the source table and cannot"
+        )
+        with pytest.raises(AwsError, match=message):
+            await restored(cloud, arn, "other", GlobalSecondaryIndexOverride=[index("one", "p")])
+
     async def test_encryption(self, cloud, make):
         key = f"arn:aws:kms:us-east-1:{cloud.account}:key/11111111-1111-1111-1111-111111111111"
         arn = await backed_up(cloud, await make("p"))
@@ -226,10 +246,38 @@ class TestWhatIsRefused:
         arn = await backed_up(cloud, await make("p"))
         asked = {"BackupArn": arn, "TargetTableName": "restored"}
         await cloud.dynamodb.RestoreTableFromBackup(**asked)
-        with pytest.raises(AwsError, match="TableAlreadyExistsException: Table already exists: restored"):
+        with pytest.raises(
+            AwsError, match="TableInUseException: Table: restored is already being restored from backup"
+        ):
             await cloud.dynamodb.RestoreTableFromBackup(**asked)
         with pytest.raises(AwsError, match="ResourceInUseException"):
             await make("p", called="restored")
+        await cloud.settle()
+        with pytest.raises(AwsError, match="TableAlreadyExistsException: Table already exists: restored"):
+            await cloud.dynamodb.RestoreTableFromBackup(**asked)
+
+    async def test_a_backup_that_fills_another_table(self, cloud, make):
+        arn = await backed_up(cloud, await make("p"))
+        await cloud.dynamodb.RestoreTableFromBackup(BackupArn=arn, TargetTableName="restored")
+        asked = {"BackupArn": arn, "TargetTableName": "other"}
+        with pytest.raises(AwsError, match="BackupInUseException: Backup is being used to restore another table: arn"):
+            await cloud.dynamodb.RestoreTableFromBackup(**asked)
+        with pytest.raises(AwsError, match="BackupInUseException: Backup is being used to restore table: arn"):
+            await cloud.dynamodb.DeleteBackup(BackupArn=arn)
+        await cloud.settle()
+        await cloud.dynamodb.RestoreTableFromBackup(**asked)
+
+    async def test_a_table_that_is_being_filled_has_no_backups_yet(self, cloud, make):
+        arn = await backed_up(cloud, await make("p"))
+        await cloud.dynamodb.RestoreTableFromBackup(BackupArn=arn, TargetTableName="restored")
+        client, named = cloud.dynamodb, {"TableName": "restored"}
+        for asked in (
+            client.CreateBackup(**named, BackupName="soon"),
+            client.DescribeContinuousBackups(**named),
+            client.UpdateContinuousBackups(**named, PointInTimeRecoverySpecification=ON),
+        ):
+            with pytest.raises(AwsError, match="TableNotFoundException: Table not found: restored"):
+                await asked
 
     async def test_a_backup_that_is_being_made(self, cloud, make):
         table = await make("p")
@@ -243,9 +291,11 @@ class TestWhatIsRefused:
         await table.UpdateContinuousBackups(PointInTimeRecoverySpecification=ON)
         arn = await backed_up(cloud, table)
         for n in range(50):
-            await cloud.dynamodb.RestoreTableFromBackup(BackupArn=arn, TargetTableName=f"restored-{n}")
+            await cloud.dynamodb.RestoreTableToPointInTime(
+                SourceTableName=table.name, UseLatestRestorableTime=True, TargetTableName=f"restored-{n}"
+            )
         asked = {"TargetTableName": "one-more"}
-        with pytest.raises(AwsError, match="LimitExceededException"):
+        with pytest.raises(AwsError, match="exceeded: Only 50 restore operations can be done simultaneously"):
             await cloud.dynamodb.RestoreTableFromBackup(BackupArn=arn, **asked)
         with pytest.raises(AwsError, match="LimitExceededException"):
             await cloud.dynamodb.RestoreTableToPointInTime(
@@ -270,7 +320,8 @@ class TestWhatIsRefused:
         first, last = window["EarliestRestorableDateTime"], window["LatestRestorableDateTime"]
         assert first == time(cloud.clock.now_ms() - 3 * DAY_MS)
         for at in (time(cloud.clock.now_ms() - 3 * DAY_MS - 1), time(cloud.clock.now_ms() + 1)):
-            with pytest.raises(AwsError, match="InvalidRestoreTimeException"):
+            message = f"RestoreDateTime '{at:%Y-%m-%dT%H:%M:%SZ}' must be within EarliestRestorableDateTime '"
+            with pytest.raises(AwsError, match=f"InvalidRestoreTimeException: {message}"):
                 await restored_to(cloud, SourceTableName=table.name, RestoreDateTime=at)
         for name, at in (("first", first), ("last", last)):
             await restored_to(cloud, name, SourceTableName=table.name, RestoreDateTime=at)
@@ -293,14 +344,20 @@ class TestWhatIsRefused:
         table = await make("p")
         await table.UpdateContinuousBackups(PointInTimeRecoverySpecification=ON)
         at = time(cloud.clock.now_ms())
-        for asked in (
-            {"UseLatestRestorableTime": True},
-            {"SourceTableName": table.name},
-            {"SourceTableName": table.name, "UseLatestRestorableTime": False},
-            {"SourceTableName": table.name, "UseLatestRestorableTime": True, "RestoreDateTime": at},
+        source, latest = {"SourceTableName": table.name}, {"UseLatestRestorableTime": True}
+        for asked, message in (
+            (latest, "The parameter 'TableName' is required"),
+            (source | latest | {"SourceTableArn": table.arn}, "exactly one of: sourceTableArn, sourceTableName"),
+            (latest | {"SourceTableArn": f"{table.arn}/index/one"}, "invalid: sourceTableArn is not a valid ARN"),
+            (source, "Invalid Request: Either one of RestoreDateTime or UseLatestRestorableTime must be specified"),
+            (source | {"UseLatestRestorableTime": False}, "Invalid Request: Either one of RestoreDateTime or"),
+            (source | latest | {"RestoreDateTime": at}, "Invalid Request: Both RestoreDateTime and UseLatest"),
         ):
-            with pytest.raises(AwsError, match="ValidationException"):
+            with pytest.raises(AwsError, match=rf"ValidationException: .*{message}"):
                 await restored_to(cloud, **asked)
+        other = table.arn.replace(cloud.account, "111111111111")
+        with pytest.raises(AwsError, match=r"accounts that match the resource owner.s account"):
+            await restored_to(cloud, SourceTableArn=other, UseLatestRestorableTime=True)
         with pytest.raises(AwsError, match="TableNotFoundException: Table not found: nowhere"):
             await restored_to(cloud, SourceTableName="nowhere", UseLatestRestorableTime=True)
 

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pileus.kernel.errors import AwsError
+from pileus.kernel.principal import root
 
 HOUR_MS = 3_600_000
 KEY = {"AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}]}
@@ -122,6 +123,35 @@ class TestRecords:
         assert names((await read(cloud, arn, shard=0))[0]) == [("INSERT", "new")]
 
 
+class TestUpdateTable:
+    @pytest.mark.parametrize(
+        ("asked", "message"),
+        [
+            ({"StreamEnabled": True}, "invalid: If stream is being enabled then UpdateViewType is required"),
+            (
+                {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"},
+                "invalid: If stream is being disabled, then UpdateViewType must not be specified",
+            ),
+            (
+                {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+                "ValidationException: Table already has an enabled stream: TableName: orders",
+            ),
+        ],
+    )
+    async def test_what_it_refuses_of_a_table_with_a_stream(self, cloud, asked, message):
+        await make_table(cloud)
+        with pytest.raises(AwsError, match=message):
+            await cloud.dynamodb.UpdateTable(TableName="orders", StreamSpecification=asked)
+
+    async def test_it_disables_no_stream_twice(self, cloud):
+        await make_table(cloud)
+        off = {"StreamEnabled": False}
+        await cloud.dynamodb.UpdateTable(TableName="orders", StreamSpecification=off)
+        await cloud.settle()
+        with pytest.raises(AwsError, match="ValidationException: Table has no stream to disable: TableName: orders"):
+            await cloud.dynamodb.UpdateTable(TableName="orders", StreamSpecification=off)
+
+
 class TestIterators:
     async def test_latest_begins_behind_what_is_there(self, cloud):
         arn = await make_table(cloud)
@@ -195,6 +225,14 @@ class TestIterators:
         with pytest.raises(AwsError, match="ValidationException"):
             await read(cloud, arn, "AT_SEQUENCE_NUMBER")
 
+    @pytest.mark.parametrize("kind", ["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"])
+    @pytest.mark.parametrize("number", ["9" * 21, "9" * 40, str(10**20 + (1 << 63) - 1)])
+    async def test_a_sequence_number_greater_than_any_is_none(self, cloud, kind, number):
+        arn = await make_table(cloud)
+        with pytest.raises(AwsError, match=f"ValidationException: Invalid SequenceNumber: {number}"):
+            await read(cloud, arn, kind, SequenceNumber=number)
+        assert await read(cloud, arn, kind, SequenceNumber=str(10**20 + (1 << 63) - 2)) == ([], False)
+
     async def test_at_a_time(self, cloud):
         arn = await make_table(cloud)
         for p in "abcde":
@@ -206,6 +244,20 @@ class TestIterators:
     async def test_what_is_no_iterator(self, cloud):
         with pytest.raises(AwsError, match="ValidationException: Invalid ShardIterator"):
             await cloud.dynamodbstreams.GetRecords(ShardIterator="x" * 40)
+
+    async def test_a_stream_is_read_in_its_tables_region(self, cloud):
+        arn = await make_table(cloud)
+        [shard] = await shards_of(cloud, arn)
+        asked = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        here = await cloud.dynamodbstreams.GetShardIterator(**asked)
+        west = cloud.as_(root(cloud.account), "dynamodbstreams", region="eu-west-1")
+        for request in (
+            west.DescribeStream(StreamArn=arn),
+            west.GetShardIterator(**asked),
+            west.GetRecords(ShardIterator=here["ShardIterator"]),
+        ):
+            with pytest.raises(AwsError, match="ResourceNotFoundException: Requested resource not found: Stream"):
+                await request
 
     async def test_what_is_no_shard(self, cloud):
         arn = await make_table(cloud)

@@ -3,6 +3,7 @@
 import pytest
 
 from pileus.kernel.errors import AwsError
+from pileus.kernel.principal import root
 from pileus.services.dynamodb.tests.conftest import index, item, schema
 
 
@@ -177,7 +178,14 @@ DEFINED = [{"AttributeName": "p", "AttributeType": "S"}]
         ),
         ({"GlobalSecondaryIndexes": [index("gsi", "p")] * 2}, "Duplicate index name: gsi"),
         ({"GlobalSecondaryIndexes": [index(f"gsi{n}", "p") for n in range(21)]}, "exceeds the per-table limit of 20"),
-        ({"StreamSpecification": {"StreamEnabled": True}}, "StreamViewType must be specified"),
+        (
+            {"StreamSpecification": {"StreamEnabled": True}},
+            "Table is being created with a stream enabled, UpdateViewType is required",
+        ),
+        (
+            {"StreamSpecification": {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"}},
+            "Table is being created with a stream disabled, UpdateViewType should not be specified",
+        ),
     ],
 )
 async def test_what_create_table_refuses(cloud, changes, message):
@@ -232,3 +240,12 @@ async def test_what_is_not_there_yet_is_refused_by_name(cloud, table):
     with pytest.raises(AwsError, match="dynamodb:UpdateTable with VectorIndexUpdates") as refusal:
         await table.UpdateTable(VectorIndexUpdates=[{"Delete": {"IndexName": "vec"}}])
     assert refusal.value.status == 501
+
+
+async def test_a_table_of_another_region_is_not_reached_from_here(cloud, table):
+    west = cloud.as_(root(cloud.account), "dynamodb", region="eu-west-1")
+    message = f"1 validation error detected: Invalid AWS region in '{table.arn}'"
+    await refused(west.DescribeTable(TableName=table.arn), message)
+    await refused(west.DescribeContinuousBackups(TableName=table.arn), message)
+    await refused(west.GetItem(TableName=table.arn, Key=item(p="a", c="b")), message)
+    assert (await cloud.dynamodb.DescribeTable(TableName=table.arn))["Table"]["TableArn"] == table.arn

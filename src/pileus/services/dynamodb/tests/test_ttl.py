@@ -1,7 +1,7 @@
 """Time to live, by the one clock."""
 
 from pileus.services.dynamodb.state import expiry, ttl
-from pileus.services.dynamodb.tests.conftest import item
+from pileus.services.dynamodb.tests.conftest import item, schema
 from pileus.services.dynamodb.tests.test_tables import refused
 from pileus.testing import STARTS_AT_MS
 
@@ -81,6 +81,15 @@ async def test_ttl_is_described_and_changes_at_most_once_an_hour(cloud, table):
     await cloud.advance(1)
     await table.UpdateTimeToLive(TimeToLiveSpecification=off)
     assert await table.DescribeTimeToLive() == {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+
+
+async def test_it_is_not_described_of_a_table_that_comes_or_goes(cloud, table):
+    message = "Cannot describe time to live while table is in {0} state: Current table state is {0}"
+    await table.DeleteTable()
+    await refused(table.DescribeTimeToLive(), message.format("DELETING"))
+    await cloud.settle()
+    await cloud.dynamodb.CreateTable(TableName=table.name, BillingMode="PAY_PER_REQUEST", **schema("p"))
+    await refused(table.DescribeTimeToLive(), message.format("CREATING"))
 
 
 async def test_a_deleted_table_wakes_nobody(cloud, table):

@@ -18,6 +18,8 @@ from pileus.store.transaction import Transaction
 LISTED_MAX = 100
 """Of ListStreams and DescribeStream. Source: API reference, ListStreams and DescribeStream, "Limit"."""
 _TOKEN = "ShardIterator"
+_LAST_NUMBER = FIRST_SEQUENCE + (1 << 63) - 2
+"""No greater one was ever given, and what follows it can still be looked for."""
 
 
 async def describe_stream(call: Call, request: dict) -> dict:
@@ -28,7 +30,7 @@ async def describe_stream(call: Call, request: dict) -> dict:
     source   DynamoDB Streams API reference, DescribeStream
     """
     count = _limit(request, LISTED_MAX)
-    stream, shards = await call.read(_described, request["StreamArn"])
+    stream, shards = await call.read(_described, _here(call, request["StreamArn"]))
     numbers = {shard.number for shard in shards}
     after = request.get("ExclusiveStartShardId") or ""
     # Ids begin with the time and the number, so that they sort as the shards do; one that is unknown sorts too.
@@ -63,6 +65,7 @@ async def get_records(call: Call, request: dict) -> dict:
     """
     count = _limit(request, streams.PAGE_RECORDS_MAX)
     arn, shard_id, sequence, made_at_ms = iterator_in(request["ShardIterator"])
+    _here(call, arn)
     if made_at_ms + ITERATOR_LIFE_MS <= call.now_ms:
         raise ExpiredIteratorException(
             "Iterator expired. The iterator was created at time "
@@ -85,8 +88,9 @@ async def get_shard_iterator(call: Call, request: dict) -> dict:
     kind = request["ShardIteratorType"]
     sequence = _sequence_asked(kind, request.get("SequenceNumber"))
     at_ms = _time_asked(kind, request.get("Timestamp"))
-    position = await call.read(_position, request["StreamArn"], request["ShardId"], kind, sequence, at_ms)
-    return {"ShardIterator": iterator_out(request["StreamArn"], request["ShardId"], position, call.now_ms)}
+    arn = _here(call, request["StreamArn"])
+    position = await call.read(_position, arn, request["ShardId"], kind, sequence, at_ms)
+    return {"ShardIterator": iterator_out(arn, request["ShardId"], position, call.now_ms)}
 
 
 async def list_streams(call: Call, request: dict) -> dict:
@@ -199,11 +203,22 @@ def _position(tx: Transaction, arn: str, shard_id: str, kind: str, sequence: int
     return sequence if kind == "AT_SEQUENCE_NUMBER" else sequence + 1
 
 
+def _here(call: Call, arn: str) -> str:
+    """A region's endpoint knows the streams of its own tables only. Raises ResourceNotFoundException."""
+    if _stream_arn(arn).split(":", 4)[3] != call.region:
+        raise _not_found(arn)
+    return arn
+
+
 def _require(tx: Transaction, arn: str) -> Stream:
     stream = streams.find(tx, _stream_arn(arn))
     if stream is None:
-        raise ResourceNotFoundException(f"Requested resource not found: Stream: {arn} not found")
+        raise _not_found(arn)
     return stream
+
+
+def _not_found(arn: str) -> ResourceNotFoundException:
+    return ResourceNotFoundException(f"Requested resource not found: Stream: {arn} not found")
 
 
 def _require_shard(tx: Transaction, stream: Stream, shard_id: str) -> Shard:
@@ -241,7 +256,7 @@ def _sequence_asked(kind: str, number: str | None) -> int | None:
         return None
     if not needs_one:
         raise ValidationException(f"SequenceNumber must not be provided when ShardIteratorType is {kind}")
-    if not (number.isascii() and number.isdecimal()):
+    if not (number.isascii() and number.isdecimal()) or int(number) > _LAST_NUMBER:
         raise ValidationException(f"Invalid SequenceNumber: {number}")
     return int(number) - FIRST_SEQUENCE
 
