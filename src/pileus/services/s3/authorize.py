@@ -269,10 +269,10 @@ async def _bypassing(call: Call, request: dict, context: dict[str, Any]) -> list
 
     Source: API reference, DeleteObjects, of that header.
     """
-    bucket = await _bucket(call, request)
-    if not request.get("BypassGovernanceRetention") or OBJECT_LOCK not in bucket.configured:
+    if not request.get("BypassGovernanceRetention"):
         return []
-    if _is_unquestioned(call, bucket):
+    bucket = await _bucket(call, request)
+    if OBJECT_LOCK not in bucket.configured or _is_unquestioned(call, bucket):
         return []
     return [await _touch(call, bucket, "s3:BypassGovernanceRetention", key=request["Key"], context=context)]
 

@@ -141,7 +141,12 @@ class Bucket(ResourceType):
                 "Rule": Property(
                     {
                         "DefaultRetention": Property(
-                            {"Days": Property(int), "Mode": Property(str), "Years": Property(int)}
+                            {
+                                "DefaultEventHold": NotHonoured(),
+                                "Days": Property(int),
+                                "Mode": Property(str),
+                                "Years": Property(int),
+                            }
                         )
                     }
                 ),

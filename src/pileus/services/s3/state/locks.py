@@ -1,7 +1,8 @@
 """Object Lock: what keeps a version from being deleted, and which of its changes need what.
 
 Source: user guide, "Locking objects with Object Lock", "Object Lock considerations", "Configuring S3 Object Lock".
-The page on configuring says how it is: once on, it stays on, and versioning with it.
+Once on, it stays on, and versioning with it (`buckets.set_versioning`). A new version gets its lock where it is made
+(`objects.put`), and whatever removes one asks `objects.is_locked`.
 """
 
 from typing import Any

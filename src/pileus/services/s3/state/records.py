@@ -28,7 +28,7 @@ MAX_CORS_RULES = 100
 CORS_METHODS = ("GET", "PUT", "HEAD", "POST", "DELETE")
 MAX_NOTIFICATIONS = 100
 MAX_GRANTS = 100
-# S3 user guide, "Object Lock considerations": 100 years, of which each counts 365 days.
+# S3 user guide, "Object Lock considerations": 100 years; API reference, EventHoldDuration: that, or 36,500 days.
 MAX_RETENTION_DAYS = 36_500
 MAX_RETENTION_YEARS = 100
 MAX_DELETES = 1000
