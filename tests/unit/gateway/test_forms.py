@@ -283,3 +283,28 @@ async def test_forms_that_are_none_are_refused(wire):
     no_form = HttpRequest("POST", "/bucket", "", {"host": "localhost:4566", "content-type": "text/plain"}, Body(b"x"))
     assert (await wire.send(no_form, "s3")).code == "PreconditionFailed"
     assert (await wire.call("s3", "ListObjectsV2", Bucket="bucket")).parsed["KeyCount"] == 0
+
+
+@pytest.mark.parametrize("signature_version", ["s3", "s3v4"])
+async def test_a_form_may_lock_what_it_puts(wire, signature_version):
+    await wire.call("s3", "CreateBucket", Bucket="locked", ObjectLockEnabledForBucket=True)
+    lock = {"x-amz-object-lock-mode": "GOVERNANCE", "x-amz-object-lock-retain-until-date": "2099-01-01T00:00:00Z"}
+    signer = client("s3", signature_version=signature_version)
+
+    async def send(**checksum: str):
+        fields = {**lock, **{name.replace("_", "-"): value for name, value in checksum.items()}}
+        conditions = [{name: value} for name, value in fields.items()]
+        made = signer.generate_presigned_post("locked", "k", Fields=fields, Conditions=conditions)
+        return await wire.send(multipart(parts_of(made["fields"], b"content"), path="/locked"))
+
+    if signature_version == "s3":
+        answer = await send(x_amz_checksum_crc32=base64.b64encode(zlib.crc32(b"content").to_bytes(4)).decode())
+        assert answer.status == 400 and b"require AWS Signature Version 4" in answer.body
+        return
+    answer = await send()
+    assert answer.status == 400 and b"required for Put Object requests with Object Lock" in answer.body
+    answer = await send(x_amz_checksum_crc32=base64.b64encode(zlib.crc32(b"content").to_bytes(4)).decode())
+    assert answer.status == 204
+    head = await wire.call("s3", "HeadObject", Bucket="locked", Key="k")
+    assert head.headers["x-amz-object-lock-mode"] == "GOVERNANCE"
+    assert head.headers["x-amz-object-lock-retain-until-date"].startswith("2099-01-01T00:00:00")

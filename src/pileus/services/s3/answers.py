@@ -16,6 +16,10 @@ def moment(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms // 1000, UTC)
 
 
+def precise(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
 def owner(account: str) -> dict:
     return {"ID": canonical_user_id(account)}
 
@@ -72,6 +76,17 @@ def described(bucket: Bucket, version: Version) -> dict:
         out["StorageClass"] = version.storage_class
     if version.tags:
         out["TagCount"] = len(version.tags)
+    return out
+
+
+def lock(version: Version, *, shows_retention: bool, shows_legal_hold: bool) -> dict:
+    """The headers of a version's lock, as far as the caller may know it."""
+    out = {}
+    if shows_retention and version.lock.mode:
+        out["ObjectLockMode"] = version.lock.mode
+        out["ObjectLockRetainUntilDate"] = precise(version.lock.retain_until_ms)
+    if shows_legal_hold and version.lock.legal_hold:
+        out["ObjectLockLegalHoldStatus"] = version.lock.legal_hold
     return out
 
 

@@ -8,18 +8,21 @@ Source: Service Authorization Reference, "Actions, resources, and condition keys
 permissions for Amazon S3 API operations"; API reference, GetObject, "Permissions".
 """
 
+import math
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from pileus.authz.evaluate import Decision
 from pileus.kernel.call import Call
+from pileus.kernel.errors import AccessDenied
 from pileus.kernel.service import Touch
 from pileus.services.s3 import access, asked
 from pileus.services.s3.sources import source_of
 from pileus.services.s3.state import buckets, objects, uploads
-from pileus.services.s3.state.records import Bucket, Version
+from pileus.services.s3.state.records import OBJECT_LOCK, Bucket, Version
 from pileus.store.transaction import Transaction
 
 Touches = Callable[[Call, dict], Awaitable[Iterable[Touch]]]
@@ -72,6 +75,8 @@ async def create_bucket(call: Call, request: dict) -> Iterable[Touch]:
         touched.append("s3:PutBucketAcl")
     if request.get("ObjectOwnership"):
         touched.append("s3:PutBucketOwnershipControls")
+    if request.get("ObjectLockEnabledForBucket"):
+        touched += ["s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"]
     if request.get("CreateBucketConfiguration", {}).get("Tags"):
         touched.append("s3:TagResource")
     account = call.principal.account or call.account
@@ -152,9 +157,16 @@ async def put_object(call: Call, request: dict) -> Iterable[Touch]:
     if tags:
         context |= {f"s3:RequestObjectTag/{name}": value for name, value in tags.items()}
         context["s3:RequestObjectTagKeys"] = list(tags)
+    mode, until = request.get("ObjectLockMode"), request.get("ObjectLockRetainUntilDate")
+    legal_hold = request.get("ObjectLockLegalHoldStatus")
+    context |= _lock_keys(call, mode, until, legal_hold)
     touched = ["s3:PutObject"]
     if tags:
         touched.append("s3:PutObjectTagging")
+    if mode or until:
+        touched.append("s3:PutObjectRetention")
+    if legal_hold:
+        touched.append("s3:PutObjectLegalHold")
     if any(request.get(member) for member in _GRANT_KEYS):
         touched.append("s3:PutObjectAcl")
     touches = [await _touch(call, bucket, action, key=request["Key"], context=context) for action in touched]
@@ -226,6 +238,78 @@ async def put_object_acl(call: Call, request: dict) -> Iterable[Touch]:
     for touch in touched:
         touch.context.update(_named(request, _GRANT_KEYS))
     return touched
+
+
+# Object Lock
+
+
+async def delete_object(call: Call, request: dict) -> Iterable[Touch]:
+    touched = await on_object("s3:DeleteObject", "s3:DeleteObjectVersion")(call, request)
+    return [*touched, *await _bypassing(call, request, {})]
+
+
+async def put_object_retention(call: Call, request: dict) -> Iterable[Touch]:
+    retention = request.get("Retention") or {}
+    context = _lock_keys(call, retention.get("Mode"), retention.get("RetainUntilDate"), None)
+    touched = await on_object("s3:PutObjectRetention")(call, request)
+    for touch in touched:
+        touch.context.update(context)
+    return [*touched, *await _bypassing(call, request, context)]
+
+
+async def put_object_legal_hold(call: Call, request: dict) -> Iterable[Touch]:
+    touched = await on_object("s3:PutObjectLegalHold")(call, request)
+    for touch in touched:
+        touch.context.update(_lock_keys(call, None, None, (request.get("LegalHold") or {}).get("Status")))
+    return touched
+
+
+async def _bypassing(call: Call, request: dict, context: dict[str, Any]) -> list[Touch]:
+    """Who says x-amz-bypass-governance-retention needs the permission, whether or not there is anything to bypass.
+
+    Source: API reference, DeleteObjects, of that header.
+    """
+    if not request.get("BypassGovernanceRetention"):
+        return []
+    bucket = await _bucket(call, request)
+    if OBJECT_LOCK not in bucket.configured or _is_unquestioned(call, bucket):
+        return []
+    return [await _touch(call, bucket, "s3:BypassGovernanceRetention", key=request["Key"], context=context)]
+
+
+def _lock_keys(call: Call, mode: str | None, until: datetime | None, legal_hold: str | None) -> dict[str, Any]:
+    """Of what the request asks for. A day begun counts as a remaining one, so that "at most ten" is no eleventh."""
+    keys: dict[str, Any] = {}
+    if mode:
+        keys["s3:object-lock-mode"] = mode
+    if until is not None:
+        keys["s3:object-lock-retain-until-date"] = until.isoformat()
+        left_ms = until.timestamp() * 1000 - call.now_ms
+        keys["s3:object-lock-remaining-retention-days"] = str(max(0, math.ceil(left_ms / 86_400_000)))
+    if legal_hold:
+        keys["s3:object-lock-legal-hold"] = legal_hold
+    return keys
+
+
+async def knowledge_of_lock(call: Call, bucket: Bucket, version: Version) -> dict[str, bool]:
+    """What of a version's lock its reader may know: the answer comes without what he may not.
+
+    Source: user guide, "Object Lock considerations", "Permissions for viewing lock information".
+    """
+    return {
+        "shows_retention": await _may(call, bucket, version, "s3:GetObjectRetention"),
+        "shows_legal_hold": await _may(call, bucket, version, "s3:GetObjectLegalHold"),
+    }
+
+
+async def _may(call: Call, bucket: Bucket, version: Version, action: str) -> bool:
+    if _is_unquestioned(call, bucket):
+        return True
+    try:
+        await call.authorize([await _touch(call, bucket, action, key=version.key, version=version)])
+    except AccessDenied:
+        return False
+    return True
 
 
 def denial(decision: Decision) -> str:
@@ -330,7 +414,7 @@ RESOURCES: dict[str, Touches] = {
     "DeleteBucketReplication": on_bucket("s3:PutReplicationConfiguration"),
     "DeleteBucketTagging": on_bucket("s3:PutBucketTagging"),
     "DeleteBucketWebsite": on_bucket("s3:DeleteBucketWebsite"),
-    "DeleteObject": on_object("s3:DeleteObject", "s3:DeleteObjectVersion"),
+    "DeleteObject": delete_object,
     "DeleteObjectTagging": on_object("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"),
     "DeleteObjects": delete_objects,
     "DeletePublicAccessBlock": on_bucket("s3:PutBucketPublicAccessBlock"),
@@ -353,7 +437,9 @@ RESOURCES: dict[str, Touches] = {
     "GetObject": on_object("s3:GetObject", "s3:GetObjectVersion", tells_absence=True),
     "GetObjectAcl": on_object("s3:GetObjectAcl", "s3:GetObjectVersionAcl"),
     "GetObjectAttributes": get_object_attributes,
+    "GetObjectLegalHold": on_object("s3:GetObjectLegalHold"),
     "GetObjectLockConfiguration": on_bucket("s3:GetBucketObjectLockConfiguration"),
+    "GetObjectRetention": on_object("s3:GetObjectRetention"),
     "GetObjectTagging": on_object("s3:GetObjectTagging", "s3:GetObjectVersionTagging"),
     "GetPublicAccessBlock": on_bucket("s3:GetBucketPublicAccessBlock"),
     "HeadBucket": on_bucket("s3:ListBucket"),
@@ -376,6 +462,9 @@ RESOURCES: dict[str, Touches] = {
     "PutBucketVersioning": on_bucket("s3:PutBucketVersioning"),
     "PutObject": put_object,
     "PutObjectAcl": put_object_acl,
+    "PutObjectLegalHold": put_object_legal_hold,
+    "PutObjectLockConfiguration": on_bucket("s3:PutBucketObjectLockConfiguration"),
+    "PutObjectRetention": put_object_retention,
     "PutObjectTagging": put_object_tagging,
     "PutPublicAccessBlock": on_bucket("s3:PutBucketPublicAccessBlock"),
     "UploadPart": on_object("s3:PutObject"),

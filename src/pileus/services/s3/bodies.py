@@ -13,13 +13,16 @@ from typing import Any, NamedTuple
 
 from pileus.kernel.call import Call
 from pileus.kernel.http import Body, HttpRequest
-from pileus.services.s3 import checksums, errors
+from pileus.services.s3 import asked, checksums, errors
 from pileus.services.s3.state.records import MAX_PUT_BYTES
 from pileus.store.blob_writer import BlobWriter
 from pileus.store.blobs import INLINE_MAX_BYTES, Blob
 
 DEFAULT_ALGORITHM = "CRC64NVME"
 """What S3 computes when the sender states nothing. User guide, "Checking object integrity in Amazon S3"."""
+
+
+_PUTTING = {"PutObject": "Put Object", "UploadPart": "Put Part"}
 
 
 class Taken(NamedTuple):
@@ -41,18 +44,25 @@ class taken:
     Within the block it is to be adopted by a transaction, else nothing is left of it.
 
     algorithm  computed where the request states none: that of the multipart upload
-    errors     BadDigest, InvalidDigest, EntityTooLarge, MissingContentLength
+    locks      what is put is to be locked, so that a checksum must be stated
+    errors     BadDigest, InvalidDigest, InvalidRequest (no checksum), EntityTooLarge, MissingContentLength
     """
 
-    def __init__(self, call: Call, request: dict, *, algorithm: str | None = None) -> None:
-        self._call, self._request, self._algorithm = call, request, algorithm
+    def __init__(self, call: Call, request: dict, *, algorithm: str | None = None, locks: bool = False) -> None:
+        self._call, self._request, self._algorithm, self._locks = call, request, algorithm, locks
         self._unfinished: AsyncExitStack | None = None
 
     async def __aenter__(self) -> Taken:
         call, request = self._call, self._request
         stated = checksums.declared(request)
-        chosen = (stated[0] if stated else _announced(call, request)) or self._algorithm or DEFAULT_ALGORITHM
+        named = stated[0] if stated else _announced(call, request)
+        chosen = named or self._algorithm or DEFAULT_ALGORITHM
         md5 = _decoded_md5(request.get("ContentMD5"))
+        if self._locks and named is None and md5 is None and asked.is_from_outside(call):
+            raise errors.InvalidRequest(
+                f"Content-MD5 OR x-amz-checksum- HTTP header is required for {_PUTTING[call.operation]} requests with "
+                "Object Lock parameters"
+            )
         body = request.get("Body") or b""
         if isinstance(body, (bytes, bytearray, memoryview, str)):
             data = body.encode() if isinstance(body, str) else bytes(body)

@@ -30,6 +30,17 @@ class AccessDenied(S3Error):
     text = "Access Denied"
 
 
+class ObjectLocked(AccessDenied):
+    """Source: answers that users quote."""
+
+    code = "AccessDenied"
+    text = "Access Denied because object protected by object lock."
+
+
+WITHOUT_OBJECT_LOCK = "Bucket is missing ObjectLockConfiguration"
+"""Of a new object that is to be locked. Asked of one that is there, S3 says "Object Lock Configuration"."""
+
+
 class AccessControlListNotSupported(S3Error):
     text = "The bucket does not allow ACLs"
 
@@ -274,6 +285,11 @@ class NoSuchCORSConfiguration(S3Error):
 class NoSuchLifecycleConfiguration(S3Error):
     status = 404
     text = "The lifecycle configuration does not exist"
+
+
+class NoSuchObjectLockConfiguration(S3Error):
+    status = 404
+    text = "The specified object does not have a ObjectLock configuration"
 
 
 class NoSuchPublicAccessBlockConfiguration(S3Error):

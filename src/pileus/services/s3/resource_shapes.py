@@ -6,6 +6,7 @@ from typing import Any
 
 from pileus.protocol.scalars import read_timestamp
 from pileus.services.s3.state.buckets import BLOCKED
+from pileus.services.s3.state.locks import ENABLED
 
 
 @dataclass(frozen=True)
@@ -180,10 +181,21 @@ OWNERSHIP = Configuration(
     ("OwnershipControlsNotFoundError",),
 )
 
+OBJECT_LOCK = Configuration(
+    "ObjectLockConfiguration",
+    "PutObjectLockConfiguration",
+    _under("ObjectLockConfiguration"),
+    _putting("PutObjectLockConfiguration", {"ObjectLockConfiguration": ENABLED}),
+    "GetObjectLockConfiguration",
+    lambda answer: answer["ObjectLockConfiguration"],
+    ("ObjectLockConfigurationNotFoundError",),
+)
+
 CONFIGURATIONS = (
     OWNERSHIP,
     PUBLIC_ACCESS,
     VERSIONING,
+    OBJECT_LOCK,
     Configuration("BucketEncryption", "PutBucketEncryption", _encryption, _deleting("DeleteBucketEncryption")),
     Configuration("CorsConfiguration", "PutBucketCors", _cors, _deleting("DeleteBucketCors")),
     Configuration(

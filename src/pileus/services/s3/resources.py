@@ -11,6 +11,7 @@ from typing import Any
 from pileus.kernel.errors import AwsError
 from pileus.services.s3.resource_shapes import (
     CONFIGURATIONS,
+    OBJECT_LOCK,
     OWNERSHIP,
     PUBLIC_ACCESS,
     VERSIONING,
@@ -80,6 +81,13 @@ class AlreadyExists(AwsError):
     """Somebody else's bucket, or one that was made by hand."""
 
 
+class ObjectLockStays(AwsError):
+    """Source: user guide, "Object Lock considerations". CloudFormation's own words are not known to us."""
+
+    code = "InvalidRequest"
+    text = "Object Lock can't be disabled for a bucket that has it."
+
+
 class Bucket(ResourceType):
     name = "AWS::S3::Bucket"
     properties = {
@@ -127,8 +135,24 @@ class Bucket(ResourceType):
                 "TopicConfigurations": _notifications("Topic"),
             }
         ),
-        "ObjectLockConfiguration": NotHonoured(),
-        "ObjectLockEnabled": NotHonoured(harmless=[False]),
+        "ObjectLockConfiguration": Property(
+            {
+                "ObjectLockEnabled": Property(str),
+                "Rule": Property(
+                    {
+                        "DefaultRetention": Property(
+                            {
+                                "DefaultEventHold": NotHonoured(),
+                                "Days": Property(int),
+                                "Mode": Property(str),
+                                "Years": Property(int),
+                            }
+                        )
+                    }
+                ),
+            }
+        ),
+        "ObjectLockEnabled": Property(bool),
         "OwnershipControls": Property(
             {"Rules": Property([{"ObjectOwnership": Property(str, required=True)}], required=True)}
         ),
@@ -157,14 +181,22 @@ class Bucket(ResourceType):
             configuration: dict[str, Any] = {"Tags": _tag_set(context, properties)}
             if context.region != "us-east-1":
                 configuration["LocationConstraint"] = context.region
-            await context.invoke("s3", "CreateBucket", {"Bucket": name, "CreateBucketConfiguration": configuration})
+            lock = {"ObjectLockEnabledForBucket": True} if properties.get("ObjectLockEnabled") else {}
+            request = {"Bucket": name, "CreateBucketConfiguration": configuration, **lock}
+            await context.invoke("s3", "CreateBucket", request)
         await self._configure(context, name, {}, properties)
         return Created(name, self._attributes(context, name))
 
     async def update(
         self, context: ResourceContext, physical_id: str, old: dict[str, Any], new: dict[str, Any]
     ) -> Updated | None:
+        """Object Lock may come to a bucket and never leaves it."""
+        was_locking, locks = old.get("ObjectLockEnabled"), new.get("ObjectLockEnabled")
+        if was_locking and locks is False:
+            raise ObjectLockStays()
         await self._configure(context, physical_id, old, new)
+        if locks and not was_locking and OBJECT_LOCK.property not in new:  # which would have switched it on
+            await context.invoke("s3", *OBJECT_LOCK.reset(physical_id))
         return Updated(self._attributes(context, physical_id))
 
     async def delete(self, context: ResourceContext, physical_id: str, properties: dict[str, Any]) -> None:
@@ -176,13 +208,15 @@ class Bucket(ResourceType):
         if not await self._exists(context, physical_id):
             raise Gone(physical_id)
         found: dict[str, Any] = {"BucketName": physical_id}
-        for configuration in (VERSIONING, PUBLIC_ACCESS, OWNERSHIP):
+        for configuration in (VERSIONING, PUBLIC_ACCESS, OWNERSHIP, OBJECT_LOCK):
             answer = await context.invoke_unless_gone(
                 "s3", configuration.get, {"Bucket": physical_id}, gone=configuration.missing
             )
             value = configuration.from_api(answer) if answer else None
             if value:
                 found[configuration.property] = value
+        if OBJECT_LOCK.property in found:
+            found["ObjectLockEnabled"] = True
         tags = await context.invoke_unless_gone(
             "s3", "GetBucketTagging", {"Bucket": physical_id}, gone=("NoSuchTagSet",)
         )

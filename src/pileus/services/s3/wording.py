@@ -10,6 +10,8 @@ _UNKNOWN = {
     "EncodingType": ("encoding-type", "Invalid Encoding Method specified in Request"),
     "MetadataDirective": ("x-amz-metadata-directive", "Unknown metadata directive."),
     "TaggingDirective": ("x-amz-tagging-directive", "Unknown tagging directive."),
+    "ObjectLockMode": ("x-amz-object-lock-mode", "Unknown wormMode directive."),
+    "ObjectLockLegalHoldStatus": ("x-amz-object-lock-legal-hold", "Legal Hold must be either of 'ON' or 'OFF'"),
     "CopySource": (
         "x-amz-copy-source",
         "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",

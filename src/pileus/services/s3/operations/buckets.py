@@ -15,14 +15,12 @@ REGIONS_SAID_OTHERWISE = {"EU": "eu-west-1"}
 
 
 async def create_bucket(call: Call, request: dict) -> dict:
-    """Make a bucket in the region that the call is made in, or from us-east-1 in any.
+    """Make a bucket in the region that the call is made in, or from us-east-1 in any. With Object Lock it is versioned.
 
     errors   BucketAlreadyExists, BucketAlreadyOwnedByYou, IllegalLocationConstraintException, InvalidBucketName
     """
     name = request["Bucket"]
     asked.require_bucket_name(name)
-    if request.get("ObjectLockEnabledForBucket"):
-        raise NotImplementedByUs("s3:CreateBucket with ObjectLockEnabledForBucket")
     configuration = request.get("CreateBucketConfiguration", {})
     for member in ("Location", "Bucket"):
         if configuration.get(member):
@@ -35,7 +33,16 @@ async def create_bucket(call: Call, request: dict) -> dict:
     if grants is not None and ownership == "BucketOwnerEnforced" and not access.is_private(grants, call.account):
         raise errors.InvalidBucketAclWithObjectOwnership()
     tags = asked.tag_set({"TagSet": configuration.get("Tags", [])}, MAX_BUCKET_TAGS, is_system=call.http is None)
-    await call.write(_create, name, tags, account=call.account, region=region, ownership=ownership, grants=grants or ())
+    await call.write(
+        _create,
+        name,
+        tags,
+        account=call.account,
+        region=region,
+        ownership=ownership,
+        grants=grants or (),
+        has_object_lock=bool(request.get("ObjectLockEnabledForBucket")),
+    )
     return {"Location": f"/{name}", "BucketArn": f"arn:aws:s3:::{name}"}
 
 
@@ -130,7 +137,7 @@ async def get_bucket_versioning(call: Call, request: dict) -> dict:
 async def put_bucket_versioning(call: Call, request: dict) -> dict:
     """Enable or suspend. MFA delete needs a root's device, which nobody has here.
 
-    errors   IllegalVersioningConfigurationException
+    errors   IllegalVersioningConfigurationException; InvalidBucketState: suspended under Object Lock
     """
     bucket = await asked.bucket(call, request)
     wanted = request["VersioningConfiguration"]

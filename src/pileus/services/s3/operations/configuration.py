@@ -181,9 +181,3 @@ async def delete_bucket_replication(call: Call, request: dict) -> dict:
     """There is none to remove."""
     await asked.bucket(call, request)
     return {}
-
-
-async def get_object_lock_configuration(call: Call, request: dict) -> dict:
-    """errors   ObjectLockConfigurationNotFoundError, always"""
-    bucket = await asked.bucket(call, request)
-    raise errors.ObjectLockConfigurationNotFoundError(BucketName=bucket.name)

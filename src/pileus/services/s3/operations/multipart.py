@@ -73,7 +73,8 @@ async def upload_part(call: Call, request: dict) -> dict:
     number = _part_number(request)
     key, upload_id = request["Key"], request["UploadId"]
     upload = await call.read(uploads.require_upload, bucket, key, upload_id)
-    async with taken(call, request, algorithm=upload.checksum_algorithm) as body:
+    locks = await asked.is_locking(call, bucket, upload.draft.lock)
+    async with taken(call, request, algorithm=upload.checksum_algorithm, locks=locks) as body:
         _require_same_algorithm(upload, request, body.algorithm)
         part = Part(0, number, body.size, body.md5, 0, "", body.algorithm, body.checksum)
         part = await call.write(uploads.put_part, bucket, key, upload_id, part, body.blob)

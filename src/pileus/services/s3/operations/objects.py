@@ -8,7 +8,7 @@ import asyncio
 from pileus.kernel.call import Call
 from pileus.kernel.errors import AwsError
 from pileus.protocol.scalars import whole_second_http_date
-from pileus.services.s3 import answers, asked, errors
+from pileus.services.s3 import answers, asked, authorize, errors
 from pileus.services.s3.bodies import taken
 from pileus.services.s3.checksums import FULL_OBJECT
 from pileus.services.s3.conditions import read_conditions, write_conditions
@@ -38,7 +38,8 @@ async def put_object(call: Call, request: dict) -> dict:
     draft = await asked.draft(call, bucket, request)
     grants = await asked.object_grants(call, bucket, request, draft)
     conditions = write_conditions(request)
-    async with taken(call, request) as body:
+    locks = await asked.is_locking(call, bucket, draft.lock)
+    async with taken(call, request, locks=locks) as body:
         draft = objects.replace(
             draft,
             size=body.size,
@@ -69,6 +70,7 @@ async def get_object(call: Call, request: dict) -> dict:
         raise errors.InvalidObjectState(StorageClass=version.storage_class)
     result = _headers(call, bucket, version, request)
     wanted = _wanted(request, version, layout, result)
+    result |= await _lock(call, bucket, version)
     if wanted.length:
         parts = await call.read(_body_parts, call.cloud.blobs, version.body, wanted)
         result["Body"] = call.cloud.blobs.body(parts)
@@ -86,7 +88,13 @@ async def head_object(call: Call, request: dict) -> dict:
     bucket, version, layout = await _look(call, request)
     result = _headers(call, bucket, version, request)
     _wanted(request, version, layout, result)
-    return result
+    return result | await _lock(call, bucket, version)
+
+
+async def _lock(call: Call, bucket: Bucket, version: Version) -> dict:
+    if version.lock is None:
+        return {}
+    return answers.lock(version, **await authorize.knowledge_of_lock(call, bucket, version))
 
 
 async def _look(call: Call, request: dict) -> tuple[Bucket, Version, Layout | None]:
@@ -225,7 +233,7 @@ def _parts_out(request: dict, version: Version, layout: Layout) -> dict:
 async def delete_object(call: Call, request: dict) -> dict:
     """Delete a key (a delete marker, where versions are kept), or one version for good. Nothing there is no error.
 
-    errors   NoSuchBucket, PreconditionFailed
+    errors   AccessDenied (the version is locked), NoSuchBucket, PreconditionFailed
     """
     bucket = await asked.bucket(call, request)
     asked.require_key(request["Key"])
@@ -237,7 +245,13 @@ async def delete_object(call: Call, request: dict) -> dict:
         return {} if marker is None else {"DeleteMarker": True, "VersionId": marker.version_id}
     asked.require_version_id(version_id)
     removed = await call.write(
-        objects.delete_version, bucket.name, request["Key"], version_id, conditions=conditions, cause=cause
+        objects.delete_version,
+        bucket.name,
+        request["Key"],
+        version_id,
+        conditions=conditions,
+        cause=cause,
+        bypasses=bool(request.get("BypassGovernanceRetention")),
     )
     if removed is None:
         return {"VersionId": version_id}
@@ -253,11 +267,12 @@ async def delete_objects(call: Call, request: dict) -> dict:
     wanted = request["Delete"]
     if not 1 <= len(wanted["Objects"]) <= MAX_DELETES:
         raise errors.MalformedXML()
+    bypasses = bool(request.get("BypassGovernanceRetention"))
     if await call.read(_may_all, call, bucket):
         cause = asked.cause(call, "ObjectRemoved")
-        outcomes = await call.write(_delete_each, bucket.name, wanted["Objects"], cause)
+        outcomes = await call.write(_delete_each, bucket.name, wanted["Objects"], cause, bypasses)
     else:
-        outcomes = await _delete_as_allowed(call, bucket, wanted["Objects"])
+        outcomes = await _delete_as_allowed(call, bucket, wanted["Objects"], bypasses)
     result: dict = {}
     deleted = [outcome for outcome in outcomes if "Code" not in outcome]
     failed = [outcome for outcome in outcomes if "Code" in outcome]
@@ -274,16 +289,16 @@ def _may_all(tx: Transaction, call: Call, bucket: Bucket) -> bool:
     return is_root and buckets.configuration(tx, bucket, "policy") is None
 
 
-async def _delete_as_allowed(call: Call, bucket: Bucket, targets: list[dict]) -> list[dict]:
+async def _delete_as_allowed(call: Call, bucket: Bucket, targets: list[dict], bypasses: bool) -> list[dict]:
     """Each as a DeleteObject of its own, authorized as such: some may be denied."""
     outcomes: list[dict] = []
     for at in range(0, len(targets), DELETES_AT_ONCE):
         some = targets[at : at + DELETES_AT_ONCE]
-        outcomes += await asyncio.gather(*(_delete_one(call, bucket, target) for target in some))
+        outcomes += await asyncio.gather(*(_delete_one(call, bucket, target, bypasses) for target in some))
     return outcomes
 
 
-async def _delete_one(call: Call, bucket: Bucket, target: dict) -> dict:
+async def _delete_one(call: Call, bucket: Bucket, target: dict, bypasses: bool) -> dict:
     named = _named(target)
     conditions = {
         "IfMatch": target.get("ETag"),
@@ -291,6 +306,8 @@ async def _delete_one(call: Call, bucket: Bucket, target: dict) -> dict:
         "IfMatchLastModifiedTime": target.get("LastModifiedTime"),
     }
     given = {name: value for name, value in conditions.items() if value is not None}
+    if bypasses:
+        given["BypassGovernanceRetention"] = True
     try:
         removed = await call.invoke("s3", "DeleteObject", {"Bucket": bucket.name, **named, **given})
     except AwsError as error:
@@ -306,7 +323,7 @@ def _named(target: dict) -> dict:
     return {name: target[name] for name in ("Key", "VersionId") if target.get(name)}
 
 
-def _delete_each(tx: Transaction, bucket_name: str, targets: list[dict], cause: Cause) -> list[dict]:
+def _delete_each(tx: Transaction, bucket_name: str, targets: list[dict], cause: Cause, bypasses: bool) -> list[dict]:
     """In one transaction: a thousand deletions are one commit."""
     outcomes = []
     for target in targets:
@@ -323,7 +340,9 @@ def _delete_each(tx: Transaction, bucket_name: str, targets: list[dict], cause: 
             asked.require_key(key)
             if version_id:
                 asked.require_version_id(version_id)
-                removed = objects.delete_version(tx, bucket_name, key, version_id, conditions=conditions, cause=cause)
+                removed = objects.delete_version(
+                    tx, bucket_name, key, version_id, conditions=conditions, cause=cause, bypasses=bypasses
+                )
                 if removed is not None and removed.is_delete_marker:
                     named |= {"DeleteMarker": True, "DeleteMarkerVersionId": version_id}
             else:

@@ -10,6 +10,7 @@ from pileus.services.s3.state.records import (
     BUCKETS,
     CONFIGURATIONS,
     MAX_BUCKETS,
+    OBJECT_LOCK,
     OBJECTS,
     PARTS,
     UPLOADS,
@@ -43,7 +44,14 @@ def require_bucket(tx: Transaction, name: str) -> Bucket:
 
 
 def create_bucket(
-    tx: Transaction, name: str, *, account: str, region: str, ownership: str, grants: tuple[Grant, ...] = ()
+    tx: Transaction,
+    name: str,
+    *,
+    account: str,
+    region: str,
+    ownership: str,
+    grants: tuple[Grant, ...] = (),
+    has_object_lock: bool = False,
 ) -> Bucket:
     """In us-east-1 the owner's second creation succeeds and resets the ACL, as AWS has kept it there."""
     existing = BUCKETS.get(tx, name)
@@ -58,6 +66,9 @@ def create_bucket(
     bucket = Bucket(name, tx.next_sequence(), account, region, tx.now_ms, ownership=ownership)
     BUCKETS.put(tx, bucket)
     bucket = configure(tx, bucket, "public-access-block", BLOCKED)
+    if has_object_lock:
+        bucket = msgspec.structs.replace(bucket, versioning="Enabled")
+        bucket = configure(tx, bucket, OBJECT_LOCK, {"ObjectLockEnabled": "Enabled"})
     return configure_acl(tx, bucket, grants) if grants else bucket
 
 
@@ -134,6 +145,10 @@ def set_configuration(tx: Transaction, bucket_name: str, name: str, value: Any) 
 
 def set_versioning(tx: Transaction, bucket_name: str, status: str) -> None:
     bucket = require_bucket(tx, bucket_name)
+    if OBJECT_LOCK in bucket.configured and status != "Enabled":
+        raise errors.InvalidBucketState(
+            "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
+        )
     BUCKETS.put(tx, msgspec.structs.replace(bucket, versioning=status))
 
 

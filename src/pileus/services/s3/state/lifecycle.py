@@ -236,7 +236,10 @@ def _age_noncurrent(tx: Transaction, bucket: Bucket, key: str, rules: list[dict]
     for version in list(objects.versions_of(tx, bucket.id, key)):
         if successor_ms is not None:
             concerned = [rule for rule in rules if concerns(rule, version)]
-            if any(_is_due(tx, rule.get("NoncurrentVersionExpiration"), successor_ms, newer) for rule in concerned):
+            # What is locked stays until a day when it isn't. User guide, "Object Lock considerations".
+            if not objects.is_locked(version, tx.now_ms) and any(
+                _is_due(tx, rule.get("NoncurrentVersionExpiration"), successor_ms, newer) for rule in concerned
+            ):
                 objects.delete_version(tx, bucket.name, key, version.version_id, cause=CAUSE)
             else:
                 _transition_noncurrent(tx, bucket, version, concerned, successor_ms, newer)

@@ -9,10 +9,20 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from pileus.kernel.ids import ALPHANUMERIC
-from pileus.services.s3 import events
+from pileus.services.s3 import errors, events
 from pileus.services.s3.conditions import WriteConditions
 from pileus.services.s3.state.buckets import configuration, require_bucket
-from pileus.services.s3.state.records import LAYOUTS, NULL, OBJECTS, VERSIONS, Bucket, Cause, Version
+from pileus.services.s3.state.records import (
+    LAYOUTS,
+    NULL,
+    OBJECT_LOCK,
+    OBJECTS,
+    VERSIONS,
+    Bucket,
+    Cause,
+    Lock,
+    Version,
+)
 from pileus.store import blobs
 from pileus.store.transaction import Transaction
 
@@ -20,6 +30,8 @@ replace = msgspec.structs.replace
 
 _ID_ALPHABET = ALPHANUMERIC + "._"
 _ORDER_DIGITS = 11
+DAYS_A_YEAR = 365
+"""Of retention: its limit is 36,500 days or 100 years (API reference, EventHoldDuration)."""
 
 
 def version_id_of(order: int, salt: str) -> str:
@@ -106,11 +118,29 @@ def put(
         version_id=version_id_of(order, tx.ids.token(32 - _ORDER_DIGITS, _ID_ALPHABET)) if is_versioned else NULL,
         modified_at_ms=tx.now_ms,
         body=keep(tx),
+        lock=_lock_of_new(tx, bucket, draft),
     )
     retire(tx, bucket, draft.key, current)
     OBJECTS.insert(tx, version)
     tell(tx, bucket, cause, version)
     return version
+
+
+def _lock_of_new(tx: Transaction, bucket: Bucket, draft: Version) -> Lock | None:
+    """The draft's own, with the bucket's default where it says nothing of retention.
+
+    Source: user guide, "Locking objects with Object Lock", on default retention: from the version's creation on.
+    """
+    if OBJECT_LOCK not in bucket.configured:
+        if draft.lock is not None:
+            raise errors.InvalidRequest(errors.WITHOUT_OBJECT_LOCK)
+        return None
+    lock = draft.lock or Lock()
+    default = configuration(tx, bucket, OBJECT_LOCK).get("Rule", {}).get("DefaultRetention")
+    if default is None or lock.mode:
+        return draft.lock
+    days = default["Days"] if "Days" in default else default["Years"] * DAYS_A_YEAR
+    return replace(lock, mode=default["Mode"], retain_until_ms=tx.now_ms + days * 86_400_000)
 
 
 def retire(tx: Transaction, bucket: Bucket, key: str, current: Version | None) -> None:
@@ -145,6 +175,22 @@ def drop_body(tx: Transaction, version: Version) -> None:
         blobs.drop_reference(tx, version.body)
     if version.parts:
         LAYOUTS.delete(tx, version.body)
+
+
+def require_unlocked(tx: Transaction, version: Version, *, bypasses: bool = False) -> None:
+    """Raise ObjectLocked while the version must stay.
+
+    bypasses  retention in governance mode, never a legal hold
+    """
+    if is_locked(version, tx.now_ms) and not (
+        bypasses and version.lock.mode != "COMPLIANCE" and version.lock.legal_hold != "ON"
+    ):
+        raise errors.ObjectLocked()
+
+
+def is_locked(version: Version, now_ms: int) -> bool:
+    lock = version.lock
+    return lock is not None and (lock.legal_hold == "ON" or now_ms < lock.retain_until_ms)
 
 
 def delete(
@@ -190,14 +236,20 @@ def delete_version(
     *,
     conditions: WriteConditions | None = None,
     cause: Cause,
+    bypasses: bool = False,
 ) -> Version | None:
-    """Remove one version for good and return it; None if there was none. The next older one becomes current."""
+    """Remove one version for good and return it; None if there was none. The next older one becomes current.
+
+    bypasses  retention in governance mode
+    errors    ObjectLocked
+    """
     bucket = require_bucket(tx, bucket_name)
     version = find(tx, bucket, key, version_id)
     if conditions is not None:
         conditions.check(version)
     if version is None:
         return None
+    require_unlocked(tx, version, bypasses=bypasses)
     was_latest = is_latest(tx, version)
     current = OBJECTS.get(tx, bucket.id, key)
     if current is not None and current.order == version.order:
@@ -222,7 +274,7 @@ def _promote(tx: Transaction, bucket: Bucket, key: str) -> None:
 
 
 def change(tx: Transaction, bucket_name: str, version: Version, *, cause: Cause, **fields) -> Version:
-    """Replace tags or grants of a version that still stands; its time and id stay."""
+    """Replace tags, grants or lock of a version that still stands; its time and id stay."""
     bucket = require_bucket(tx, bucket_name)
     changed = replace(version, **fields)
     current = OBJECTS.get(tx, bucket.id, version.key)

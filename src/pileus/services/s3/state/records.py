@@ -28,12 +28,19 @@ MAX_CORS_RULES = 100
 CORS_METHODS = ("GET", "PUT", "HEAD", "POST", "DELETE")
 MAX_NOTIFICATIONS = 100
 MAX_GRANTS = 100
+# S3 user guide, "Object Lock considerations": 100 years; API reference, EventHoldDuration: that, or 36,500 days.
+MAX_RETENTION_DAYS = 36_500
+MAX_RETENTION_YEARS = 100
 MAX_DELETES = 1000
 PAGE = 1000
 """Keys, versions, uploads or parts in one answer at most."""
 
 NULL = "null"
 """The id of the version that has none. User guide, "Adding objects to versioning-suspended buckets"."""
+
+
+OBJECT_LOCK = "object-lock"
+"""The configuration whose being there means that Object Lock is on."""
 
 
 class Bucket(msgspec.Struct, frozen=True):
@@ -85,6 +92,19 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     permission: str
 
 
+class Lock(msgspec.Struct, frozen=True, array_like=True):
+    """What keeps a version from being deleted.
+
+    mode             of retention: "GOVERNANCE", "COMPLIANCE" or "" where there is none, in whatever time
+    retain_until_ms  0 with it
+    legal_hold       "ON", "OFF", or "" where there never was one
+    """
+
+    mode: str = ""
+    retain_until_ms: int = 0
+    legal_hold: str = ""
+
+
 class Version(msgspec.Struct, frozen=True, array_like=True):
     """A version of an object, or a delete marker.
 
@@ -95,6 +115,7 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
     body          the blob; "" for a delete marker
     parts         how many parts it was uploaded in; 0 if it was put whole
     owner         account; the bucket's under BucketOwnerEnforced
+    lock          None where nothing was ever locked; not rows of its own, for every deletion looks at it
     """
 
     bucket_id: int
@@ -116,6 +137,7 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
     parts: int = 0
     encryption: str = "AES256"
     grants: tuple[Grant, ...] = ()
+    lock: Lock | None = None
 
 
 class Upload(msgspec.Struct, frozen=True, array_like=True):

@@ -85,6 +85,34 @@ async def test_what_leaves_the_template_goes_back_to_the_default(cloud, context)
     assert all(block.values())
 
 
+RULE = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}
+
+
+async def test_a_bucket_with_object_lock(cloud, context):
+    name = (await make(context, ObjectLockEnabled="true")).physical_id
+    enabled = {"ObjectLockEnabled": "Enabled"}
+    assert await cloud.s3.GetObjectLockConfiguration(Bucket=name) == {"ObjectLockConfiguration": enabled}
+    ruled = {"ObjectLockEnabled": True, "ObjectLockConfiguration": {**enabled, "Rule": RULE}}
+    await Bucket().update(context, name, {"ObjectLockEnabled": True}, ruled)
+    assert ruled.items() <= (await Bucket().read(context, name)).items()
+    await Bucket().update(context, name, ruled, {})
+    assert await cloud.s3.GetObjectLockConfiguration(Bucket=name) == {"ObjectLockConfiguration": enabled}
+    with pytest.raises(AwsError, match="can't be disabled"):
+        await Bucket().update(context, name, ruled, {"ObjectLockEnabled": False})
+
+
+@pytest.mark.parametrize("more", [{}, {"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled", "Rule": RULE}}])
+async def test_object_lock_comes_to_a_bucket_that_is_versioned(cloud, context, more):
+    name = (await make(context)).physical_id
+    assert "ObjectLockEnabled" not in await Bucket().read(context, name)
+    with pytest.raises(AwsError, match="Versioning must be 'Enabled'"):
+        await Bucket().update(context, name, {}, {"ObjectLockEnabled": True, **more})
+    new = {"ObjectLockEnabled": True, "VersioningConfiguration": {"Status": "Enabled"}, **more}
+    assert not Bucket().replaces({}, new)
+    await Bucket().update(context, name, {}, new)
+    assert new.items() <= (await Bucket().read(context, name)).items()
+
+
 async def test_a_bucket_is_deleted_when_it_is_empty_and_not_before(cloud, context):
     name = (await make(context)).physical_id
     await cloud.s3.PutObject(Bucket=name, Key="k")
@@ -97,7 +125,7 @@ async def test_a_bucket_is_deleted_when_it_is_empty_and_not_before(cloud, contex
         await Bucket().read(context, name)
 
 
-@pytest.mark.parametrize("properties", [{"WebsiteConfiguration": {}}, {"ObjectLockEnabled": True}, {"Nonsense": 1}])
+@pytest.mark.parametrize("properties", [{"WebsiteConfiguration": {}}, {"LoggingConfiguration": {}}, {"Nonsense": 1}])
 def test_what_is_not_honoured_fails_by_name(properties):
     with pytest.raises(InvalidProperty, match=next(iter(properties))):
         Bucket().coerced(properties)
