@@ -203,6 +203,14 @@ async def test_item_collection_metrics_where_there_is_a_local_index(make, table)
     assert answer["ItemCollectionMetrics"] == {"ItemCollectionKey": item(p="a"), "SizeEstimateRangeGB": [0.0, 1.0]}
 
 
+async def test_the_collection_of_an_item_that_is_not_there_is_named_by_its_canonical_key(cloud, make):
+    table = await make(
+        called="lsi", types={"p": "N", "c": "S", "x": "S"}, LocalSecondaryIndexes=[index("lsi", "p", "x")]
+    )
+    answer = await table.DeleteItem(Key={"p": {"N": "01.0"}, "c": {"S": "gone"}}, ReturnItemCollectionMetrics="SIZE")
+    assert answer["ItemCollectionMetrics"]["ItemCollectionKey"] == {"p": {"N": "1"}}
+
+
 async def test_a_collection_of_ten_gigabytes_is_the_largest(make, monkeypatch):
     from pileus.services.dynamodb.state import indexes
 

@@ -188,3 +188,12 @@ async def test_an_empty_key_refuses_a_transaction_and_one_that_does_not_fit_canc
                 await refused(call, "cannot contain an empty string value. Key: p")
             else:
                 await refused(call, r"specific reasons \[ValidationError\]", CANCELLED)
+
+
+async def test_a_condition_check_affects_no_item_collection(cloud, make):
+    await make(called="tbl", types={"x": "S"}, LocalSecondaryIndexes=[index("lsi", "p", "x")])
+    check = {"TableName": "tbl", "Key": item(p="b", c="c"), "ConditionExpression": "attribute_not_exists(p)"}
+    answer = await cloud.dynamodb.TransactWriteItems(
+        TransactItems=[put(p="a", c="c"), {"ConditionCheck": check}], ReturnItemCollectionMetrics="SIZE"
+    )
+    assert [one["ItemCollectionKey"] for one in answer["ItemCollectionMetrics"]["tbl"]] == [item(p="a")]
