@@ -117,7 +117,7 @@ async def test_an_insert_of_what_is_there_is_a_duplicate_and_changes_nothing(mus
         (
             "{'Artist': 'a', 'Year': 1, 'Plays': 'many'}",
             "One or more parameter values were invalid: Type mismatch for Index Key Plays Expected: N Actual: S "
-            "IndexName: own-plays",
+            "IndexName: by-genre",
         ),
         ("[1]", "The VALUE of an INSERT must be a map of attribute names to values"),
     ],

@@ -136,6 +136,22 @@ async def test_what_a_transaction_refuses(cloud, table, items, message):
     await refused(cloud.dynamodb.TransactWriteItems(TransactItems=items), message)
 
 
+async def test_an_empty_key_of_an_index_refuses_the_transaction_and_is_no_reason_to_cancel_it(cloud, make):
+    await make(called="tbl", types={"x": "S"}, GlobalSecondaryIndexes=[index("gsi", "x")])
+    empty = "The AttributeValue for a key attribute cannot contain an empty string value."
+    await refused(
+        cloud.dynamodb.TransactWriteItems(TransactItems=[put(p="b", c="c"), put(p="a", c="c", x="")]),
+        f"{empty} IndexName: gsi, IndexKey: x",
+    )
+    update = {"TableName": "tbl", "Key": item(p="a", c="c"), "UpdateExpression": "SET x = :x"}
+    update["ExpressionAttributeValues"] = {":x": {"S": ""}}
+    await refused(
+        cloud.dynamodb.TransactWriteItems(TransactItems=[put(p="b", c="c"), {"Update": update}]),
+        f"attempted to update a secondary index key to a value that is not supported. {empty}$",
+    )
+    assert (await cloud.dynamodb.Scan(TableName="tbl"))["Count"] == 0
+
+
 async def test_a_table_that_is_not_there_refuses_the_transaction(cloud, table):
     await refused(
         cloud.dynamodb.TransactWriteItems(TransactItems=[put(p="a", c="c"), put(table="nope", p="a", c="c")]),
