@@ -156,7 +156,7 @@ def _updated_bytes(old: Item, new: Item, old_bytes: int, touched: Projection) ->
             size_bytes -= len(name.encode()) + value_bytes(was)
         if now is not None:
             size_bytes += len(name.encode()) + value_bytes(now)
-    return size_bytes
+    return max(size_bytes, 0)  # an old row may have been counted by another rule
 
 
 def commit(tx: Transaction, written: Written) -> None:
