@@ -487,6 +487,9 @@ async def test_a_delete_returns_nothing_else(songs, returning):
         ("DELETE FROM Nowhere WHERE a = 1 AND b BETWEEN null AND 2", "Incorrect operand type for operator or function; operator or function: BETWEEN, operand type: NULL"),
         ("SELECT * FROM \"\" WHERE a = 1", "Path component cannot be an empty string"),
         ("SELECT * FROM Nowhere.\"\" WHERE a = 1", "Path component cannot be an empty string"),
+        ('SELECT "" FROM Nowhere', "Path component cannot be an empty string"),
+        ('SELECT * FROM Nowhere WHERE "" = 1', "Path component cannot be an empty string"),
+        ('UPDATE Nowhere SET "" = 1 WHERE a = 1', "Path component cannot be an empty string"),
         ("SELECT * FROM a.b.c WHERE a = 1", "A path may contain at most 2 components in the FROM clause"),
     ],
 )  # fmt: skip
