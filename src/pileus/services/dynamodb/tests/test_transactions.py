@@ -126,6 +126,7 @@ async def test_a_transaction_that_failed_keeps_no_token(cloud, table):
     [
         ([put(p="a", c="c"), add(1, p="a", c="c")], "cannot include multiple operations on one item"),
         ([{}], "TransactWriteRequest should contain Delete or Put or Update request"),
+        ([put(p="a", c="c"), {"Unknown": 1}], "TransactWriteRequest should contain Delete or Put or Update request"),
         ([put(p="a", c="c") | add(1, p="b", c="c")], "can only contain one of Check, Put, Update or Delete"),
         ([put(p="a", c=str(n)) for n in range(101)], "Member must have length less than or equal to 100"),
         ([put(p="a", c=str(n), x="x" * 400_000) for n in range(11)], "Collection of items size cannot exceed 4MB"),
