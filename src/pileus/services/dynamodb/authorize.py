@@ -19,6 +19,7 @@ from pileus.store.transaction import Transaction
 _TRANSACT_ACTIONS = {
     "ConditionCheck": "ConditionCheckItem",
     "Delete": "DeleteItem",
+    "Get": "GetItem",
     "Put": "PutItem",
     "Update": "UpdateItem",
 }
@@ -70,9 +71,9 @@ def on_batch_write(call: Call, request: dict) -> list[Touch]:
 def on_transaction(call: Call, request: dict) -> list[Touch]:
     touches = []
     for one in request["TransactItems"]:
-        for kind, wanted in one.items():
+        for kind, action in _TRANSACT_ACTIONS.items():
+            wanted = one.get(kind)
             if wanted is not None:
-                action = _TRANSACT_ACTIONS.get(kind, "GetItem")
                 touches.append(_touch(call, action, wanted["TableName"], wanted, request, enclosing=call.operation))
     return touches
 
@@ -83,10 +84,11 @@ async def on_changed_table(call: Call, request: dict) -> list[Touch]:
     address = of_name(call, request["TableName"])
     touches = [Touch("dynamodb:UpdateTable", address.arn)]
     for update in request.get("ReplicaUpdates") or ():
-        for kind, asked in update.items():
+        for kind, actions in _REPLICA_ACTIONS.items():
+            asked = update.get(kind)
             if asked is not None:
                 arn = address._replace(region=asked["RegionName"]).arn
-                touches += [Touch(f"dynamodb:{action}", arn) for action in _REPLICA_ACTIONS.get(kind, ())]
+                touches += [Touch(f"dynamodb:{action}", arn) for action in actions]
     return touches
 
 

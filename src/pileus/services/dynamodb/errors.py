@@ -82,7 +82,7 @@ class TransactionCanceledException(AwsError):
 
 
 class EmptyKey(ValidationException):
-    """A key's value is empty text or bytes: of a transaction that is no reason of its cancellation but its refusal."""
+    """A key's value, of the table or an index, is empty: of a transaction no reason to cancel it but to refuse it."""
 
     code = "ValidationException"
 

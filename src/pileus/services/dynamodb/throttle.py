@@ -12,8 +12,13 @@ from dataclasses import dataclass
 
 from pileus.kernel.call import Call
 from pileus.services.dynamodb.addresses import Address
-from pileus.services.dynamodb.errors import IndexThroughputExceeded, ProvisionedThroughputExceededException
+from pileus.services.dynamodb.errors import (
+    IndexThroughputExceeded,
+    ProvisionedThroughputExceededException,
+    TransactionCanceledException,
+)
 from pileus.services.dynamodb.state.capacity import Consumed
+from pileus.services.dynamodb.state.items import reason_of
 from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord, Throughput
 from pileus.services.dynamodb.state.tables import find
 
@@ -53,6 +58,25 @@ async def admit(call: Call, address: Address, kind: str, index: str = "") -> Non
         for one in table.global_indexes:
             if one.throughput is not None and _level(call, one.id, kind, one.throughput) <= 0:
                 raise _index_exceeded(table, one, kind)
+
+
+async def admit_together(call: Call, addresses: list[Address], kind: str) -> None:
+    """Admit a transaction with actions on these tables, or cancel it with a reason for each action of a table that may not.
+
+    Source: API reference, TransactionCanceledException ("Provisioned Throughput Exceeded").
+    """
+    if not call.cloud.settings.is_dynamodb_throttle:
+        return
+    reasons = [{"Code": "None"} for _ in addresses]
+    for address in dict.fromkeys(addresses):
+        try:
+            await admit(call, address, kind)
+        except ProvisionedThroughputExceededException as error:
+            for at, one in enumerate(addresses):
+                if one == address:
+                    reasons[at] = reason_of(error)
+    if any(reason["Code"] != "None" for reason in reasons):
+        raise TransactionCanceledException(reasons)
 
 
 def _index_exceeded(table: TableRecord, index: SecondaryIndex, kind: str) -> IndexThroughputExceeded:

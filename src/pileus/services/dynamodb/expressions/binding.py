@@ -69,6 +69,11 @@ class BoundUpdate(msgspec.Struct, frozen=True):
         self.program.refuse_keys(key_names)
 
     @property
+    def actions_bytes(self) -> int:
+        """See update.Program."""
+        return self.program.actions_bytes
+
+    @property
     def creates_item(self) -> bool:
         """Whether it makes an item where none is: not if it only takes away."""
         return not all(change.takes_away for change in self.program.changes)

@@ -228,6 +228,7 @@ def _program(
     values: dict[str, dict] = {}
     nodes = []
     for name, comparison, arguments in conditions:
+        check_name(name)
         placeholders = []
         for argument in arguments:
             placeholder = f":{len(values)}"

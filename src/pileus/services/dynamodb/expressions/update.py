@@ -28,6 +28,8 @@ WRONG_PATH = "The document path provided in the update expression is invalid for
 Evaluate = Callable[[dict, Mapping[str, dict]], "dict | None"]
 """From the item before and the values to the attribute's new value; None removes it."""
 
+_UPDATE_BYTES, _GIVING_BYTES, _TAKING_BYTES = 3, 19, 2
+"""Of an update; of each SET and ADD, one more through a list's index; of each REMOVE and DELETE."""
 _OPERAND_COUNTS = {"if_not_exists": 2, "list_append": 2}
 _SETS = frozenset({"SS", "NS", "BS"})
 _ADDABLE = _SETS | {"N"}
@@ -60,6 +62,12 @@ class Change:
     evaluate: Evaluate
     takes_away: bool
 
+    @property
+    def counted_bytes(self) -> int:
+        if self.takes_away:
+            return _TAKING_BYTES
+        return _GIVING_BYTES + isinstance(self.parts[-1], int)
+
 
 class Program:
     """A compiled update. `read` are the top-level names of what it makes new values of."""
@@ -73,6 +81,11 @@ class Program:
     @cached_property
     def touched(self) -> Projection:
         return Projection(Path(change.parts) for change in self.changes)
+
+    @cached_property
+    def actions_bytes(self) -> int:
+        """What the actions count beside what they write, where UpdateItem's size is limited (state/items.py)."""
+        return _UPDATE_BYTES + sum(change.counted_bytes for change in self.changes)
 
     def refuse_keys(self, key_names: Collection[str]) -> None:
         for change in self.changes:

@@ -48,7 +48,7 @@ async def batch_get_item(call: Call, request: dict) -> dict:
         missing = [key for key, entry in zip(asked[name]["Keys"], entries, strict=True) if entry is None]
         if missing:
             unprocessed[name] = asked[name] | {"Keys": missing}
-        consumed = Consumed(sum(capacity.read_units(size, is_consistent) for _, size in there))
+        consumed = Consumed(sum((capacity.read_units(size, is_consistent) for _, size in there), 0.0))
         throttle.spend(call, table, throttle.READ, consumed)
         if detail := detail_of(request):
             consumed_capacity.append(capacity.out(table, name, consumed, detail))

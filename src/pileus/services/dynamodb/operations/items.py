@@ -126,7 +126,7 @@ def _answer(call: Call, request: dict, written: Written) -> dict:
         if detail:
             answer["ConsumedCapacity"] = capacity.out(written.table, request["TableName"], consumed, detail)
     if wants_metrics(request) and written.table.local_indexes:
-        item = written.new or written.old or request["Key"]
+        item = written.new or written.old or read_item(request["Key"])
         metrics, call.seen = call.cloud.store.look(collection_metrics, written.table, item)
         answer["ItemCollectionMetrics"] = metrics
     return answer

@@ -65,6 +65,7 @@ async def batch_execute_statement(call: Call, request: dict) -> dict:
         except ValidationException as error:
             asked.append(error)
     is_read = _all_read("BatchExecuteStatement", [one for one in asked if isinstance(one, Asked)])
+    named = [one.named if isinstance(one, Asked) else "" for one in asked]
     asked = [await _permitted(call, one) for one in asked]
     if is_read:
         results: list[Any] = await call.read(reads.read_each, asked)
@@ -72,14 +73,14 @@ async def batch_execute_statement(call: Call, request: dict) -> dict:
         results = await _write_each(call, asked)
     responses = []
     by_table: dict[str, tuple[TableRecord, Consumed]] = {}
-    for one, result in zip(asked, results, strict=True):
+    for name, one, result in zip(named, asked, results, strict=True):
         if isinstance(result, AwsError):
-            responses.append(_failure(one, result))
+            responses.append(_failure(name, result))
             continue
         shown = result.items if is_read else writes.returned(one.statement, result)
-        responses.append({"TableName": one.named} | ({"Item": shown[0]} if shown else {}))
+        responses.append({"TableName": name} | ({"Item": shown[0]} if shown else {}))
         consumed = result.consumed if is_read else consumed_by(result)
-        by_table.setdefault(one.named, (result.table, Consumed()))[1].add(consumed)
+        by_table.setdefault(name, (result.table, Consumed()))[1].add(consumed)
     return {"Responses": responses} | _capacities(call, request, by_table, throttle.READ if is_read else throttle.WRITE)
 
 
@@ -122,9 +123,7 @@ async def execute_transaction(call: Call, request: dict) -> dict:
             raise writes.in_transaction(at, ValidationException(NO_RETURNING_IN_TRANSACTIONS))
     is_read = _all_read("ExecuteTransaction", asked)
     kind, bucket = ("Read", throttle.READ) if is_read else ("Write", throttle.WRITE)
-    if call.cloud.settings.is_dynamodb_throttle:
-        for address in dict.fromkeys(one.address for one in asked):
-            await throttle.admit(call, address, bucket)
+    await throttle.admit_together(call, [one.address for one in asked], bucket)
     by_table: dict[str, tuple[TableRecord, Consumed]] = {}
     if is_read:
         found = await call.read(reads.read_together, [(one.address, one.statement) for one in asked])
@@ -208,14 +207,15 @@ async def _permitted(call: Call, one: Asked | AwsError) -> Asked | AwsError:
     return one
 
 
-def _failure(one: Asked | AwsError, error: AwsError) -> dict:
-    """The BatchStatementResponse of a statement that failed."""
+def _failure(named: str, error: AwsError) -> dict:
+    """The BatchStatementResponse of a statement that failed. named: its table, as it names it; "" where it can't be read."""
     code = code_of(error)
     if code is None:
         raise error
-    said = {"Code": code, "Message": error.message} | error.fields
+    shown = {"Item": error.fields["Item"]} if "Item" in error.fields else {}  # and no ThrottlingReasons
+    said = {"Code": code, "Message": error.message} | shown
     # AWS names no table where a statement can't be run at all.
-    return {"Error": said} | ({"TableName": one.named} if isinstance(one, Asked) and code != "ValidationError" else {})
+    return {"Error": said} | ({"TableName": named} if named and code != "ValidationError" else {})
 
 
 def _capacity(call: Call, request: dict, asked: Asked, table: TableRecord, consumed: Consumed, bucket: str) -> dict:

@@ -135,5 +135,5 @@ def consumed_by(page: Page, is_consistent: bool) -> Consumed:
     units = capacity.read_units(size_bytes, is_consistent)
     if page.index is None:
         return Consumed(units)
-    fetched = sum(capacity.read_units(size_bytes, is_consistent) for size_bytes in page.fetched)
+    fetched = sum((capacity.read_units(size_bytes, is_consistent) for size_bytes in page.fetched), 0.0)
     return Consumed(fetched, {page.index.name: units})

@@ -7,8 +7,8 @@ import msgspec
 from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb import throttle
-from pileus.services.dynamodb.addresses import Address, of_name
-from pileus.services.dynamodb.errors import ProvisionedThroughputExceededException, TransactionCanceledException
+from pileus.services.dynamodb.addresses import of_name
+from pileus.services.dynamodb.errors import TransactionCanceledException
 from pileus.services.dynamodb.expressions import bind
 from pileus.services.dynamodb.parameters import (
     collection_metrics,
@@ -42,7 +42,7 @@ async def transact_get_items(call: Call, request: dict) -> dict:
         projections.append(bind(wanted, "ProjectionExpression").projection)
         gets.append((of_name(call, wanted["TableName"]), read_item(wanted["Key"])))
         named.append(wanted["TableName"])
-    await _admit(call, [address for address, _ in gets], throttle.READ)
+    await throttle.admit_together(call, [address for address, _ in gets], throttle.READ)
     found = await call.read(transactions.read, gets)
     if sum(size_bytes for _, _, size_bytes in found) > TRANSACTION_BYTES_MAX:
         raise TransactionCanceledException(
@@ -64,7 +64,8 @@ async def transact_write_items(call: Call, request: dict) -> dict:
     request  TransactWriteItemsInput. With a ClientRequestToken the same transaction is made once in ten minutes
     errors   IdempotentParameterMismatchException, ResourceNotFoundException, TransactionCanceledException,
              ValidationException
-    source   DynamoDB API reference, TransactWriteItems
+    source   DynamoDB API reference, TransactWriteItems; ItemCollectionMetrics are those of "individual UpdateItem, PutItem,
+             or DeleteItem operations"
     """
     writes, named = [], []
     for asked in request["TransactItems"]:
@@ -73,7 +74,7 @@ async def transact_write_items(call: Call, request: dict) -> dict:
         named.append(wanted["TableName"])
     if sum(_payload_bytes(one) for _, one in writes) > TRANSACTION_BYTES_MAX:
         raise ValidationException("Collection of items size cannot exceed 4MB")
-    await _admit(call, [address for address, _ in writes], throttle.WRITE)
+    await throttle.admit_together(call, [address for address, _ in writes], throttle.WRITE)
     token = request.get("ClientRequestToken") or ""
     digest = _digest(request) if token else b""
     written, is_made = await call.write(transactions.write, call.account, call.region, writes, token, digest)
@@ -86,7 +87,7 @@ async def transact_write_items(call: Call, request: dict) -> dict:
     if wants_metrics(request):
         metrics: dict[str, list[dict]] = {}
         for name, one, (_, asked) in zip(named, written, writes, strict=True):
-            if one.table.local_indexes:
+            if one.table.local_indexes and asked.kind != "check":  # which affects no collection
                 metrics.setdefault(name, []).append(await call.read(collection_metrics, one.table, asked.item))
         if metrics:
             answer["ItemCollectionMetrics"] = metrics
@@ -126,20 +127,6 @@ def _consumed(written: Written, is_made: bool) -> Consumed:
     if is_made:
         return consumed_by(written, in_transaction=True)
     return Consumed(capacity.read_units(written.old_bytes, True, in_transaction=True))
-
-
-async def _admit(call: Call, addresses: list[Address], kind: str) -> None:
-    if call.cloud.settings.is_dynamodb_throttle:
-        reasons = [{"Code": "None"} for _ in addresses]
-        for address in dict.fromkeys(addresses):
-            try:
-                await throttle.admit(call, address, kind)
-            except ProvisionedThroughputExceededException as error:
-                for at, one in enumerate(addresses):
-                    if one == address:
-                        reasons[at] = items.reason_of(error)
-        if any(reason["Code"] != "None" for reason in reasons):
-            raise TransactionCanceledException(reasons)
 
 
 def _capacities(call: Call, request: dict, by_table: dict[str, tuple], bucket: str, kind: str) -> dict:

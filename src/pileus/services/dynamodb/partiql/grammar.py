@@ -414,6 +414,8 @@ class _Parser:
                     raise ValidationException(UNEXPECTED_STEP)
                 self._expect_sign("]")
             else:
+                if "" in steps:
+                    raise ValidationException(EMPTY_COMPONENT)
                 return ast.Path(tuple(steps))
 
     def _is_bare_size(self) -> bool:

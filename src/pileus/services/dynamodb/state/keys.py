@@ -57,8 +57,11 @@ def check_key(table: TableRecord, key: Item) -> None:
     _check_sizes(table, key)
 
 
-def check_index_keys(table: TableRecord, item: Item) -> None:
-    """What an item has of an index's key must fit to be one."""
+def check_index_keys(table: TableRecord, item: Item, *, is_updated: bool = False) -> None:
+    """What an item has of an index's key must fit to be one.
+
+    is_updated   it is what an update makes of the item, of which AWS names neither index nor key
+    """
     for index in table.live_indexes:
         for name, kind in zip(index.key_names, index.attribute_types, strict=True):
             value = item.get(name)
@@ -70,10 +73,15 @@ def check_index_keys(table: TableRecord, item: Item) -> None:
                     f"IndexName: {index.name}"
                 )
             if not value[kind]:
-                raise ValidationException(
-                    f"{NOT_VALID}A value specified for a secondary index key is not supported. The AttributeValue for "
-                    f"a key attribute cannot contain an empty {_UNEMPTY[kind]} value. "
-                    f"IndexName: {index.name}, IndexKey: {name}"
+                what = (
+                    "The update expression attempted to update a secondary index key to a value that is not supported"
+                    if is_updated
+                    else "A value specified for a secondary index key is not supported"
+                )
+                where = "" if is_updated else f" IndexName: {index.name}, IndexKey: {name}"
+                raise EmptyKey(
+                    f"{NOT_VALID}{what}. The AttributeValue for a key attribute cannot contain an empty "
+                    f"{_UNEMPTY[kind]} value.{where}"
                 )
         _check_index_sizes(index, item)
 

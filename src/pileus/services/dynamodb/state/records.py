@@ -252,8 +252,8 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def live_indexes(self) -> tuple[SecondaryIndex, ...]:
-        """Those that writes keep in step."""
-        return tuple(index for index in self.indexes if index.takes_entries)
+        """Those that writes keep in step, by name: of several that refuse an item AWS names the first."""
+        return tuple(sorted((one for one in self.indexes if one.takes_entries), key=lambda one: one.name))
 
     @cached_property
     def has_history(self) -> bool:

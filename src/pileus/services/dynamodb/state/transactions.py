@@ -79,6 +79,8 @@ def write(
     for at, (table, (_, asked)) in enumerate(zip(tables, writes, strict=True)):
         try:
             prepared.append(items.prepare(tx, table, asked))
+        except EmptyKey:
+            raise
         except AwsError as error:
             reasons[at] = items.reason_of(error)
     if len(prepared) < len(writes):

@@ -186,6 +186,34 @@ async def test_a_transaction_is_cancelled_for_the_tables_that_are_exhausted(clou
     assert (await cloud.dynamodb.Scan(TableName="two"))["Count"] == 0
 
 
+async def test_units_are_no_integers_even_where_the_table_itself_was_not_read(make):
+    table = await make(types={"x": "S"}, LocalSecondaryIndexes=[index("lsi", "p", "x")])
+    answer = await table.Scan(IndexName="lsi", ReturnConsumedCapacity="INDEXES")
+    assert isinstance(answer["ConsumedCapacity"]["Table"]["CapacityUnits"], float)
+
+
+async def test_a_transaction_of_statements_is_cancelled_as_well(cloud, make, throttled):
+    one = await make(called="one", ProvisionedThroughput=UNITS)
+    await make(called="two", ProvisionedThroughput=UNITS)
+    await one.PutItem(Item=of_size(400 * KB))
+    await one.DeleteItem(Key=item(p="a", c="c"))
+    writes = [{"Statement": f"INSERT INTO {name} VALUE {{'p': 'b', 'c': 'c'}}"} for name in ("two", "one")]
+    with pytest.raises(AwsError, match=r"\[None, ProvisionedThroughputExceeded\]"):
+        await cloud.dynamodb.ExecuteTransaction(TransactStatements=writes)
+    assert (await cloud.dynamodb.Scan(TableName="two"))["Count"] == 0
+
+
+async def test_a_statement_of_a_batch_that_is_throttled_is_told_with_its_table(cloud, make, throttled):
+    one = await make(called="one", ProvisionedThroughput=UNITS)
+    await make(called="two", ProvisionedThroughput=UNITS)
+    await one.PutItem(Item=of_size(400 * KB))
+    await one.DeleteItem(Key=item(p="a", c="c"))
+    writes = [{"Statement": f"INSERT INTO {name} VALUE {{'p': 'b', 'c': 'c'}}"} for name in ("one", "two")]
+    refused, done = (await cloud.dynamodb.BatchExecuteStatement(Statements=writes))["Responses"]
+    assert (refused["TableName"], refused["Error"]["Code"]) == ("one", "ProvisionedThroughputExceeded")
+    assert done == {"TableName": "two"}
+
+
 async def test_an_on_demand_table_is_not_throttled(table, throttled):
     for _ in range(20):
         await table.PutItem(Item=of_size(400 * KB))

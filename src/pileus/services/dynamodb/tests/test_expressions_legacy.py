@@ -178,6 +178,13 @@ def test_empty_legacy_parameters_ask_for_nothing():
     assert (found.condition, found.update) == (None, None)
 
 
+@pytest.mark.parametrize("parameter", ["ScanFilter", "QueryFilter", "Expected"])
+def test_a_condition_needs_an_attributes_name(parameter):
+    with pytest.raises(ValidationException) as refused:
+        bind({parameter: {"": {"ComparisonOperator": "NULL"}}})
+    assert refused.value.message == INVALID + "Empty attribute name"
+
+
 def test_thousands_of_conditions_exhaust_nothing():
     many = {f"a{number}": {"ComparisonOperator": "NULL"} for number in range(5000)}
     assert bind({"ScanFilter": many}).filter.holds(ITEM)

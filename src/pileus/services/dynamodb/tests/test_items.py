@@ -179,6 +179,50 @@ async def test_an_index_key_must_be_of_its_type_and_not_empty(make):
     await table.put(p="a", c="b", x="x" * 2048)
 
 
+async def test_of_several_indexes_that_refuse_a_value_the_first_by_name_is_told(make):
+    by_x = [index("zzz", "x"), index("gsi", "x")]
+    table = await make(types={"x": "S"}, LocalSecondaryIndexes=[index("lsi", "p", "x")], GlobalSecondaryIndexes=by_x)
+    await refused(table.PutItem(Item=item(p="a", c="b", x=1)), "IndexName: gsi$")
+
+
+async def test_an_update_to_an_empty_index_key_is_refused_in_words_of_its_own(make):
+    table = await make(types={"x": "S"}, GlobalSecondaryIndexes=[index("gsi", "x")])
+    await refused(
+        table.UpdateItem(
+            Key=item(p="a", c="b"), UpdateExpression="SET x = :x", ExpressionAttributeValues={":x": {"S": ""}}
+        ),
+        "The update expression attempted to update a secondary index key to a value that is not supported. The "
+        "AttributeValue for a key attribute cannot contain an empty string value.$",
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "counted"),
+    [
+        ("SET x = :x", 3 + 19 + len("x")),
+        ("SET x = :x, y = z", 3 + 19 + 19 + len("x") + len("yz")),
+        ("SET x = :x REMOVE z", 3 + 19 + 2 + len("x")),
+        ("SET l[0] = :x", 3 + 20 + len("l") + 3 + 1),
+    ],
+)
+async def test_an_update_counts_what_it_writes_and_its_actions(cloud, make, expression, counted):
+    table = await make("p")
+    before = {"p": {"S": "a"}, "z": {"S": "z"}, "l": {"L": [{"S": ""}]}}
+    await table.PutItem(Item=before)
+
+    def asked(size: int) -> dict:
+        values = {":x": {"S": "x" * size}}
+        return {"Key": item(p="a"), "UpdateExpression": expression, "ExpressionAttributeValues": values}
+
+    largest = asked(409_600 - counted)
+    larger = asked(409_600 - counted + 1)
+    await refused(table.UpdateItem(**larger), "Item size to update has exceeded the maximum allowed size")
+    # A transaction limits the item alone.
+    await cloud.dynamodb.TransactWriteItems(TransactItems=[{"Update": {"TableName": "tbl", **larger}}])
+    await table.PutItem(Item=before)
+    await table.UpdateItem(**largest)
+
+
 async def test_a_table_that_is_not_there(cloud):
     for call in (
         cloud.dynamodb.GetItem(TableName="nope", Key=item(p="a")),
@@ -201,6 +245,14 @@ async def test_item_collection_metrics_where_there_is_a_local_index(make, table)
     table = await make(called="lsi", types={"x": "S"}, LocalSecondaryIndexes=[index("lsi", "p", "x")])
     answer = await table.PutItem(Item=item(p="a", c="b"), ReturnItemCollectionMetrics="SIZE")
     assert answer["ItemCollectionMetrics"] == {"ItemCollectionKey": item(p="a"), "SizeEstimateRangeGB": [0.0, 1.0]}
+
+
+async def test_the_collection_of_an_item_that_is_not_there_is_named_by_its_canonical_key(cloud, make):
+    table = await make(
+        called="lsi", types={"p": "N", "c": "S", "x": "S"}, LocalSecondaryIndexes=[index("lsi", "p", "x")]
+    )
+    answer = await table.DeleteItem(Key={"p": {"N": "01.0"}, "c": {"S": "gone"}}, ReturnItemCollectionMetrics="SIZE")
+    assert answer["ItemCollectionMetrics"]["ItemCollectionKey"] == {"p": {"N": "1"}}
 
 
 async def test_a_collection_of_ten_gigabytes_is_the_largest(make, monkeypatch):

@@ -117,7 +117,7 @@ async def test_an_insert_of_what_is_there_is_a_duplicate_and_changes_nothing(mus
         (
             "{'Artist': 'a', 'Year': 1, 'Plays': 'many'}",
             "One or more parameter values were invalid: Type mismatch for Index Key Plays Expected: N Actual: S "
-            "IndexName: own-plays",
+            "IndexName: by-genre",
         ),
         ("[1]", "The VALUE of an INSERT must be a map of attribute names to values"),
     ],
@@ -487,6 +487,9 @@ async def test_a_delete_returns_nothing_else(songs, returning):
         ("DELETE FROM Nowhere WHERE a = 1 AND b BETWEEN null AND 2", "Incorrect operand type for operator or function; operator or function: BETWEEN, operand type: NULL"),
         ("SELECT * FROM \"\" WHERE a = 1", "Path component cannot be an empty string"),
         ("SELECT * FROM Nowhere.\"\" WHERE a = 1", "Path component cannot be an empty string"),
+        ('SELECT "" FROM Nowhere', "Path component cannot be an empty string"),
+        ('SELECT * FROM Nowhere WHERE "" = 1', "Path component cannot be an empty string"),
+        ('UPDATE Nowhere SET "" = 1 WHERE a = 1', "Path component cannot be an empty string"),
         ("SELECT * FROM a.b.c WHERE a = 1", "A path may contain at most 2 components in the FROM clause"),
     ],
 )  # fmt: skip

@@ -126,6 +126,7 @@ async def test_a_transaction_that_failed_keeps_no_token(cloud, table):
     [
         ([put(p="a", c="c"), add(1, p="a", c="c")], "cannot include multiple operations on one item"),
         ([{}], "TransactWriteRequest should contain Delete or Put or Update request"),
+        ([put(p="a", c="c"), {"Unknown": 1}], "TransactWriteRequest should contain Delete or Put or Update request"),
         ([put(p="a", c="c") | add(1, p="b", c="c")], "can only contain one of Check, Put, Update or Delete"),
         ([put(p="a", c=str(n)) for n in range(101)], "Member must have length less than or equal to 100"),
         ([put(p="a", c=str(n), x="x" * 400_000) for n in range(11)], "Collection of items size cannot exceed 4MB"),
@@ -134,6 +135,22 @@ async def test_a_transaction_that_failed_keeps_no_token(cloud, table):
 )
 async def test_what_a_transaction_refuses(cloud, table, items, message):
     await refused(cloud.dynamodb.TransactWriteItems(TransactItems=items), message)
+
+
+async def test_an_empty_key_of_an_index_refuses_the_transaction_and_is_no_reason_to_cancel_it(cloud, make):
+    await make(called="tbl", types={"x": "S"}, GlobalSecondaryIndexes=[index("gsi", "x")])
+    empty = "The AttributeValue for a key attribute cannot contain an empty string value."
+    await refused(
+        cloud.dynamodb.TransactWriteItems(TransactItems=[put(p="b", c="c"), put(p="a", c="c", x="")]),
+        f"{empty} IndexName: gsi, IndexKey: x",
+    )
+    update = {"TableName": "tbl", "Key": item(p="a", c="c"), "UpdateExpression": "SET x = :x"}
+    update["ExpressionAttributeValues"] = {":x": {"S": ""}}
+    await refused(
+        cloud.dynamodb.TransactWriteItems(TransactItems=[put(p="b", c="c"), {"Update": update}]),
+        f"attempted to update a secondary index key to a value that is not supported. {empty}$",
+    )
+    assert (await cloud.dynamodb.Scan(TableName="tbl"))["Count"] == 0
 
 
 async def test_a_table_that_is_not_there_refuses_the_transaction(cloud, table):
@@ -188,3 +205,12 @@ async def test_an_empty_key_refuses_a_transaction_and_one_that_does_not_fit_canc
                 await refused(call, "cannot contain an empty string value. Key: p")
             else:
                 await refused(call, r"specific reasons \[ValidationError\]", CANCELLED)
+
+
+async def test_a_condition_check_affects_no_item_collection(cloud, make):
+    await make(called="tbl", types={"x": "S"}, LocalSecondaryIndexes=[index("lsi", "p", "x")])
+    check = {"TableName": "tbl", "Key": item(p="b", c="c"), "ConditionExpression": "attribute_not_exists(p)"}
+    answer = await cloud.dynamodb.TransactWriteItems(
+        TransactItems=[put(p="a", c="c"), {"ConditionCheck": check}], ReturnItemCollectionMetrics="SIZE"
+    )
+    assert [one["ItemCollectionKey"] for one in answer["ItemCollectionMetrics"]["tbl"]] == [item(p="a")]

@@ -115,10 +115,3 @@ def test_a_sum_of_more_than_38_digits_is_called_an_overflow():
     with pytest.raises(ValidationException) as refused:
         numbers.add(numbers.normalise("1E50"), "1")
     assert refused.value.message == numbers.OVERFLOW
-
-
-@pytest.mark.parametrize(
-    ("number", "digits"), [("0", 0), ("7", 1), ("-700", 1), ("0.0070", 1), ("10.5", 3), ("-0.12", 2), ("1001", 4)]
-)
-def test_zeros_at_either_end_are_no_significant_digits(number, digits):
-    assert numbers.significant_digits(numbers.normalise(number)) == digits

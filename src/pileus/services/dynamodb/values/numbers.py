@@ -117,11 +117,6 @@ def sortable(text: str) -> bytes:
     return _NEGATIVE + body.translate(_COMPLEMENT) if negative else _POSITIVE + body
 
 
-def significant_digits(text: str) -> int:
-    """How many digits of a canonical number count towards its size: zeros at either end don't."""
-    return len(text.lstrip("-0.").replace(".", "").rstrip("0")) if "." in text else len(text.strip("-0"))
-
-
 def _power(text: str | None) -> int:
     if not text:
         return 0
