@@ -25,7 +25,7 @@ from pileus.services.lambda_.running import Running
 from pileus.services.lambda_.state import ACCOUNT_CONCURRENCY, VERSIONS, EventSourceMapping, Version
 from pileus.services.lambda_.transitions import mappings
 from pileus.services.lambda_.transitions.events import DELIVER
-from pileus.services.lambda_.transitions.functions import prepared_topic, require_version
+from pileus.services.lambda_.transitions.functions import changed_topic, require_version
 from pileus.store.events import Event
 from pileus.store.transaction import Transaction
 
@@ -90,7 +90,7 @@ class FunctionTarget:
         return f"PROBLEM: {NO_FUNCTION}" if self._version() is None else None
 
     def topic(self) -> str:
-        return prepared_topic(self._ref)
+        return changed_topic(self._ref)
 
     async def invoke(self, payload: bytes, started: Callable[[], None]) -> Answer:
         request_id = self._cloud.ids.uuid()

@@ -484,6 +484,46 @@ async def test_a_mapping_outlives_its_function_and_serves_the_next_of_that_name(
     assert "LastProcessingResult" not in await mapping(cloud, uuid)
 
 
+async def test_a_function_that_is_gone_is_said_so_before_anything_arrives(cloud, played, map_, url):
+    uuid = await map_()
+    await cloud.lambda_.DeleteFunction(FunctionName="echo")
+    await cloud.settle()
+    assert (await mapping(cloud, uuid))["LastProcessingResult"] == "PROBLEM: Function does not exist"
+
+
+async def test_an_alias_that_is_gone_is_said_so_and_the_next_of_that_name_is_served_at_once(cloud, played, map_, url):
+    where = {"FunctionName": "echo", "Name": "live"}
+    await cloud.lambda_.CreateAlias(**where, FunctionVersion="$LATEST")
+    uuid = await map_(FunctionName="echo:live")
+    await cloud.lambda_.DeleteAlias(**where)
+    await cloud.settle()
+    assert (await mapping(cloud, uuid))["LastProcessingResult"] == "PROBLEM: Function does not exist"
+    await send(cloud, url, "a")
+    assert played.batches == []
+    await cloud.lambda_.CreateAlias(**where, FunctionVersion="$LATEST")
+    await cloud.settle()
+    assert played.batches == [["a"]]
+
+
+async def test_an_alias_that_goes_to_a_version_with_a_better_role_is_served_at_once(cloud, played, map_, url, role):
+    await cloud.lambda_.PublishVersion(FunctionName="echo")
+    await cloud.settle()
+    await cloud.lambda_.CreateAlias(FunctionName="echo", Name="live", FunctionVersion="1")
+    await map_(FunctionName="echo:live")
+    other = await cloud.iam.CreateRole(RoleName="other", AssumeRolePolicyDocument=TRUST)
+    await cloud.iam.PutRolePolicy(RoleName="other", PolicyName="p", PolicyDocument=allow("logs:*", *POLLING))
+    await cloud.iam.PutRolePolicy(RoleName="runs-functions", PolicyName="p", PolicyDocument=allow("logs:*"))
+    await send(cloud, url, "a")
+    await cloud.lambda_.UpdateFunctionConfiguration(FunctionName="echo", Role=other["Role"]["Arn"])
+    await cloud.settle()
+    await cloud.lambda_.PublishVersion(FunctionName="echo")
+    await cloud.settle()
+    assert played.batches == []
+    await cloud.lambda_.UpdateAlias(FunctionName="echo", Name="live", FunctionVersion="2")
+    await cloud.settle()
+    assert played.batches == [["a"]]
+
+
 async def test_a_mapping_outlives_its_queue_and_reads_the_next_of_that_name(cloud, played, map_, url):
     uuid = await map_()
     await cloud.sqs.DeleteQueue(QueueUrl=url)
