@@ -96,6 +96,46 @@ async def test_a_mapping_lives_with_its_stack(cloud, polling_role):
     assert (await cloud.lambda_.ListEventSourceMappings())["EventSourceMappings"] == []
 
 
+async def test_a_mapping_is_not_replaced_by_itself(cloud, role):
+    """Another starting position is another mapping, and of one source and function there is one."""
+    actions = ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")
+    policy = allow(*(f"dynamodb:{action}" for action in actions))
+    await cloud.iam.PutRolePolicy(RoleName="runs-functions", PolicyName="polling", PolicyDocument=policy)
+    table = {
+        "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "StreamSpecification": {"StreamViewType": "KEYS_ONLY"},
+    }
+
+    def body(position):
+        mapping = {
+            "EventSourceArn": {"Fn::GetAtt": ["Table", "StreamArn"]},
+            "FunctionName": {"Ref": "F"},
+            "StartingPosition": position,
+        }
+        resources = {
+            "Table": {"Type": "AWS::DynamoDB::Table", "Properties": table},
+            "F": FUNCTION,
+            "Mapping": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": mapping},
+        }
+        return json.dumps({"Parameters": {"Role": {"Type": "String"}}, "Resources": resources})
+
+    parameters = [{"ParameterKey": "Role", "ParameterValue": role}]
+    await cloud.cloudformation.CreateStack(StackName="app", TemplateBody=body("TRIM_HORIZON"), Parameters=parameters)
+    assert (await settled(cloud))[0] == "CREATE_COMPLETE"
+    (before,) = (await cloud.lambda_.ListEventSourceMappings())["EventSourceMappings"]
+    await cloud.cloudformation.UpdateStack(StackName="app", TemplateBody=body("LATEST"), Parameters=parameters)
+    await cloud.settle()
+    await cloud.advance(60_000)
+    (stack,) = (await cloud.cloudformation.DescribeStacks(StackName="app"))["Stacks"]
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    events = (await cloud.cloudformation.DescribeStackEvents(StackName="app"))["StackEvents"]
+    (failed,) = [each for each in events if each["ResourceStatus"] == "UPDATE_FAILED"]
+    assert f"Please update or delete the existing mapping with UUID {before['UUID']}" in failed["ResourceStatusReason"]
+    assert (await cloud.lambda_.ListEventSourceMappings())["EventSourceMappings"] == [before]
+
+
 async def test_sams_sqs_event_brings_the_mapping_and_the_permission(cloud):
     body = json.dumps(
         {
