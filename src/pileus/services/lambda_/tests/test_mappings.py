@@ -176,6 +176,17 @@ async def test_a_full_batch_does_not_wait_for_its_window(cloud, played, map_, ur
     assert [len(batch) for batch in played.batches] == [12, 12, 1]
 
 
+async def test_a_window_that_outlasts_the_visibility_timeout_ends_all_the_same(cloud, played, map_, url):
+    """A message that comes back while it is held begins no window of its own."""
+    await map_(BatchSize=100, MaximumBatchingWindowInSeconds=75)
+    await send(cloud, url, "a")
+    await cloud.advance(74_999)
+    assert played.batches == []
+    await cloud.advance(1)
+    assert played.batches == [["a"]]
+    assert await left(cloud, url) == (0, 0)
+
+
 async def test_six_megabytes_end_a_batch(cloud, played, map_, url):
     await cloud.sqs.SetQueueAttributes(QueueUrl=url, Attributes={"MaximumMessageSize": "1048576"})
     await send(cloud, url, *("x" * 1_000_000 for _ in range(8)))
