@@ -85,6 +85,21 @@ async def test_what_filters_refuse_is_passed_over(cloud, stream, target, polling
     assert polling.checkpoint().position == "4"
 
 
+async def test_a_batch_is_gathered_from_among_however_many_refused(cloud, stream, target, polling):
+    """They take no room from it: else a stream of which little is wanted would be read by so much a window."""
+    await stream.put(*range(10_000))
+    wanted = Filters(['{"n": [{"numeric": ["<", 5]}, {"numeric": [">", 9994]}]}'], None)
+    await polling.begin(filters=wanted, window_ms=300_000, batch_size=10)
+    assert target.batches == [[0, 1, 2, 3, 4, 9995, 9996, 9997, 9998, 9999]]
+    assert polling.checkpoint().position == "10000"
+
+
+async def test_every_other_record_makes_a_full_batch(cloud, stream, target, polling):
+    await stream.put(*[5, 0] * 3000)
+    await polling.begin(filters=Filters(['{"n": [5]}'], None), window_ms=300_000, batch_size=3000)
+    assert [len(batch) for batch in target.batches] == [3000]
+
+
 async def test_a_failing_batch_is_tried_again_and_holds_up_the_shard(cloud, stream, target, polling):
     target.answers = failing(1)
     await stream.put(1)
