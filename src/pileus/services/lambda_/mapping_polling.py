@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from pileus.authz import changed
 from pileus.delivery.filters import Filters
 from pileus.delivery.pollers import Answer, Discarded, NotReached, Plan, Pollers, poller_of
 from pileus.delivery.sources import TRIM_HORIZON, Reader, ReaderLost
@@ -55,7 +56,14 @@ def reader_of(cloud: Any, roles: Roles, ref: FunctionRef, source_arn: str) -> Re
         if role is not None:
             roles.forget(role, ref.region, ref.name)
 
-    return Reader(cloud, source_arn, principal, refused)
+    def rights() -> tuple[str, ...]:
+        role = role_of(cloud, ref)
+        if role is None:
+            return ()
+        account, name = role.split(":")[4], role.rpartition("/")[2]
+        return changed(account, name), changed(account)
+
+    return Reader(cloud, source_arn, principal, refused, rights)
 
 
 def role_of(cloud: Any, ref: FunctionRef) -> str | None:

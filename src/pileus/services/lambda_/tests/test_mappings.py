@@ -589,6 +589,32 @@ async def test_a_role_that_is_gone_is_said_so_and_the_next_of_that_name_reads_at
     assert played.batches == [["a"]]
 
 
+async def test_a_policy_that_allows_it_after_all_is_followed_by_a_reading_at_once(cloud, played, map_, url):
+    await map_()
+    policy = await cloud.iam.CreatePolicy(PolicyName="polling", PolicyDocument=allow("logs:*"))
+    arn = policy["Policy"]["Arn"]
+    await cloud.iam.AttachRolePolicy(RoleName="runs-functions", PolicyArn=arn)
+    await cloud.iam.DeleteRolePolicy(RoleName="runs-functions", PolicyName="p")
+    await send(cloud, url, "a")
+    assert played.batches == []
+    await cloud.iam.CreatePolicyVersion(PolicyArn=arn, PolicyDocument=allow(*POLLING), SetAsDefault=True)
+    await cloud.settle()
+    assert played.batches == [["a"]]
+
+
+async def test_a_function_that_got_another_role_hears_of_that_one(cloud, played, map_, url):
+    await map_()
+    other = await cloud.iam.CreateRole(RoleName="other", AssumeRolePolicyDocument=TRUST, Path="/of/functions/")
+    await cloud.lambda_.UpdateFunctionConfiguration(FunctionName="echo", Role=other["Role"]["Arn"])
+    await cloud.settle()
+    await send(cloud, url, "a")
+    await cloud.advance(60_000)
+    assert played.batches == []
+    await cloud.iam.PutRolePolicy(RoleName="other", PolicyName="p", PolicyDocument=allow(*POLLING))
+    await cloud.settle()
+    assert played.batches == [["a"]]
+
+
 async def test_messages_that_arrive_mend_no_role(cloud, played, map_, url, monkeypatch):
     await map_()
     await cloud.iam.PutRolePolicy(RoleName="runs-functions", PolicyName="p", PolicyDocument=allow("logs:*"))
@@ -602,6 +628,10 @@ async def test_messages_that_arrive_mend_no_role(cloud, played, map_, url, monke
 
     monkeypatch.setattr(source, "receive", counted, raising=False)
     await send(cloud, url, *"bcdefg")
+    assert tries == []
+    await cloud.iam.CreateRole(RoleName="of-others", AssumeRolePolicyDocument=TRUST)
+    await cloud.iam.PutRolePolicy(RoleName="of-others", PolicyName="p", PolicyDocument=allow("logs:*"))
+    await cloud.settle()
     assert tries == []
     await cloud.advance(3_600_000)
     minutes = [(at - tries[0]) / 60_000 for at in tries]
