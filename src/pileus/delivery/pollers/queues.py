@@ -66,7 +66,10 @@ class QueuePoller:
         self._task = self._pollers.start(f"poller.{self._plan.id}", self._run())
 
     async def stop(self) -> None:
-        """Read nothing more, and return when the batches under way have ended."""
+        """Read nothing more, hand over what was gathered, and return when the batches under way have ended.
+
+        A message that was let go would have been received in vain, and a queue may allow that once.
+        """
         self._is_stopping = True
         for bell in (self._bell, self._trouble.bell, *self._pauses):
             bell.set()
@@ -76,6 +79,11 @@ class QueuePoller:
         async with self._trouble:
             while not self._is_stopping:
                 await self._poll(self._plan.source.topic(self._plan.reader))
+        while self._held and not self._pollers.is_ending:
+            if self._has_room():
+                self._send()
+            else:
+                await self._pollers.rest(self._bell)
         while self._under_way:
             await self._pollers.rest(self._bell)
 

@@ -204,7 +204,7 @@ class MappingPolling:
 
     async def stop(self) -> None:
         """At the end of the process: nothing more is begun; what runs is let go, and comes again after the start."""
-        self._is_stopping = True
+        self._is_stopping = self._pollers.is_ending = True
         pollers, self._by_id = list(self._by_id.values()), {}
         await asyncio.gather(*(poller.stop() for poller in pollers))
         if self._pollers in self._cloud.workers:

@@ -440,6 +440,21 @@ async def test_disabling_lets_the_batch_under_way_end_and_loses_nothing(cloud, p
     assert await left(cloud, url) == (1, 0)
 
 
+async def test_what_a_window_has_gathered_is_handed_over_before_the_mapping_is_disabled(cloud, played, map_, url):
+    """Received once more it would be a dead letter that nobody has seen."""
+    await cloud.sqs.CreateQueue(QueueName="dead")
+    redrive = json.dumps({"deadLetterTargetArn": QUEUE_ARN.replace("jobs", "dead"), "maxReceiveCount": 1})
+    await cloud.sqs.SetQueueAttributes(QueueUrl=url, Attributes={"RedrivePolicy": redrive})
+    uuid = await map_(BatchSize=100, MaximumBatchingWindowInSeconds=20, ScalingConfig={"MaximumConcurrency": 2})
+    await send(cloud, url, "a", "b")
+    assert played.batches == []
+    await cloud.lambda_.UpdateEventSourceMapping(UUID=uuid, Enabled=False)
+    await cloud.settle()
+    assert played.batches == [["a", "b"]]
+    assert (await mapping(cloud, uuid))["State"] == "Disabled"
+    assert await left(cloud, url) == (0, 0)
+
+
 async def test_an_update_changes_what_it_names(cloud, played, map_, url):
     uuid = await map_(BatchSize=2, FunctionResponseTypes=["ReportBatchItemFailures"])
     changed = await cloud.lambda_.UpdateEventSourceMapping(
