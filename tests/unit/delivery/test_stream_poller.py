@@ -548,8 +548,11 @@ async def test_a_thousand_moments_of_rest_cost_no_look(cloud, stream, target, po
 
 @pytest.mark.parametrize("seed", range(12))
 async def test_whatever_happens_nothing_is_lost_and_each_keys_order_holds(cloud, stream, target, polling, seed):
-    """Records of a few keys, failing ones among them, splits of shards, crashes, stops, other numbers of lanes."""
+    """Records of a few keys, failing and refused ones among them, splits of shards, crashes, stops, other numbers of
+    lanes."""
     chance = random.Random(seed)
+    refused = set(chance.sample(range(400), chance.choice([1, 100, 350])))
+    filters = Filters([json.dumps({"n": [{"anything-but": sorted(refused)}]})], None)
     put: dict[str, list[int]] = {}
     bad: set[int] = set()
     shard, number = "s1", 0
@@ -562,6 +565,7 @@ async def test_whatever_happens_nothing_is_lost_and_each_keys_order_holds(cloud,
             "batch_size": chance.choice([1, 3, 10]),
             "window_ms": chance.choice([0, 0, 2000]),
             "bisects": chance.random() < 0.3,
+            "filters": filters,
         }
 
     await polling.begin(**plan())
@@ -595,9 +599,9 @@ async def test_whatever_happens_nothing_is_lost_and_each_keys_order_holds(cloud,
     bad.clear()
     await cloud.advance(600_000)
     seen = target.seen
-    assert set(seen) == set(range(number))
+    assert set(seen) == set(range(number)) - refused
     for numbers in put.values():
         own = [n for n in seen if n in set(numbers)]
-        assert list(dict.fromkeys(own)) == numbers
+        assert list(dict.fromkeys(own)) == [n for n in numbers if n not in refused]
     assert polling.checkpoint(shard).done == {}
     assert len(stream.records[shard]) == 0 or polling.checkpoint(shard).position == str(number)

@@ -112,6 +112,9 @@ class ShardReader:
                     await self._wait()
                 continue
             await self._keep_what_was_passed_over()
+            # They get no more: what has failed is not waited for to be whole.
+            self._is_held_up = True
+            self._ring_lanes()
             await self._drain()
             await self._end_lanes()
             self._begin_lanes(plan.parallelization)
