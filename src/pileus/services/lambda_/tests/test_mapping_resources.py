@@ -179,3 +179,51 @@ async def test_sams_sqs_event_brings_the_mapping_and_the_permission(cloud):
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     found = await cloud.sqs.GetQueueAttributes(QueueUrl=outputs["Url"], AttributeNames=names)
     assert set(found["Attributes"].values()) == {"0"}
+
+
+async def test_sams_dynamodb_event_brings_the_mapping_and_both_permissions(cloud):
+    """To read the stream, and to report to the queue what was given up."""
+    table = {
+        "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
+    }
+    settings = {
+        "BatchSize": 7,
+        "BisectBatchOnFunctionError": True,
+        "FilterCriteria": {"Filters": [{"Pattern": '{"eventName": ["INSERT"]}'}]},
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "MaximumBatchingWindowInSeconds": 1,
+        "MaximumRecordAgeInSeconds": 3600,
+        "MaximumRetryAttempts": 2,
+        "ParallelizationFactor": 3,
+        "StartingPosition": "TRIM_HORIZON",
+    }
+    destination = {"OnFailure": {"Type": "SQS", "Destination": {"Fn::GetAtt": ["GivenUp", "Arn"]}}}
+    event = {**settings, "Stream": {"Fn::GetAtt": ["Table", "StreamArn"]}, "DestinationConfig": destination}
+    function = {
+        "InlineCode": ECHO,
+        "Handler": "index.handler",
+        "Runtime": "python3.11",
+        "AutoPublishAlias": "live",
+        "Events": {"Changes": {"Type": "DynamoDB", "Properties": event}},
+    }
+    body = {
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Resources": {
+            "Table": {"Type": "AWS::DynamoDB::Table", "Properties": table},
+            "GivenUp": {"Type": "AWS::SQS::Queue"},
+            "F": {"Type": "AWS::Serverless::Function", "Properties": function},
+        },
+        "Outputs": {"GivenUp": {"Value": {"Fn::GetAtt": ["GivenUp", "Arn"]}}},
+    }
+    capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    await cloud.cloudformation.CreateStack(StackName="app", TemplateBody=json.dumps(body), Capabilities=capabilities)
+    status, outputs = await settled(cloud)
+    assert status == "CREATE_COMPLETE"
+    (mapping,) = (await cloud.lambda_.ListEventSourceMappings())["EventSourceMappings"]
+    assert {key: mapping[key] for key in settings} == settings
+    assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": outputs["GivenUp"]}}
+    assert mapping["FunctionArn"].endswith(":live")
+    assert (mapping["State"], mapping["LastProcessingResult"]) == ("Enabled", "No records processed")
