@@ -10,5 +10,8 @@ evaluate.py    the decision
 explain.py     the same decision, statement by statement, for people
 """
 
-CHANGED = "authz.changed"
-"""Notice: a role or a policy was made or changed. Who was refused may ask again."""
+
+def changed(account: str, role: str = "") -> str:
+    """The topic that is notified when this role was made or changed; without one, when a policy was that roles of the
+    account may have. Who was refused may ask again."""
+    return f"authz.changed/{account}/{role}"

@@ -51,12 +51,14 @@ class Reader:
     arn        of the queue or stream
     principal  gives the session of the role that reads; asked anew for every call, as roles are changed and expire
     refused    called when the session was refused: it may be of a role that was made anew since
+    rights     topics that are notified when the role may do other things than before; asked anew, as `principal`
     """
 
     cloud: Any
     arn: str
     principal: Callable[[], Awaitable[Principal]]
     refused: Callable[[], None] = _nothing
+    rights: Callable[[], tuple[str, ...]] = tuple
 
     @property
     def parsed(self) -> Arn:

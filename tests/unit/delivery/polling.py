@@ -145,7 +145,9 @@ class Polling:
         cloud.pileus.workers.append(self.pollers)
         self.results: list[str] = []
         self.discarded: list[Any] = []
-        reader = Reader(cloud.pileus, "arn:aws:fake:us-east-1:000000000000:stream/s", None)
+        reader = Reader(
+            cloud.pileus, "arn:aws:fake:us-east-1:000000000000:stream/s", None, rights=lambda: ("fake.rights",)
+        )
         self.plan = Plan(
             id="p",
             source=source,

@@ -160,6 +160,20 @@ async def test_a_deleted_tables_last_records_come_and_then_its_stream_is_said_to
     assert arn in found["LastProcessingResult"]
 
 
+async def test_an_alias_that_was_gone_is_served_from_where_it_was(cloud, function, map_):
+    where = {"FunctionName": "f", "Name": "live"}
+    await cloud.lambda_.CreateAlias(**where, FunctionVersion="$LATEST")
+    uuid = await map_(FunctionName="f:live")
+    await put(cloud, "a")
+    await cloud.lambda_.DeleteAlias(**where)
+    await cloud.settle()
+    assert await result(cloud, uuid) == "PROBLEM: Function does not exist"
+    await put(cloud, "b")
+    await cloud.lambda_.CreateAlias(**where, FunctionVersion="$LATEST")
+    await cloud.settle()
+    assert seen(function) == ["a", "b"]
+
+
 async def test_a_stream_that_opens_itself_to_the_role_is_read_at_once(cloud, function, map_, arn):
     await map_()
     await cloud.iam.PutRolePolicy(RoleName="runs", PolicyName="p", PolicyDocument=allow("logs:*"))

@@ -1,6 +1,7 @@
 """What has failed is kept: after a crash or a stop a batch is the same again, and its runs count."""
 
 import random
+import zlib
 from functools import partial
 
 import pytest
@@ -149,6 +150,23 @@ async def test_each_lane_counts_for_itself(cloud, stream, target, polling):
     assert {n for each in polling.discarded for n in [each.runs]} == {4}
     assert set(target.seen) == set(range(40))
     assert polling.checkpoint().position == "40"
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+async def test_a_failing_batch_that_its_old_lane_gets_in_part_is_not_waited_for(cloud, stream, target, polling, lanes):
+    """With another number of lanes the old ones go as far as they had come, and a failing batch may end beyond that."""
+    bad, good = (next(key for key in "abcdefgh" if zlib.crc32(key.encode()) % 2 == lane) for lane in (0, 1))
+    for n, key in ((1, bad), (2, good), (3, bad)):
+        await stream.put(n, key=key)
+    target.answers = failing(1)
+    await polling.begin(parallelization=2)
+    await polling.end()
+    assert polling.checkpoint().failing["0"][0].last == "3"
+    target.events.clear()
+    target.answers = lambda event: None
+    await polling.begin(parallelization=lanes)
+    assert target.seen == [1, 3]
+    assert polling.checkpoint().position == "3"
 
 
 async def test_a_windows_failing_batch_counts_over_a_restart_and_its_state_is_that_before_it(

@@ -85,6 +85,21 @@ async def test_what_filters_refuse_is_passed_over(cloud, stream, target, polling
     assert polling.checkpoint().position == "4"
 
 
+async def test_a_batch_is_gathered_from_among_however_many_refused(cloud, stream, target, polling):
+    """They take no room from it: else a stream of which little is wanted would be read by so much a window."""
+    await stream.put(*range(10_000))
+    wanted = Filters(['{"n": [{"numeric": ["<", 5]}, {"numeric": [">", 9994]}]}'], None)
+    await polling.begin(filters=wanted, window_ms=300_000, batch_size=10)
+    assert target.batches == [[0, 1, 2, 3, 4, 9995, 9996, 9997, 9998, 9999]]
+    assert polling.checkpoint().position == "10000"
+
+
+async def test_every_other_record_makes_a_full_batch(cloud, stream, target, polling):
+    await stream.put(*[5, 0] * 3000)
+    await polling.begin(filters=Filters(['{"n": [5]}'], None), window_ms=300_000, batch_size=3000)
+    assert [len(batch) for batch in target.batches] == [3000]
+
+
 async def test_a_failing_batch_is_tried_again_and_holds_up_the_shard(cloud, stream, target, polling):
     target.answers = failing(1)
     await stream.put(1)
@@ -533,8 +548,11 @@ async def test_a_thousand_moments_of_rest_cost_no_look(cloud, stream, target, po
 
 @pytest.mark.parametrize("seed", range(12))
 async def test_whatever_happens_nothing_is_lost_and_each_keys_order_holds(cloud, stream, target, polling, seed):
-    """Records of a few keys, failing ones among them, splits of shards, crashes, stops, other numbers of lanes."""
+    """Records of a few keys, failing and refused ones among them, splits of shards, crashes, stops, other numbers of
+    lanes."""
     chance = random.Random(seed)
+    refused = set(chance.sample(range(400), chance.choice([1, 100, 350])))
+    filters = Filters([json.dumps({"n": [{"anything-but": sorted(refused)}]})], None)
     put: dict[str, list[int]] = {}
     bad: set[int] = set()
     shard, number = "s1", 0
@@ -547,6 +565,7 @@ async def test_whatever_happens_nothing_is_lost_and_each_keys_order_holds(cloud,
             "batch_size": chance.choice([1, 3, 10]),
             "window_ms": chance.choice([0, 0, 2000]),
             "bisects": chance.random() < 0.3,
+            "filters": filters,
         }
 
     await polling.begin(**plan())
@@ -580,9 +599,9 @@ async def test_whatever_happens_nothing_is_lost_and_each_keys_order_holds(cloud,
     bad.clear()
     await cloud.advance(600_000)
     seen = target.seen
-    assert set(seen) == set(range(number))
+    assert set(seen) == set(range(number)) - refused
     for numbers in put.values():
         own = [n for n in seen if n in set(numbers)]
-        assert list(dict.fromkeys(own)) == numbers
+        assert list(dict.fromkeys(own)) == [n for n in numbers if n not in refused]
     assert polling.checkpoint(shard).done == {}
     assert len(stream.records[shard]) == 0 or polling.checkpoint(shard).position == str(number)

@@ -2,7 +2,6 @@
 
 import pytest
 
-from pileus.authz import CHANGED
 from pileus.delivery.pollers import NotReached
 from pileus.delivery.sources import SourceGone
 
@@ -35,7 +34,7 @@ async def test_a_stream_that_is_gone_is_looked_for_ever_more_seldom(cloud, strea
 
 
 @pytest.mark.parametrize("name", ["shards", "read"])
-@pytest.mark.parametrize("topic", ["fake.mended", "fake.target", CHANGED])
+@pytest.mark.parametrize("topic", ["fake.mended", "fake.target", "fake.rights"])
 async def test_whatever_may_mend_it_is_followed_by_a_try_at_once(cloud, stream, target, polling, name, topic):
     _, state = refusing(stream, name)
     await stream.put(1)

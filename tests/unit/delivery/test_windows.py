@@ -1,7 +1,11 @@
 """Tumbling windows, on edges from both sides. Source: Lambda developer guide, "Implementing stateful … processing"."""
 
+import json
+import random
+
 import pytest
 
+from pileus.delivery.filters import Filters
 from pileus.delivery.pollers.windows import STATE_LIMIT_BYTES
 from tests.unit.delivery.polling import FakeTarget, Polling
 
@@ -250,3 +254,55 @@ async def test_what_has_no_state_is_a_failure(cloud, stream, target, polling, an
     await stream.put(1)
     await cloud.settle()
     assert len(polling.discarded) == 1
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_whatever_happens_each_record_is_in_the_final_state_of_one_window(cloud, stream, target, polling, seed):
+    """Failing and refused records, crashes, stops, splits of shards."""
+    chance = random.Random(seed)
+    refused = set(chance.sample(range(400), chance.choice([1, 100, 300])))
+    filters = Filters([json.dumps({"n": [{"anything-but": sorted(refused)}]})], None)
+    bad: set[int] = set()
+    final: dict[tuple[str, str], list[int]] = {}
+    shard, number = "s1", 0
+
+    def answers(event):
+        numbers = [record["n"] for record in event["Records"]]
+        if bad & set(numbers):
+            return ValueError()
+        seen = event["state"].get("seen", []) + numbers
+        if event["isFinalInvokeForWindow"]:
+            assert final.setdefault((event["shardId"], event["window"]["start"]), seen) == seen
+        return {"state": {"seen": seen}}
+
+    def plan():
+        return {"batch_size": chance.choice([1, 3, 10]), "window_ms": chance.choice([0, 2000]), "filters": filters}
+
+    target.answers = answers
+    await polling.begin(tumbling_ms=10_000, **plan())
+    for _ in range(40):
+        action = chance.random()
+        if action < 0.5:
+            for _ in range(chance.randrange(1, 8)):
+                await stream.put(number, shard=shard)
+                if chance.random() < 0.05:
+                    bad.add(number)
+                number += 1
+            await cloud.settle()
+        elif action < 0.6:
+            bad.clear()
+        elif action < 0.65:
+            await stream.close(shard)
+            await stream.add_shard(child := f"s{len(stream.parents) + 1}", shard)
+            shard = child
+        elif action < 0.8:
+            await polling.crash()
+            await polling.begin(**plan())
+        elif action < 0.9:
+            await polling.end()
+            await polling.begin(**plan())
+        else:
+            await cloud.advance(chance.randrange(8000))
+    bad.clear()
+    await cloud.advance(900_000)
+    assert sorted(n for seen in final.values() for n in seen) == sorted(set(range(number)) - refused)

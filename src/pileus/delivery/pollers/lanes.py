@@ -35,13 +35,18 @@ AGE_EXCEEDED = "RecordAgeExceeded"
 
 @dataclass(slots=True)
 class Entry:
-    """A record on its way through a shard. `encoded`: as JSON, for those that go to the target."""
+    """A record on its way through a shard, as JSON; or without `encoded`, all those since the entry before it, of
+    whatever lanes, with which nothing is to be done."""
 
     sequence_number: str
     arrived_at_ms: int
-    lane: int
+    lane: int = -1
     encoded: bytes = b""
     is_done: bool = False
+
+    @property
+    def is_passed_over(self) -> bool:
+        return not self.encoded
 
 
 @dataclass(slots=True)

@@ -31,11 +31,16 @@ LAST_PAUSE_MS = 10_000
 
 @dataclass(slots=True)
 class Held:
-    """A received message on its way. `encoded` is its record as JSON."""
+    """A received message on its way. `encoded` is its record as JSON.
+
+    received_at_ms  it is hidden from then on
+    held_since_ms   when it was first received: one that comes back while it is held begins no new window
+    """
 
     message: Message
     encoded: bytes
     received_at_ms: int
+    held_since_ms: int
 
 
 class QueuePoller:
@@ -61,7 +66,10 @@ class QueuePoller:
         self._task = self._pollers.start(f"poller.{self._plan.id}", self._run())
 
     async def stop(self) -> None:
-        """Read nothing more, and return when the batches under way have ended."""
+        """Read nothing more, hand over what was gathered, and return when the batches under way have ended.
+
+        A message that was let go would have been received in vain, and a queue may allow that once.
+        """
         self._is_stopping = True
         for bell in (self._bell, self._trouble.bell, *self._pauses):
             bell.set()
@@ -71,6 +79,11 @@ class QueuePoller:
         async with self._trouble:
             while not self._is_stopping:
                 await self._poll(self._plan.source.topic(self._plan.reader))
+        while self._held and not self._pollers.is_ending:
+            if self._has_room():
+                self._send()
+            else:
+                await self._pollers.rest(self._bell)
         while self._under_way:
             await self._pollers.rest(self._bell)
 
@@ -120,7 +133,7 @@ class QueuePoller:
         if not self._held:
             return plan.source.next_at_ms(plan.reader)
         # The window begins with its first message.
-        ends_ms = min(held.received_at_ms for held in self._held.values()) + plan.window_ms
+        ends_ms = min(held.held_since_ms for held in self._held.values()) + plan.window_ms
         if self._clock.now_ms() >= ends_ms:
             self._send()
             return 0
@@ -137,11 +150,13 @@ class QueuePoller:
     async def _take(self, received: list[Message]) -> None:
         """Hold what the filters want; delete the rest: a queue has no other way to pass over a message."""
         unwanted = []
+        now_ms = self._clock.now_ms()
         for message in received:
             if self._plan.filters.want(message.event):
                 # A message that came back while it was held replaces itself: the newest receipt is the valid one.
-                self._drop(message.id)
-                held = Held(message, encode(message.event), self._clock.now_ms())
+                before = self._drop(message.id)
+                since_ms = now_ms if before is None else before.held_since_ms
+                held = Held(message, encode(message.event), now_ms, since_ms)
                 self._held[message.id] = held
                 self._held_bytes += len(held.encoded) + 1
             else:
@@ -149,10 +164,11 @@ class QueuePoller:
         if unwanted:
             await self._plan.source.delete(self._plan.reader, unwanted)
 
-    def _drop(self, message_id: str) -> None:
+    def _drop(self, message_id: str) -> Held | None:
         held = self._held.pop(message_id, None)
         if held is not None:
             self._held_bytes -= len(held.encoded) + 1
+        return held
 
     def _send(self) -> None:
         """Start a batch of what is held, as much as goes into one payload."""

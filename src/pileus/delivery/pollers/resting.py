@@ -23,6 +23,8 @@ class Pollers:
 
     def __init__(self, cloud: Any) -> None:
         self.cloud = cloud
+        self.is_ending = False
+        """With the process: nothing more is begun."""
         self._at_work = 0
         self._rests: dict[asyncio.Task, _Rest] = {}
         self._rested: dict[asyncio.Task, int] = {}

@@ -112,6 +112,9 @@ class ShardReader:
                     await self._wait()
                 continue
             await self._keep_what_was_passed_over()
+            # They get no more: what has failed is not waited for to be whole.
+            self._is_held_up = True
+            self._ring_lanes()
             await self._drain()
             await self._end_lanes()
             self._begin_lanes(plan.parallelization)
@@ -170,7 +173,8 @@ class ShardReader:
     async def _wait_for_room(self) -> None:
         self._check()
         while (
-            len(self._order) > len(self._lanes) * self.plan.batch_size + READ_AT_ONCE
+            # Between two records of a batch there may be what filters refuse.
+            len(self._order) > 2 * len(self._lanes) * self.plan.batch_size + READ_AT_ONCE
             or sum(lane.held_bytes for lane in self._lanes) > (len(self._lanes) + 1) * PAYLOAD_LIMIT_BYTES
         ):
             self._is_held_up = True
@@ -186,18 +190,25 @@ class ShardReader:
 
     def _deal(self, record: StreamRecord, passed: dict[str, str]) -> None:
         number = _lane_of(record.key, len(self._lanes))
-        entry = Entry(record.sequence_number, record.arrived_at_ms, number)
-        self._order.append(entry)
         is_done = False
         if passed:
             then = str(_lane_of(record.key, self._lanes_then))
             is_done = then in passed and int(passed[then]) >= int(record.sequence_number)
         seen = record.event if record.filtered is None else record.filtered
         if is_done or not self.plan.filters.want(seen):
-            entry.is_done = True
+            self._pass_over(record)
+            return
+        entry = Entry(record.sequence_number, record.arrived_at_ms, number, encode(record.event))
+        self._order.append(entry)
+        self._lanes[number].put(entry)
+
+    def _pass_over(self, record: StreamRecord) -> None:
+        """However many these are, one after the other they are one entry: they may fill neither memory nor the room
+        that a batch is gathered in."""
+        if self._order and self._order[-1].is_passed_over:
+            self._order[-1].sequence_number = record.sequence_number
         else:
-            entry.encoded = encode(record.event)
-            self._lanes[number].put(entry)
+            self._order.append(Entry(record.sequence_number, record.arrived_at_ms, is_done=True))
 
     async def _keep_what_was_passed_over(self) -> None:
         """Filters may want nothing of a whole page: the position goes on all the same."""
@@ -248,13 +259,15 @@ class ShardReader:
     def _beyond(self) -> dict[str, str]:
         """Lane -> how far it has come without a gap."""
         to: dict[str, str] = {}
-        open_lanes: set[int] = set()
+        without_gap = set(range(len(self._lanes)))
         for entry in self._order:
             if not entry.is_done:
-                open_lanes.add(entry.lane)
-                if len(open_lanes) == len(self._lanes):
+                without_gap.discard(entry.lane)
+                if not without_gap:
                     break
-            elif entry.lane not in open_lanes:
+            elif entry.is_passed_over:
+                to.update((str(lane), entry.sequence_number) for lane in without_gap)
+            elif entry.lane in without_gap:
                 to[str(entry.lane)] = entry.sequence_number
         return to
 

@@ -2,7 +2,7 @@
 
 What passes by itself (a full disk, a service that failed) is tried again soon. What somebody has to mend (a queue that
 is gone, a role without its permission) is tried when a notice says that it may be mended: the source was made or opened
-to its reader, a policy was changed, the target is another. For what no notice tells of it is tried later and later
+to its reader, what its role may do has changed, the target is another. For what no notice tells of it is tried later and later
 besides, at least once in a quarter of an hour.
 """
 
@@ -10,7 +10,6 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 
-from pileus.authz import CHANGED
 from pileus.delivery.pollers.plan import INTERNAL, NO_RECORDS, Plan
 from pileus.delivery.pollers.resting import Pollers
 from pileus.delivery.sources import ReaderLost, SourceGone
@@ -32,6 +31,8 @@ class Trouble:
         self._plan = plan
         self._clock = pollers.cloud.clock
         self._watches = AsyncExitStack()
+        self._rights_watches = AsyncExitStack()
+        self._rights: tuple[str, ...] = ()
         self._began_ms: int | None = None
         self._tried_ms = 0
         self._logged = ""
@@ -40,12 +41,25 @@ class Trouble:
 
     async def __aenter__(self) -> "Trouble":
         plan, watch = self._plan, self._pollers.cloud.store.watch
-        for topic in (plan.source.mended(plan.reader), plan.target.topic(), CHANGED):
+        for topic in (plan.source.mended(plan.reader), plan.target.topic()):
             await self._watches.enter_async_context(watch(topic, arrived=self.bell))
+        await self._follow_role()
         return self
 
     async def __aexit__(self, *raised: object) -> None:
+        await self._rights_watches.aclose()
         await self._watches.aclose()
+
+    async def _follow_role(self) -> bool:
+        """Watch the role that reads now; return whether that is another one than the last time."""
+        rights, watch = self._plan.reader.rights(), self._pollers.cloud.store.watch
+        if rights == self._rights:
+            return False
+        await self._rights_watches.aclose()
+        for topic in rights:
+            await self._rights_watches.enter_async_context(watch(topic, arrived=self.bell))
+        self._rights = rights
+        return True
 
     def try_again(self) -> None:
         """What rang before this try has been seen."""
@@ -54,6 +68,8 @@ class Trouble:
     async def rest_after(self, error: Exception) -> None:
         """Tell of it, and rest until it is time for another try. What arrives meanwhile mends nothing."""
         await self.tell_of(error)
+        if await self._follow_role():
+            self.bell.set()  # it may have been mended before it was watched
         await self._pollers.rest(self.bell, self._clock.now_ms() + self._pause_ms(error))
         self._tried_ms = self._clock.now_ms()
 

@@ -11,11 +11,10 @@ import orjson
 from pileus.delivery.sources import TRIM_HORIZON, Limits, Page, Reader, Shard, SourceGone, SourceRefused, StreamRecord
 from pileus.kernel.arn import Arn
 from pileus.kernel.errors import AccessDenied, AwsError
-from pileus.services.dynamodb.also.dynamodbstreams.operations import iterator_in, sequence_number
+from pileus.services.dynamodb.also.dynamodbstreams.operations import iterator_in, iterator_out, sequence_number
 from pileus.services.dynamodb.state import attachments, streams
 
 STREAMS = "dynamodbstreams"
-READ = ("DescribeStream", "GetShardIterator", "GetRecords", "ListStreams")
 GONE = ("ResourceNotFoundException",)
 PAGE_RECORDS = streams.PAGE_RECORDS_MAX
 
@@ -56,6 +55,7 @@ class DynamoDBStream:
             requests = (
                 ("DescribeStream", {"StreamArn": reader.arn}),
                 ("GetShardIterator", {"StreamArn": reader.arn, "ShardId": "", "ShardIteratorType": TRIM_HORIZON}),
+                ("GetRecords", {"ShardIterator": iterator_out(reader.arn, "", 0, 0)}),
                 ("ListStreams", {}),
             )
             return all([await reader.may(STREAMS, operation, request) for operation, request in requests])

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pileus.authz import CHANGED
+from pileus.authz import changed
 from pileus.kernel.arn import parse_arn
 from pileus.kernel.ids import BASE32
 from pileus.services.iam import aws_managed
@@ -181,13 +181,16 @@ def _by_name(record) -> tuple[str, str]:
 class DecidingTable(Table):
     """Its rows decide what a role may do: who was refused as one is told that they have changed."""
 
-    def put(self, tx: Transaction, record: msgspec.Struct) -> None:
+    def put(self, tx: Transaction, record: Role | ManagedPolicy) -> None:
         super().put(tx, record)
-        tx.notify(CHANGED)
+        self._tell(tx, record)
 
-    def insert(self, tx: Transaction, record: msgspec.Struct) -> None:
+    def insert(self, tx: Transaction, record: Role | ManagedPolicy) -> None:
         super().insert(tx, record)
-        tx.notify(CHANGED)
+        self._tell(tx, record)
+
+    def _tell(self, tx: Transaction, record: Role | ManagedPolicy) -> None:
+        tx.notify(changed(record.account, record.name if isinstance(record, Role) else ""))
 
 
 USERS = Table("iam.users", User, key=_by_name)

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from pileus.authz import changed
 from pileus.delivery.filters import Filters
 from pileus.delivery.pollers import Answer, Discarded, NotReached, Plan, Pollers, poller_of
 from pileus.delivery.sources import TRIM_HORIZON, Reader, ReaderLost
@@ -25,7 +26,7 @@ from pileus.services.lambda_.running import Running
 from pileus.services.lambda_.state import ACCOUNT_CONCURRENCY, VERSIONS, EventSourceMapping, Version
 from pileus.services.lambda_.transitions import mappings
 from pileus.services.lambda_.transitions.events import DELIVER
-from pileus.services.lambda_.transitions.functions import prepared_topic, require_version
+from pileus.services.lambda_.transitions.functions import changed_topic, require_version
 from pileus.store.events import Event
 from pileus.store.transaction import Transaction
 
@@ -55,7 +56,14 @@ def reader_of(cloud: Any, roles: Roles, ref: FunctionRef, source_arn: str) -> Re
         if role is not None:
             roles.forget(role, ref.region, ref.name)
 
-    return Reader(cloud, source_arn, principal, refused)
+    def rights() -> tuple[str, ...]:
+        role = role_of(cloud, ref)
+        if role is None:
+            return ()
+        account, name = role.split(":")[4], role.rpartition("/")[2]
+        return changed(account, name), changed(account)
+
+    return Reader(cloud, source_arn, principal, refused, rights)
 
 
 def role_of(cloud: Any, ref: FunctionRef) -> str | None:
@@ -90,7 +98,7 @@ class FunctionTarget:
         return f"PROBLEM: {NO_FUNCTION}" if self._version() is None else None
 
     def topic(self) -> str:
-        return prepared_topic(self._ref)
+        return changed_topic(self._ref)
 
     async def invoke(self, payload: bytes, started: Callable[[], None]) -> Answer:
         request_id = self._cloud.ids.uuid()
@@ -196,7 +204,7 @@ class MappingPolling:
 
     async def stop(self) -> None:
         """At the end of the process: nothing more is begun; what runs is let go, and comes again after the start."""
-        self._is_stopping = True
+        self._is_stopping = self._pollers.is_ending = True
         pollers, self._by_id = list(self._by_id.values()), {}
         await asyncio.gather(*(poller.stop() for poller in pollers))
         if self._pollers in self._cloud.workers:

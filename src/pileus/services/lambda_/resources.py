@@ -542,9 +542,14 @@ class EventSourceMapping(ResourceType):
         return found.get(key, defaults[key]) == value
 
     async def _own(self, context: ResourceContext, properties: dict[str, Any]) -> dict[str, Any] | None:
-        """The mapping that this step made before it was killed."""
+        """The mapping that this step made before it was killed; not the one that it is to replace, which begins elsewhere:
+        beside that one AWS refuses another, and the update fails (quoted in serverless-application-model 1320)."""
         where = {key: properties[key] for key in ("FunctionName", "EventSourceArn")}
         for found in (await context.invoke("lambda", "ListEventSourceMappings", where))["EventSourceMappings"]:
+            moment = found.get("StartingPositionTimestamp")
+            begins = (found.get("StartingPosition"), moment and moment.timestamp())
+            if begins != (properties.get("StartingPosition"), properties.get("StartingPositionTimestamp")):
+                continue
             arn = found["EventSourceMappingArn"]
             tags = (await context.invoke("lambda", "ListTags", {"Resource": arn})).get("Tags", {})
             if all(key in context.tags and tags.get(key) == context.tags[key] for key in OWNERSHIP_TAGS):

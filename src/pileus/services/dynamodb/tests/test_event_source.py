@@ -126,6 +126,22 @@ async def test_a_role_that_may_not_read_is_refused(cloud):
     await EVENT_SOURCE.check(reader_of(cloud, arn), timeout_s=3)
 
 
+@pytest.mark.parametrize("missing", [None, "GetRecords", "GetShardIterator", "DescribeStream", "ListStreams"])
+async def test_a_role_needs_each_of_the_four_permissions(cloud, missing):
+    arn = await make_table(cloud)
+    actions = {"GetRecords", "GetShardIterator", "DescribeStream", "ListStreams"} - {missing}
+    allowed = {"Effect": "Allow", "Action": [f"dynamodb:{action}" for action in sorted(actions)], "Resource": "*"}
+    made = await cloud.iam.CreateRole(RoleName="reads", AssumeRolePolicyDocument=TRUST)
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    await cloud.iam.PutRolePolicy(RoleName="reads", PolicyName="p", PolicyDocument=policy)
+    reader = reader_of(cloud, arn, role_session(made["Role"]["Arn"], made["Role"]["RoleId"], "session"))
+    if missing is None:
+        await EVENT_SOURCE.check(reader, timeout_s=3)
+        return
+    with pytest.raises(SourceRefused, match="Please ensure the role can perform the GetRecords"):
+        await EVENT_SOURCE.check(reader, timeout_s=3)
+
+
 TRUST = json.dumps(
     {
         "Version": "2012-10-17",

@@ -100,7 +100,8 @@ async def list_event_source_mappings(call: Call, request: dict) -> dict:
 
 
 async def update_event_source_mapping(call: Call, request: dict) -> dict:
-    """Change what the request names. What was read before the change is handed over before it.
+    """Change what the request names. What was gathered before the change is handed over before it; of a stream, it is
+    read again.
 
     errors   InvalidParameterValueException, ResourceNotFoundException, ResourceInUseException,
              ResourceConflictException

@@ -96,6 +96,46 @@ async def test_a_mapping_lives_with_its_stack(cloud, polling_role):
     assert (await cloud.lambda_.ListEventSourceMappings())["EventSourceMappings"] == []
 
 
+async def test_a_mapping_is_not_replaced_by_itself(cloud, role):
+    """Another starting position is another mapping, and of one source and function there is one."""
+    actions = ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")
+    policy = allow(*(f"dynamodb:{action}" for action in actions))
+    await cloud.iam.PutRolePolicy(RoleName="runs-functions", PolicyName="polling", PolicyDocument=policy)
+    table = {
+        "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "StreamSpecification": {"StreamViewType": "KEYS_ONLY"},
+    }
+
+    def body(position):
+        mapping = {
+            "EventSourceArn": {"Fn::GetAtt": ["Table", "StreamArn"]},
+            "FunctionName": {"Ref": "F"},
+            "StartingPosition": position,
+        }
+        resources = {
+            "Table": {"Type": "AWS::DynamoDB::Table", "Properties": table},
+            "F": FUNCTION,
+            "Mapping": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": mapping},
+        }
+        return json.dumps({"Parameters": {"Role": {"Type": "String"}}, "Resources": resources})
+
+    parameters = [{"ParameterKey": "Role", "ParameterValue": role}]
+    await cloud.cloudformation.CreateStack(StackName="app", TemplateBody=body("TRIM_HORIZON"), Parameters=parameters)
+    assert (await settled(cloud))[0] == "CREATE_COMPLETE"
+    (before,) = (await cloud.lambda_.ListEventSourceMappings())["EventSourceMappings"]
+    await cloud.cloudformation.UpdateStack(StackName="app", TemplateBody=body("LATEST"), Parameters=parameters)
+    await cloud.settle()
+    await cloud.advance(60_000)
+    (stack,) = (await cloud.cloudformation.DescribeStacks(StackName="app"))["Stacks"]
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    events = (await cloud.cloudformation.DescribeStackEvents(StackName="app"))["StackEvents"]
+    (failed,) = [each for each in events if each["ResourceStatus"] == "UPDATE_FAILED"]
+    assert f"Please update or delete the existing mapping with UUID {before['UUID']}" in failed["ResourceStatusReason"]
+    assert (await cloud.lambda_.ListEventSourceMappings())["EventSourceMappings"] == [before]
+
+
 async def test_sams_sqs_event_brings_the_mapping_and_the_permission(cloud):
     body = json.dumps(
         {
@@ -139,3 +179,51 @@ async def test_sams_sqs_event_brings_the_mapping_and_the_permission(cloud):
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     found = await cloud.sqs.GetQueueAttributes(QueueUrl=outputs["Url"], AttributeNames=names)
     assert set(found["Attributes"].values()) == {"0"}
+
+
+async def test_sams_dynamodb_event_brings_the_mapping_and_both_permissions(cloud):
+    """To read the stream, and to report to the queue what was given up."""
+    table = {
+        "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
+    }
+    settings = {
+        "BatchSize": 7,
+        "BisectBatchOnFunctionError": True,
+        "FilterCriteria": {"Filters": [{"Pattern": '{"eventName": ["INSERT"]}'}]},
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "MaximumBatchingWindowInSeconds": 1,
+        "MaximumRecordAgeInSeconds": 3600,
+        "MaximumRetryAttempts": 2,
+        "ParallelizationFactor": 3,
+        "StartingPosition": "TRIM_HORIZON",
+    }
+    destination = {"OnFailure": {"Type": "SQS", "Destination": {"Fn::GetAtt": ["GivenUp", "Arn"]}}}
+    event = {**settings, "Stream": {"Fn::GetAtt": ["Table", "StreamArn"]}, "DestinationConfig": destination}
+    function = {
+        "InlineCode": ECHO,
+        "Handler": "index.handler",
+        "Runtime": "python3.11",
+        "AutoPublishAlias": "live",
+        "Events": {"Changes": {"Type": "DynamoDB", "Properties": event}},
+    }
+    body = {
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Resources": {
+            "Table": {"Type": "AWS::DynamoDB::Table", "Properties": table},
+            "GivenUp": {"Type": "AWS::SQS::Queue"},
+            "F": {"Type": "AWS::Serverless::Function", "Properties": function},
+        },
+        "Outputs": {"GivenUp": {"Value": {"Fn::GetAtt": ["GivenUp", "Arn"]}}},
+    }
+    capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    await cloud.cloudformation.CreateStack(StackName="app", TemplateBody=json.dumps(body), Capabilities=capabilities)
+    status, outputs = await settled(cloud)
+    assert status == "CREATE_COMPLETE"
+    (mapping,) = (await cloud.lambda_.ListEventSourceMappings())["EventSourceMappings"]
+    assert {key: mapping[key] for key in settings} == settings
+    assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": outputs["GivenUp"]}}
+    assert mapping["FunctionArn"].endswith(":live")
+    assert (mapping["State"], mapping["LastProcessingResult"]) == ("Enabled", "No records processed")

@@ -176,6 +176,17 @@ async def test_a_full_batch_does_not_wait_for_its_window(cloud, played, map_, ur
     assert [len(batch) for batch in played.batches] == [12, 12, 1]
 
 
+async def test_a_window_that_outlasts_the_visibility_timeout_ends_all_the_same(cloud, played, map_, url):
+    """A message that comes back while it is held begins no window of its own."""
+    await map_(BatchSize=100, MaximumBatchingWindowInSeconds=75)
+    await send(cloud, url, "a")
+    await cloud.advance(74_999)
+    assert played.batches == []
+    await cloud.advance(1)
+    assert played.batches == [["a"]]
+    assert await left(cloud, url) == (0, 0)
+
+
 async def test_six_megabytes_end_a_batch(cloud, played, map_, url):
     await cloud.sqs.SetQueueAttributes(QueueUrl=url, Attributes={"MaximumMessageSize": "1048576"})
     await send(cloud, url, *("x" * 1_000_000 for _ in range(8)))
@@ -429,6 +440,21 @@ async def test_disabling_lets_the_batch_under_way_end_and_loses_nothing(cloud, p
     assert await left(cloud, url) == (1, 0)
 
 
+async def test_what_a_window_has_gathered_is_handed_over_before_the_mapping_is_disabled(cloud, played, map_, url):
+    """Received once more it would be a dead letter that nobody has seen."""
+    await cloud.sqs.CreateQueue(QueueName="dead")
+    redrive = json.dumps({"deadLetterTargetArn": QUEUE_ARN.replace("jobs", "dead"), "maxReceiveCount": 1})
+    await cloud.sqs.SetQueueAttributes(QueueUrl=url, Attributes={"RedrivePolicy": redrive})
+    uuid = await map_(BatchSize=100, MaximumBatchingWindowInSeconds=20, ScalingConfig={"MaximumConcurrency": 2})
+    await send(cloud, url, "a", "b")
+    assert played.batches == []
+    await cloud.lambda_.UpdateEventSourceMapping(UUID=uuid, Enabled=False)
+    await cloud.settle()
+    assert played.batches == [["a", "b"]]
+    assert (await mapping(cloud, uuid))["State"] == "Disabled"
+    assert await left(cloud, url) == (0, 0)
+
+
 async def test_an_update_changes_what_it_names(cloud, played, map_, url):
     uuid = await map_(BatchSize=2, FunctionResponseTypes=["ReportBatchItemFailures"])
     changed = await cloud.lambda_.UpdateEventSourceMapping(
@@ -482,6 +508,46 @@ async def test_a_mapping_outlives_its_function_and_serves_the_next_of_that_name(
     await cloud.settle()
     assert played.batches == [["a"]]
     assert "LastProcessingResult" not in await mapping(cloud, uuid)
+
+
+async def test_a_function_that_is_gone_is_said_so_before_anything_arrives(cloud, played, map_, url):
+    uuid = await map_()
+    await cloud.lambda_.DeleteFunction(FunctionName="echo")
+    await cloud.settle()
+    assert (await mapping(cloud, uuid))["LastProcessingResult"] == "PROBLEM: Function does not exist"
+
+
+async def test_an_alias_that_is_gone_is_said_so_and_the_next_of_that_name_is_served_at_once(cloud, played, map_, url):
+    where = {"FunctionName": "echo", "Name": "live"}
+    await cloud.lambda_.CreateAlias(**where, FunctionVersion="$LATEST")
+    uuid = await map_(FunctionName="echo:live")
+    await cloud.lambda_.DeleteAlias(**where)
+    await cloud.settle()
+    assert (await mapping(cloud, uuid))["LastProcessingResult"] == "PROBLEM: Function does not exist"
+    await send(cloud, url, "a")
+    assert played.batches == []
+    await cloud.lambda_.CreateAlias(**where, FunctionVersion="$LATEST")
+    await cloud.settle()
+    assert played.batches == [["a"]]
+
+
+async def test_an_alias_that_goes_to_a_version_with_a_better_role_is_served_at_once(cloud, played, map_, url, role):
+    await cloud.lambda_.PublishVersion(FunctionName="echo")
+    await cloud.settle()
+    await cloud.lambda_.CreateAlias(FunctionName="echo", Name="live", FunctionVersion="1")
+    await map_(FunctionName="echo:live")
+    other = await cloud.iam.CreateRole(RoleName="other", AssumeRolePolicyDocument=TRUST)
+    await cloud.iam.PutRolePolicy(RoleName="other", PolicyName="p", PolicyDocument=allow("logs:*", *POLLING))
+    await cloud.iam.PutRolePolicy(RoleName="runs-functions", PolicyName="p", PolicyDocument=allow("logs:*"))
+    await send(cloud, url, "a")
+    await cloud.lambda_.UpdateFunctionConfiguration(FunctionName="echo", Role=other["Role"]["Arn"])
+    await cloud.settle()
+    await cloud.lambda_.PublishVersion(FunctionName="echo")
+    await cloud.settle()
+    assert played.batches == []
+    await cloud.lambda_.UpdateAlias(FunctionName="echo", Name="live", FunctionVersion="2")
+    await cloud.settle()
+    assert played.batches == [["a"]]
 
 
 async def test_a_mapping_outlives_its_queue_and_reads_the_next_of_that_name(cloud, played, map_, url):
@@ -538,6 +604,32 @@ async def test_a_role_that_is_gone_is_said_so_and_the_next_of_that_name_reads_at
     assert played.batches == [["a"]]
 
 
+async def test_a_policy_that_allows_it_after_all_is_followed_by_a_reading_at_once(cloud, played, map_, url):
+    await map_()
+    policy = await cloud.iam.CreatePolicy(PolicyName="polling", PolicyDocument=allow("logs:*"))
+    arn = policy["Policy"]["Arn"]
+    await cloud.iam.AttachRolePolicy(RoleName="runs-functions", PolicyArn=arn)
+    await cloud.iam.DeleteRolePolicy(RoleName="runs-functions", PolicyName="p")
+    await send(cloud, url, "a")
+    assert played.batches == []
+    await cloud.iam.CreatePolicyVersion(PolicyArn=arn, PolicyDocument=allow(*POLLING), SetAsDefault=True)
+    await cloud.settle()
+    assert played.batches == [["a"]]
+
+
+async def test_a_function_that_got_another_role_hears_of_that_one(cloud, played, map_, url):
+    await map_()
+    other = await cloud.iam.CreateRole(RoleName="other", AssumeRolePolicyDocument=TRUST, Path="/of/functions/")
+    await cloud.lambda_.UpdateFunctionConfiguration(FunctionName="echo", Role=other["Role"]["Arn"])
+    await cloud.settle()
+    await send(cloud, url, "a")
+    await cloud.advance(60_000)
+    assert played.batches == []
+    await cloud.iam.PutRolePolicy(RoleName="other", PolicyName="p", PolicyDocument=allow(*POLLING))
+    await cloud.settle()
+    assert played.batches == [["a"]]
+
+
 async def test_messages_that_arrive_mend_no_role(cloud, played, map_, url, monkeypatch):
     await map_()
     await cloud.iam.PutRolePolicy(RoleName="runs-functions", PolicyName="p", PolicyDocument=allow("logs:*"))
@@ -551,6 +643,10 @@ async def test_messages_that_arrive_mend_no_role(cloud, played, map_, url, monke
 
     monkeypatch.setattr(source, "receive", counted, raising=False)
     await send(cloud, url, *"bcdefg")
+    assert tries == []
+    await cloud.iam.CreateRole(RoleName="of-others", AssumeRolePolicyDocument=TRUST)
+    await cloud.iam.PutRolePolicy(RoleName="of-others", PolicyName="p", PolicyDocument=allow("logs:*"))
+    await cloud.settle()
     assert tries == []
     await cloud.advance(3_600_000)
     minutes = [(at - tries[0]) / 60_000 for at in tries]

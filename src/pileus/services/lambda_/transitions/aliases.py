@@ -5,7 +5,12 @@ from msgspec.structs import replace
 from pileus.services.lambda_ import errors
 from pileus.services.lambda_.names import LATEST, FunctionRef
 from pileus.services.lambda_.state import ALIASES, EVENT_INVOKE_CONFIGS, POLICIES, VERSIONS, Alias
-from pileus.services.lambda_.transitions.functions import require_alias, require_function, require_revision
+from pileus.services.lambda_.transitions.functions import (
+    changed_topic,
+    require_alias,
+    require_function,
+    require_revision,
+)
 from pileus.store.transaction import Transaction
 
 
@@ -18,6 +23,7 @@ def create_alias(tx: Transaction, ref: FunctionRef, version: str, weights: dict[
     _check_versions(tx, ref, version, weights)
     alias = Alias(*ref.key, ref.qualifier, version, tx.ids.uuid(), description, weights)
     ALIASES.insert(tx, alias)
+    tx.notify(changed_topic(ref))
     return alias
 
 
@@ -28,6 +34,7 @@ def update_alias(tx: Transaction, ref: FunctionRef, changes: dict, revision_id: 
     updated = replace(alias, **changes, revision_id=tx.ids.uuid())
     _check_versions(tx, ref, updated.version, updated.weights)
     ALIASES.put(tx, updated)
+    tx.notify(changed_topic(ref))
     return updated
 
 
@@ -37,6 +44,7 @@ def delete_alias(tx: Transaction, ref: FunctionRef) -> None:
     if ALIASES.has(tx, *ref.key, ref.qualifier):
         for table in (ALIASES, POLICIES, EVENT_INVOKE_CONFIGS):
             table.delete(tx, *ref.key, ref.qualifier)
+        tx.notify(changed_topic(ref))
 
 
 def list_aliases(tx: Transaction, ref: FunctionRef, version: str | None, after: str, limit: int) -> list[Alias]:

@@ -46,6 +46,9 @@ RETIRED = "lambda.retired"
 PREPARED = "lambda.prepared"
 """Notice: a version has left Pending or InProgress."""
 
+CHANGED = "lambda.function-changed"
+"""Notice, one a function: see `changed_topic`."""
+
 TAGS_LIMIT = 50
 
 
@@ -260,12 +263,13 @@ def prepared(tx: Transaction, version: Version, failure: str | None) -> None:
         done = replace(now, update_status="Failed", update_reason=failure, update_reason_code="InvalidZipFileException")
     VERSIONS.put(tx, done)
     tx.notify(PREPARED)
-    tx.notify(prepared_topic(version.ref))
+    tx.notify(changed_topic(version.ref))
 
 
-def prepared_topic(ref: FunctionRef) -> str:
-    """Notified when a version of this one function has left Pending or InProgress."""
-    return f"{PREPARED}/{ref.account}/{ref.region}/{ref.name}"
+def changed_topic(ref: FunctionRef) -> str:
+    """Notified when what can be invoked of this one function may be another than before: a version of it is ready or
+    gone, an alias was made, changed or deleted."""
+    return f"{CHANGED}/{ref.account}/{ref.region}/{ref.name}"
 
 
 def find_version(tx: Transaction, account: str, region: str, name: str, number: int) -> Version | None:
@@ -372,6 +376,7 @@ def _remove_version(tx: Transaction, version: Version) -> None:
         let_go_code(tx, layer.digest)
     VERSIONS.delete(tx, version.account, version.region, version.name, version.number)
     tx.tell(RETIRED, version.environment_key)
+    tx.notify(changed_topic(version.ref))
 
 
 # What belongs to all versions
