@@ -80,8 +80,8 @@ async def owned(cloud):
         (in_a_queue, "InvalidAttributeValue", "Invalid value for the parameter Policy."),
         (in_logs, "InvalidParameterException", "Could not convert to persistable policy."),
         (in_events, "ValidationException", f'not valid. Reason: Invalid principal in policy: "AWS":"{ANN}"'),
-        (in_a_table, "ValidationException", f'Invalid policy document: Invalid principal in policy: "AWS":"{ANN}"'),
-        (in_a_new_table, "ValidationException", f'Invalid policy document: Invalid principal in policy: "AWS":"{ANN}"'),
+        (in_a_table, "ValidationException", "Invalid principal in policy document."),
+        (in_a_new_table, "ValidationException", "Invalid principal in policy document."),
     ],
 )
 async def test_a_policy_can_not_name_a_user_who_is_not_there(owned, put, code, message):
