@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from pileus.services.dynamodb.schemas import key_schema_out, table_key_schema
+from pileus.services.dynamodb.schemas import key_schema_out, table_key_schema, warm_now
 from pileus.services.dynamodb.state import indexes, replicas
 from pileus.services.dynamodb.state.backups import Backup
 from pileus.services.dynamodb.state.records import (
@@ -19,9 +19,6 @@ from pileus.services.dynamodb.state.records import (
 from pileus.services.dynamodb.state.recovery import window
 from pileus.store.transaction import Transaction
 
-ON_DEMAND_WARM = WarmThroughput(12_000, 4_000)
-"""What a new on-demand table serves at once. Source: developer guide, "Understanding DynamoDB warm throughput"."""
-
 
 def moment(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms / 1000, UTC)
@@ -31,7 +28,7 @@ def table_out(tx: Transaction, table: TableRecord) -> dict:
     """TableDescription."""
     out = summary_out(tx, table)
     out["AttributeDefinitions"] = [
-        {"AttributeName": name, "AttributeType": kind} for name, kind in table.attribute_types.items()
+        {"AttributeName": name, "AttributeType": kind} for name, kind in sorted(table.attribute_types.items())
     ]
     out["KeySchema"] = table_key_schema(table)
     out["CreationDateTime"] = moment(table.created_at_ms)
@@ -169,23 +166,13 @@ def _encryption_out(encryption: Encryption) -> dict:
 
 
 def _on_demand_out(limits: OnDemandLimits) -> dict:
-    return {
-        "MaxReadRequestUnits": -1 if limits.read_units is None else limits.read_units,
-        "MaxWriteRequestUnits": -1 if limits.write_units is None else limits.write_units,
-    }
+    out = {"MaxReadRequestUnits": limits.read_units, "MaxWriteRequestUnits": limits.write_units}
+    return {name: limit for name, limit in out.items() if limit is not None}
 
 
 def _warm_out(table: TableRecord, warm: WarmThroughput | None, throughput: Throughput, status: str) -> dict:
-    if table.billing == "PAY_PER_REQUEST":
-        least = ON_DEMAND_WARM
-    else:
-        least = WarmThroughput(throughput.read_units, throughput.write_units)
-    warm = warm or WarmThroughput(0, 0)
-    return {
-        "ReadUnitsPerSecond": max(warm.read_units, least.read_units),
-        "WriteUnitsPerSecond": max(warm.write_units, least.write_units),
-        "Status": status,
-    }
+    now = warm_now(table.billing, warm, throughput)
+    return {"ReadUnitsPerSecond": now.read_units, "WriteUnitsPerSecond": now.write_units, "Status": status}
 
 
 def backup_out(backup: Backup) -> dict:

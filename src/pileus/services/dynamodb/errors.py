@@ -95,6 +95,12 @@ def violation(found: list[Violation]) -> AwsError | None:
     """What DynamoDB says of a request that breaks its model's constraints. None: the operation checks it itself."""
     # What the operation looks at when the framework before it has nothing to say.
     later = [one for one in found if (one.path, one.constraint) in _LATER.get(one.shape, ())]
+    found, had = [one for one in found if one.path != "tableClass"], found
+    if had and not found:
+        return ValidationException(
+            "Invalid table-class parameter provided. Please try again with a valid table-class value: "
+            "[STANDARD, STANDARD_INFREQUENT_ACCESS]."
+        )
     if len(later) < len(found):
         return default_wording("json", [_reworded(one) for one in found if one not in later])
     for one in later:
@@ -121,6 +127,7 @@ _ENUMS = (
     ("OR", "AND"),
     ("SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"),
     ("ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"),
+    ("OLD_IMAGE", "KEYS_ONLY", "NEW_AND_OLD_IMAGES", "NEW_IMAGE"),
 )
 """Values that DynamoDB lists in another order than the model."""
 _ENUM_ORDERS = {frozenset(values): values for values in _ENUMS}

@@ -28,7 +28,9 @@ async def create_table(call: Call, request: dict) -> dict:
     new = new_table(call, request)
     policy = await new_policy(call, request["ResourcePolicy"]) if request.get("ResourcePolicy") else None
     record = replace(new.record, policy=policy)
-    stream = changes.stream_view(request["StreamSpecification"]) if request.get("StreamSpecification") else ""
+    stream = ""
+    if request.get("StreamSpecification"):
+        stream = changes.stream_view(request["StreamSpecification"], is_new=True)
     table = await call.write(tables.create, record, new.indexes, stream=stream, encrypts=new.encrypts)
     return {"TableDescription": await call.read(descriptions.table_out, table)}
 
@@ -85,7 +87,9 @@ async def update_table(call: Call, request: dict) -> dict:
     errors   LimitExceededException, ResourceInUseException, ResourceNotFoundException, ValidationException
     source   DynamoDB API reference, UpdateTable
     """
-    table = await call.write(tables.change, _address(call, request), partial(changes.plan, request))
+    address = _address(call, request)
+    changes.check(request)
+    table = await call.write(tables.change, address, partial(changes.plan, request))
     return {"TableDescription": await call.read(descriptions.table_out, table)}
 
 
@@ -140,7 +144,7 @@ def new_table(call: Call, request: dict) -> NewTable:
         billing=billing,
         throughput=throughput,
         on_demand=on_demand,
-        warm=schemas.warm_of(request),
+        warm=schemas.new_warm(request, billing, throughput),
         table_class=request.get("TableClass") or "",
         is_protected=bool(request.get("DeletionProtectionEnabled")),
         encryption=encryption,

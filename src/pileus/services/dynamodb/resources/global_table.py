@@ -179,6 +179,7 @@ async def _bring(context: ResourceContext, name: str, old: dict[str, Any], prope
     for replica in table.get("Replicas", ()):
         if replica["RegionName"] not in _regions(properties):
             await _remove(context, name, replica["RegionName"])
+    await bringing.drop_indexes(context, name, local)
     await bringing.bring_settings(context, name, local)
     await bringing.bring_indexes(context, name, local)
     await _bring_encryption(context, name, properties)

@@ -221,6 +221,8 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     stream_policies: dict[str, Policy] = {}
     overrides: Overrides = Overrides()
     sourced_at_ms: int = 0
+    class_changes_ms: tuple[int, ...] = ()
+    """When UpdateTable changed its class, in the last days: there is a limit."""
 
     @cached_property
     def address(self) -> Address:

@@ -21,6 +21,7 @@ from pileus.services.dynamodb.state.encryption import own_key
 from pileus.services.dynamodb.state.records import TABLES, SecondaryIndex, TableRecord, check_room
 from pileus.store.transaction import Transaction
 
+IN_USE = "Attempt to change a resource which is still in use"
 SETTLE = "dynamodb.settle"
 """The timer of a table that is CREATING, UPDATING or DELETING; its key is the table's id."""
 
@@ -98,7 +99,7 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
     replicas.check_idle(tx, table)
     plan = plan_of(table, tx.now_ms)
     before = table
-    table = replace(plan.table, status="UPDATING")
+    table = plan.table if plan.is_at_once else replace(plan.table, status="UPDATING")
     if plan.encrypts:
         table = replace(table, encryption=own_key(table.address))
     if plan.stream:
@@ -111,7 +112,8 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
     if plan.dropped:
         table = _with_status(table, plan.dropped, "DELETING")
     TABLES.put(tx, table)
-    tx.wake_at(tx.now_ms, SETTLE, str(table.id))
+    if not plan.is_at_once:
+        tx.wake_at(tx.now_ms, SETTLE, str(table.id))
     updates = {asked["RegionName"]: asked for kind, asked in plan.replicas if kind == "Update"}
     for other in replica_settings.follow(tx, before, table, updates):
         tx.wake_at(tx.now_ms, SETTLE, str(other.id))
@@ -132,6 +134,10 @@ def delete(tx: Transaction, address: Address) -> TableRecord:
     if table.status == "DELETING":
         return table
     check_idle(table)
+    if any(index.status != "ACTIVE" for index in table.global_indexes):
+        raise ResourceInUseException(
+            f"{IN_USE}: Cannot delete table while indexes are being created, updated, or deleted."
+        )
     replicas.check_idle(tx, table)
     return _begin_deletion(tx, table)
 
@@ -143,9 +149,7 @@ def _begin_deletion(tx: Transaction, table: TableRecord) -> TableRecord:
             "first."
         )
     if table.copying:
-        raise ResourceInUseException(
-            f"Attempt to change a resource which is still in use: Table is being backed up or restored: {table.name}"
-        )
+        raise ResourceInUseException(f"{IN_USE}: Table is being backed up or restored: {table.name}")
     replicas.check_deletable(tx, table)
     table = replace(table, status="DELETING")
     TABLES.put(tx, table)
@@ -155,11 +159,13 @@ def _begin_deletion(tx: Transaction, table: TableRecord) -> TableRecord:
 
 def check_idle(table: TableRecord) -> None:
     """Raise ResourceInUseException while the table is being created, changed or deleted."""
-    being = {"CREATING": "created", "UPDATING": "updated", "DELETING": "deleted"}.get(table.status)
-    if being is not None:
-        raise ResourceInUseException(
-            f"Attempt to change a resource which is still in use: Table is being {being}: {table.name}"
-        )
+    how = {
+        "CREATING": f"Table is being created: {table.name}",
+        "UPDATING": f"Table: {table.name} is in the process of being updated.",
+        "DELETING": f"Table is being deleted: {table.name}",
+    }.get(table.status)
+    if how is not None:
+        raise ResourceInUseException(f"{IN_USE}: {how}")
 
 
 def settle(tx: Transaction, key: str) -> None:

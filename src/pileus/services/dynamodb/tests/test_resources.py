@@ -92,7 +92,7 @@ async def test_every_property_reaches_the_table(cloud, context):
     properties = {
         "TableName": "orders",
         "AttributeDefinitions": [
-            {"AttributeName": name, "AttributeType": kind} for name, kind in (("p", "S"), ("s", "N"), ("a", "B"))
+            {"AttributeName": name, "AttributeType": kind} for name, kind in (("a", "B"), ("p", "S"), ("s", "N"))
         ],
         "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "s", "KeyType": "RANGE"}],
         "BillingMode": "PROVISIONED",
@@ -158,6 +158,66 @@ async def test_settings_are_updated_in_place(cloud, context):
     assert back.attributes == {"Arn": table["TableArn"]}
     answer = await cloud.dynamodb.DescribeTimeToLive(TableName=name)
     assert answer["TimeToLiveDescription"] == {"TimeToLiveStatus": "DISABLED"}
+
+
+async def test_settings_of_every_kind_change_in_one_update(cloud, context):
+    """The API takes them one at a time."""
+    old = with_indexes(index("by_a"))
+    name = (await create(cloud, context, **old)).physical_id
+    new = {
+        **with_indexes(
+            index(
+                "by_a",
+                OnDemandThroughput={"MaxReadRequestUnits": 5},
+                WarmThroughput={"ReadUnitsPerSecond": 13_000, "WriteUnitsPerSecond": 5_000},
+            )
+        ),
+        "OnDemandThroughput": {"MaxReadRequestUnits": 7, "MaxWriteRequestUnits": 8},
+        "WarmThroughput": {"ReadUnitsPerSecond": 14_000, "WriteUnitsPerSecond": 6_000},
+        "TableClass": "STANDARD_INFREQUENT_ACCESS",
+        "DeletionProtectionEnabled": True,
+        "SSESpecification": {"SSEEnabled": True},
+        "StreamSpecification": {"StreamViewType": "KEYS_ONLY"},
+    }
+    await update(cloud, context, name, old, new)
+    table = await described(cloud, name)
+    (by_a,) = table["GlobalSecondaryIndexes"]
+    assert by_a["OnDemandThroughput"] == {"MaxReadRequestUnits": 5}
+    assert by_a["WarmThroughput"]["WriteUnitsPerSecond"] == 5_000
+    assert table["OnDemandThroughput"] == new["OnDemandThroughput"]
+    assert table["WarmThroughput"]["ReadUnitsPerSecond"] == 14_000
+    assert table["TableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
+    assert table["DeletionProtectionEnabled"]
+    assert table["SSEDescription"]["Status"] == "ENABLED"
+    await update(cloud, context, name, new, old)
+    table = await described(cloud, name)
+    assert "OnDemandThroughput" not in table
+    assert "OnDemandThroughput" not in table["GlobalSecondaryIndexes"][0]
+
+
+async def test_an_index_goes_while_the_table_becomes_provisioned(cloud, context):
+    old = with_indexes(index("by_a"))
+    name = (await create(cloud, context, **old)).physical_id
+    new = {key: value for key, value in KEYS.items() if key != "BillingMode"} | {
+        "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    }
+    await update(cloud, context, name, old, new)
+    table = await described(cloud, name)
+    assert table["BillingModeSummary"]["BillingMode"] == "PROVISIONED"
+    await update(cloud, context, name, new, old)
+    table = await described(cloud, name)
+    assert table["GlobalSecondaryIndexes"][0]["IndexStatus"] == "ACTIVE"
+
+
+async def test_a_customers_key_needs_no_kind(cloud, context):
+    key = "arn:aws:kms:us-east-1:000000000000:key/k"
+    name = (
+        await create(cloud, context, **KEYS, SSESpecification={"SSEEnabled": True, "KMSMasterKeyId": key})
+    ).physical_id
+    assert (await described(cloud, name))["SSEDescription"]["KMSMasterKeyArn"] == key
+    off = KEYS | {"SSESpecification": {"SSEEnabled": False, "SSEType": "KMS"}}
+    await update(cloud, context, name, KEYS, off)
+    assert "SSEDescription" not in await described(cloud, name)
 
 
 async def test_another_view_type_is_another_stream(cloud, context):

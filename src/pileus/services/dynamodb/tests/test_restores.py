@@ -166,7 +166,7 @@ class TestOverrides:
         with pytest.raises(AwsError, match="ReadCapacityUnits and WriteCapacityUnits must both be specified"):
             await restored(cloud, arn, **asked)
         asked["ProvisionedThroughputOverride"] = UNITS
-        with pytest.raises(AwsError, match="ProvisionedThroughput must be specified for index: one"):
+        with pytest.raises(AwsError, match="ProvisionedThroughput is not specified for index: one"):
             await restored(cloud, arn, **asked)
         asked["GlobalSecondaryIndexOverride"] = [index("one", "g") | {"ProvisionedThroughput": OTHER_UNITS}]
         found = await restored(cloud, arn, **asked)
