@@ -288,12 +288,12 @@ async def bring_expiry(context: ResourceContext, name: str, properties: dict[str
     described = answer["TimeToLiveDescription"]
     has = described.get("AttributeName") if described["TimeToLiveStatus"] in ("ENABLED", "ENABLING") else None
     specified = properties.get("TimeToLiveSpecification") or {}
-    wanted = specified.get("AttributeName") if specified.get("Enabled") else None
+    wanted = specified.get("AttributeName", "") if specified.get("Enabled") else None
     changes = [(False, has)] if has is not None and has != wanted else []
     if wanted is not None and has != wanted:
         changes.append((True, wanted))
     for is_enabled, attribute in changes:
-        specification = {"Enabled": is_enabled, "AttributeName": attribute}
+        specification = {"Enabled": is_enabled} | ({"AttributeName": attribute} if attribute else {})
         await context.invoke(
             "dynamodb", "UpdateTimeToLive", {"TableName": name, "TimeToLiveSpecification": specification}
         )

@@ -37,6 +37,7 @@ class GlobalTable(ResourceType):
     name = "AWS::DynamoDB::GlobalTable"
     properties = GLOBAL_TABLE_PROPERTIES
     attributes = ("Arn", "StreamArn", "TableId")
+    named_by = "TableName"
 
     def check(self, properties: dict[str, Any]) -> None:
         replicas = properties["Replicas"]

@@ -15,6 +15,7 @@ class Table(ResourceType):
     name = "AWS::DynamoDB::Table"
     properties = TABLE_PROPERTIES
     attributes = ("Arn", "StreamArn")
+    named_by = "TableName"
 
     def check(self, properties: dict[str, Any]) -> None:
         for name in ("KeySchema", "AttributeDefinitions"):

@@ -195,6 +195,11 @@ async def test_settings_of_every_kind_change_in_one_update(cloud, context):
     assert "OnDemandThroughput" not in table["GlobalSecondaryIndexes"][0]
 
 
+async def test_expiry_without_an_attribute_is_refused(cloud, context):
+    with pytest.raises(AwsError, match=r"'timeToLiveSpecification\.attributeName' failed to satisfy constraint"):
+        await create(cloud, context, **KEYS, TimeToLiveSpecification={"Enabled": True})
+
+
 async def test_an_index_goes_while_the_table_becomes_provisioned(cloud, context):
     old = with_indexes(index("by_a"))
     name = (await create(cloud, context, **old)).physical_id
