@@ -356,6 +356,7 @@ def reason_of(error: AwsError, token: str) -> str:
 
 
 _HANDLER_CODES = {
+    "AlreadyExists": "AlreadyExists",
     "EntityAlreadyExists": "AlreadyExists",
     "ResourceConflictException": "AlreadyExists",
     "ResourceAlreadyExistsException": "AlreadyExists",

@@ -28,7 +28,6 @@ AS_CREATED = (
     "WarmThroughput",
 )
 """Properties that are parameters of CreateTable, by the same name and in the same shape."""
-FIXED_OF_INDEX = ("KeySchema", "Projection")
 
 
 class AlreadyExists(AwsError):
@@ -125,18 +124,26 @@ async def delete(context: ResourceContext, name: str) -> None:
     await context.wait_until(is_gone, at_most_ms=READY_WITHIN_MS)
 
 
-def check_indexes(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """What CloudFormation refuses of changes to global indexes."""
-    had = {index["IndexName"]: index for index in old.get("GlobalSecondaryIndexes") or ()}
-    has = {index["IndexName"]: index for index in new.get("GlobalSecondaryIndexes") or ()}
+def check_indexes(table: dict, properties: dict[str, Any]) -> None:
+    """What CloudFormation refuses of changes to global indexes. `table`: as it is, for a rollback finds it unchanged."""
+    had = {index["IndexName"]: index for index in table.get("GlobalSecondaryIndexes") or ()}
+    has = {index["IndexName"]: index for index in properties.get("GlobalSecondaryIndexes") or ()}
     if len(had.keys() ^ has.keys()) > 1:
         raise InvalidProperty("Cannot perform more than one GSI creation or deletion in a single update")
     for name in had.keys() & has.keys():
-        if any(pruned(had[name].get(key)) != pruned(has[name].get(key)) for key in FIXED_OF_INDEX):
+        if _fixed(had[name]) != _fixed(has[name]):
             raise InvalidProperty(
                 "Cannot update GSI's properties other than Provisioned Throughput and Contributor Insights "
                 "Specification. You can create a new GSI with a different name."
             )
+
+
+def _fixed(index: dict) -> tuple[list, dict]:
+    """What of an index can't be changed."""
+    projection = dict(index["Projection"])
+    if "NonKeyAttributes" in projection:
+        projection["NonKeyAttributes"] = sorted(projection["NonKeyAttributes"])
+    return index["KeySchema"], projection
 
 
 async def bring_settings(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
