@@ -78,7 +78,10 @@ class Plan:
 def check(request: dict) -> None:
     """What holds of every request, whatever the table is like. Raises ValidationException, LimitExceededException."""
     refuse_unknown(request)
-    asked = {name for name in ASKS if request.get(name) is not None}
+    # Throughput that says nothing is none.
+    asked = {name for name in ASKS if request.get(name) is not None and request[name] != {}} | (
+        {"SSESpecification"} & request.keys()
+    )
     if not {name for name in asked if request[name] != []} - {"MultiRegionConsistency"}:
         *names, last = (said for name, said in ASKS.items() if name not in asked or request[name] == [])
         raise ValidationException(f"At least one of {', '.join(names)} or {last} is required")
@@ -138,7 +141,7 @@ def plan(request: dict, table: TableRecord, now_ms: int) -> Plan:
             dropped = _existing(changed, asked["IndexName"], "delete").name
         else:
             changed = _updated(changed, asked, now_ms, is_new_mode=changed.billing != table.billing)
-    is_at_once = {name for name in ASKS if request.get(name) is not None} <= AT_ONCE
+    is_at_once = {name for name in ASKS if request.get(name)} <= AT_ONCE
     return Plan(changed, new_index, dropped, stream, encrypts, is_at_once, list(_replica_updates(request)))
 
 

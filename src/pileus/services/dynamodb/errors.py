@@ -95,6 +95,14 @@ def violation(found: list[Violation]) -> AwsError | None:
     """What DynamoDB says of a request that breaks its model's constraints. None: the operation checks it itself."""
     # What the operation looks at when the framework before it has nothing to say.
     later = [one for one in found if (one.path, one.constraint) in _LATER.get(one.shape, ())]
+    of_tags = [
+        one for one in found if one.path.startswith("tags.") or (one.path == "tagKeys" and one.constraint != "required")
+    ]
+    found = [one for one in found if one not in of_tags]
+    if of_tags and not found:  # lengths the operation checks itself
+        missing = next((one.path for one in of_tags if one.constraint == "required"), None)
+        member = "Value" if missing is not None and missing.endswith(".value") else "Key"
+        return missing and ValidationException(f"The Tag {member} provided is invalid, {member}: null")
     found, had = [one for one in found if one.path != "tableClass"], found
     if had and not found:
         return ValidationException(

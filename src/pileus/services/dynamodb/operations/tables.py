@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
-from pileus.kernel.tags import from_list
 from pileus.services.dynamodb import changes, descriptions, schemas, tagging
 from pileus.services.dynamodb.addresses import Address, of_name
 from pileus.services.dynamodb.resource_policies import new_policy
@@ -26,7 +25,7 @@ async def create_table(call: Call, request: dict) -> dict:
     source   DynamoDB API reference, CreateTable
     """
     new = new_table(call, request)
-    policy = await new_policy(call, request["ResourcePolicy"]) if request.get("ResourcePolicy") else None
+    policy = await new_policy(call, request["ResourcePolicy"]) if request.get("ResourcePolicy") is not None else None
     record = replace(new.record, policy=policy)
     stream = ""
     if request.get("StreamSpecification"):
@@ -130,8 +129,7 @@ def new_table(call: Call, request: dict) -> NewTable:
     indexes = schemas.new_indexes(request, types, keys, billing)
     schemas.check_all_used(types, keys, indexes)
     encryption, encrypts = changes.encryption_of(request.get("SSESpecification") or {})
-    tags = from_list(request.get("Tags"))
-    tagging.check(tags, own=call.http is None)
+    tags = tagging.given(request.get("Tags"), own=call.http is None)
     record = TableRecord(
         *address,
         id=0,

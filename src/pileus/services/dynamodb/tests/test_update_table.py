@@ -83,6 +83,11 @@ async def test_what_does_not_go_together_is_refused_and_nothing_is_done(make, as
     assert (await table.DescribeTable())["Table"] == before
 
 
+async def test_throughput_that_says_nothing_is_none(table):
+    changed = await table.UpdateTable(WarmThroughput={}, DeletionProtectionEnabled=True)
+    assert changed["TableDescription"]["DeletionProtectionEnabled"]
+
+
 async def test_a_table_that_is_no_longer_protected_can_be_deleted_at_once(make):
     table = await make(DeletionProtectionEnabled=True)
     await refused(table.DeleteTable(), "Resource cannot be deleted as it is currently protected against deletion")
