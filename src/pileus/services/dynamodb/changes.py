@@ -14,6 +14,7 @@ from pileus.services.dynamodb import schemas
 from pileus.services.dynamodb.errors import LimitExceededException, ResourceNotFoundException, invalid
 from pileus.services.dynamodb.state.records import (
     GLOBAL_INDEXES_MAX,
+    SETTLING,
     Encryption,
     SecondaryIndex,
     TableRecord,
@@ -50,8 +51,9 @@ ASKS = {
 """What can be changed, as DynamoDB names it to those who change nothing; two it does not tell of in its model."""
 
 
-AT_ONCE = {"DeletionProtectionEnabled", "OnDemandThroughput"}
-"""Changes that leave the table ACTIVE, so that a table that is no longer protected can be deleted at once."""
+QUIET = {"DeletionProtectionEnabled", "OnDemandThroughput", "SSESpecification", "WarmThroughput"}
+"""Changes that leave the table ACTIVE, as updates of indexes do: a table that is no longer protected can be deleted at
+once. Of encryption and warm throughput only the part that says so of itself is UPDATING."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Plan:
     dropped         the name of the index to be deleted
     stream          the view type of the stream to be opened, "" to close the one there is, None to leave it
     encrypts        with a key of DynamoDB's own in KMS, whose ARN the transition makes
-    is_at_once      the table is never UPDATING
+    is_quiet        the table stays ACTIVE
     replicas        of ReplicaUpdates: Create, Update or Delete, and the action
     """
 
@@ -71,7 +73,7 @@ class Plan:
     dropped: str = ""
     stream: str | None = None
     encrypts: bool = False
-    is_at_once: bool = False
+    is_quiet: bool = False
     replicas: list[tuple[str, dict]] = field(default_factory=list)
 
 
@@ -141,8 +143,10 @@ def plan(request: dict, table: TableRecord, now_ms: int) -> Plan:
             dropped = _existing(changed, asked["IndexName"], "delete").name
         else:
             changed = _updated(changed, asked, now_ms, is_new_mode=changed.billing != table.billing)
-    is_at_once = {name for name in ASKS if request.get(name)} <= AT_ONCE
-    return Plan(changed, new_index, dropped, stream, encrypts, is_at_once, list(_replica_updates(request)))
+    quiet = QUIET if new_index is not None or dropped else {*QUIET, "GlobalSecondaryIndexUpdates"}
+    is_quiet = {name for name in ASKS if request.get(name) or name in QUIET & request.keys()} <= quiet
+    changed = replace(changed, settling=next((name for name in SETTLING if request.get(name) is not None), ""))
+    return Plan(changed, new_index, dropped, stream, encrypts, is_quiet, list(_replica_updates(request)))
 
 
 def refuse_unknown(request: dict) -> None:
@@ -436,6 +440,7 @@ def _updated(table: TableRecord, asked: dict, now_ms: int, *, is_new_mode: bool)
     changed = replace(changed, on_demand=limits)
     now = schemas.warm_now(table.billing, changed.warm, changed.throughput)
     warm = schemas.changed_warm(asked, now, index=name)
+    changed = replace(changed, status="UPDATING" if index.status == "ACTIVE" else index.status)
     return with_index(table, changed if warm is None else replace(changed, warm=warm))
 
 

@@ -42,7 +42,9 @@ def table_out(tx: Transaction, table: TableRecord) -> dict:
     if latest is not None:
         out["LatestStreamLabel"] = latest.label
         out["LatestStreamArn"] = stream_arn(table, latest)
-    out["WarmThroughput"] = _warm_out(table, table.warm, table.throughput, table.status)
+    is_warming = table.settling == "WarmThroughput"
+    status = "UPDATING" if is_warming else table.status
+    out["WarmThroughput"] = _warm_out(table, table.warm, table.throughput, status)
     if table.restored_from is not None:
         out["RestoreSummary"] = table.restored_from | {
             "RestoreDateTime": moment(table.restored_from["RestoreDateTime"]),
@@ -105,6 +107,8 @@ def summary_out(tx: Transaction, table: TableRecord) -> dict:
             out["TableClassSummary"]["LastUpdateDateTime"] = moment(table.table_class_changed_at_ms)
     if table.encryption is not None:
         out["SSEDescription"] = _encryption_out(table.encryption)
+        if table.settling == "SSESpecification":
+            out["SSEDescription"]["Status"] = "UPDATING"
     return out
 
 

@@ -99,7 +99,7 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
     replicas.check_idle(tx, table)
     plan = plan_of(table, tx.now_ms)
     before = table
-    table = plan.table if plan.is_at_once else replace(plan.table, status="UPDATING")
+    table = plan.table if plan.is_quiet else replace(plan.table, status="UPDATING")
     if plan.encrypts:
         table = replace(table, encryption=own_key(table.address))
     if plan.stream:
@@ -112,8 +112,7 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
     if plan.dropped:
         table = _with_status(table, plan.dropped, "DELETING")
     TABLES.put(tx, table)
-    if not plan.is_at_once:
-        tx.wake_at(tx.now_ms, SETTLE, str(table.id))
+    tx.wake_at(tx.now_ms, SETTLE, str(table.id))
     updates = {asked["RegionName"]: asked for kind, asked in plan.replicas if kind == "Update"}
     for other in replica_settings.follow(tx, before, table, updates):
         tx.wake_at(tx.now_ms, SETTLE, str(other.id))
@@ -182,12 +181,12 @@ def settle(tx: Transaction, key: str) -> None:
         if index.status == "DELETING":
             indexes.remove(tx, index)
             table = without_index(table, index)
-        elif index.status == "CREATING" and table.status == "CREATING":
+        elif (index.status == "CREATING" and table.status == "CREATING") or index.status == "UPDATING":
             table = _with_status(table, index.name, "ACTIVE")
         elif index.status == "CREATING" and not index.is_backfilling:
             table = indexes.begin_backfill(tx, table, index)
     is_changing = table.status == "UPDATING" and replicas.is_changing(tx, table)
-    TABLES.put(tx, replace(table, status="UPDATING" if is_changing else "ACTIVE"))
+    TABLES.put(tx, replace(table, status="UPDATING" if is_changing else "ACTIVE", settling=""))
 
 
 def without_index(table: TableRecord, index: SecondaryIndex) -> TableRecord:

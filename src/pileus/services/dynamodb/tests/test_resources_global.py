@@ -32,7 +32,9 @@ INDEX = {
 ATTRIBUTES = [{"AttributeName": name, "AttributeType": "S"} for name in ("p", "a")]
 POLICY = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "dynamodb:GetItem", "Resource": "*"}],
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "dynamodb:GetItem", "Resource": "*"}
+    ],
 }
 
 

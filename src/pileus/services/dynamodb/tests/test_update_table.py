@@ -228,6 +228,30 @@ async def test_a_table_is_updating_then_active(cloud, table):
     assert described["TableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
 
 
+@pytest.mark.parametrize(
+    ("asked", "part"),
+    [
+        ({"SSESpecification": {"Enabled": True}}, lambda table: table["SSEDescription"]["Status"]),
+        ({"WarmThroughput": {"ReadUnitsPerSecond": 13_000}}, lambda table: table["WarmThroughput"]["Status"]),
+        (
+            {
+                "GlobalSecondaryIndexUpdates": [
+                    {"Update": {"IndexName": "gsi", "OnDemandThroughput": {"MaxReadRequestUnits": 5}}}
+                ]
+            },
+            lambda table: table["GlobalSecondaryIndexes"][0]["IndexStatus"],
+        ),
+    ],
+)
+async def test_only_a_part_is_updating(cloud, make, asked, part):
+    table = await make(types={"x": "S"}, GlobalSecondaryIndexes=[index("gsi", "x")])
+    changed = (await table.UpdateTable(**asked))["TableDescription"]
+    assert (changed["TableStatus"], part(changed)) == ("ACTIVE", "UPDATING")
+    assert (await table.Scan(IndexName="gsi"))["Count"] == 0
+    await cloud.settle()
+    assert part((await table.DescribeTable())["Table"]) in ("ACTIVE", "ENABLED")
+
+
 async def test_throughput_changes_and_says_when(cloud, make):
     table = await make(ProvisionedThroughput=UNITS)
     await refused(
