@@ -131,8 +131,8 @@ def global_index_out(tx: Transaction, table: TableRecord, index: SecondaryIndex)
     """GlobalSecondaryIndexDescription."""
     out = _index_out(tx, table, index)
     out["IndexStatus"] = index.status
-    if index.is_backfilling:
-        out["Backfilling"] = True
+    if index.status == "CREATING" and table.status != "CREATING":
+        out["Backfilling"] = index.is_backfilling
     out["ProvisionedThroughput"] = _throughput_out(index.throughput or Throughput(0, 0))
     if index.on_demand is not None:
         out["OnDemandThroughput"] = _on_demand_out(index.on_demand)

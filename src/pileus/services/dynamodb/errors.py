@@ -95,6 +95,7 @@ def violation(found: list[Violation]) -> AwsError | None:
     """What DynamoDB says of a request that breaks its model's constraints. None: the operation checks it itself."""
     # What the operation looks at when the framework before it has nothing to say.
     later = [one for one in found if (one.path, one.constraint) in _LATER.get(one.shape, ())]
+    found = _in_order(found)
     of_tags = [
         one for one in found if one.path.startswith("tags.") or (one.path == "tagKeys" and one.constraint != "required")
     ]
@@ -117,6 +118,18 @@ def violation(found: list[Violation]) -> AwsError | None:
         if one.path == "requestItems":
             return ValidationException("The requestItems parameter is required for BatchWriteItem")
     return None
+
+
+def _in_order(found: list[Violation]) -> list[Violation]:
+    """Of a throughput, DynamoDB names the writes first."""
+    reads, writes = "readCapacityUnits", "writeCapacityUnits"
+    ordered: list[Violation] = []
+    for one in found:
+        if one.path.endswith(writes) and ordered and ordered[-1].path == one.path.removesuffix(writes) + reads:
+            ordered.insert(-1, one)
+        else:
+            ordered.append(one)
+    return ordered
 
 
 _NO_TABLE = ("tableName", "required")

@@ -282,6 +282,15 @@ async def test_what_create_table_refuses_of_settings(cloud, changes, message):
     await refused(cloud.dynamodb.CreateTable(TableName="tbl", **request), message)
 
 
+async def test_of_units_the_writes_are_named_first(cloud):
+    nothing = {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}
+    await refused(
+        cloud.dynamodb.CreateTable(TableName="tbl", **schema("p"), ProvisionedThroughput=nothing),
+        "2 validation errors detected: Value '0' at 'provisionedThroughput.writeCapacityUnits' failed .*; "
+        "Value '0' at 'provisionedThroughput.readCapacityUnits' failed to satisfy constraint",
+    )
+
+
 async def test_settings_that_say_nothing_are_none(make):
     described = (await (await make(OnDemandThroughput={}, WarmThroughput={})).DescribeTable())["Table"]
     assert "OnDemandThroughput" not in described

@@ -294,11 +294,13 @@ async def test_a_new_index_takes_the_items_that_are_there_in_steps(cloud, table,
     await table.put(p="p", c="without")
     await table.PutItem(Item=item(p="p", c="other type", x=7))
     changed = await table.UpdateTable(**create("gsi", "x", x="S"))
-    assert changed["TableDescription"]["GlobalSecondaryIndexes"][0]["IndexStatus"] == "CREATING"
+    new = changed["TableDescription"]["GlobalSecondaryIndexes"][0]
+    assert (new["IndexStatus"], new["Backfilling"]) == ("CREATING", False)
     await refused(table.Scan(IndexName="gsi"), "Cannot read from backfilling global secondary index: gsi")
     await cloud.settle()
     described = (await table.DescribeTable())["Table"]["GlobalSecondaryIndexes"][0]
     assert (described["IndexStatus"], described["ItemCount"]) == ("ACTIVE", 10)
+    assert "Backfilling" not in described
     page = await table.Query(
         IndexName="gsi", KeyConditionExpression="x = :x", ExpressionAttributeValues={":x": {"S": "x1"}}
     )
