@@ -117,7 +117,7 @@ async def delete(context: ResourceContext, name: str) -> None:
         table = await described(context, name)
         if table is None:
             return True
-        if table["TableStatus"] == "ACTIVE":
+        if _is_active(table):
             await context.invoke_unless_gone("dynamodb", "DeleteTable", {"TableName": name}, gone=GONE)
         return False
 
@@ -359,12 +359,16 @@ async def change(context: ResourceContext, name: str, asked: dict[str, Any]) -> 
 async def until_active(context: ResourceContext, name: str) -> None:
     async def is_active() -> bool:
         table = await require(context, name)
-        statuses = [table["TableStatus"]]
-        statuses += [index["IndexStatus"] for index in table.get("GlobalSecondaryIndexes", ())]
-        statuses += [replica["ReplicaStatus"] for replica in table.get("Replicas", ())]
-        return all(status == "ACTIVE" for status in statuses)
+        replicas = [replica["ReplicaStatus"] for replica in table.get("Replicas", ())]
+        return _is_active(table) and all(status == "ACTIVE" for status in replicas)
 
     await context.wait_until(is_active, at_most_ms=READY_WITHIN_MS)
+
+
+def _is_active(table: dict) -> bool:
+    """With its indexes: while one is being made the table can't be deleted."""
+    statuses = [index["IndexStatus"] for index in table.get("GlobalSecondaryIndexes", ())]
+    return all(status == "ACTIVE" for status in (table["TableStatus"], *statuses))
 
 
 async def described(context: ResourceContext, name: str) -> dict | None:

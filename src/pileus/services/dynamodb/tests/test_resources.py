@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from pileus.kernel.errors import AwsError
+from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.resources import Table
+from pileus.services.dynamodb.state import tables
 from pileus.stacks.property_types import InvalidProperty
 from pileus.stacks.resource import Gone, ResourceContext, StillWaiting
 
@@ -273,6 +275,21 @@ async def test_a_deleted_table_is_gone(cloud, context):
     await kind.delete(context, name, KEYS)
     with pytest.raises(Gone):
         await kind.read(context, name)
+
+
+async def test_a_table_is_deleted_when_its_index_is_made(cloud, context):
+    name = (await create(cloud, context, **KEYS)).physical_id
+    await cloud.dynamodb.PutItem(TableName=name, Item={"p": {"S": "1"}, "a": {"S": "x"}})
+    asked = with_indexes(index("by_a"))
+    await cloud.dynamodb.UpdateTable(
+        TableName=name,
+        AttributeDefinitions=asked["AttributeDefinitions"],
+        GlobalSecondaryIndexUpdates=[{"Create": index("by_a")}],
+    )
+    record = await cloud.pileus.store.read(tables.named, Address(cloud.account, cloud.region, name))
+    await cloud.pileus.store.write(tables.settle, str(record.id))  # ACTIVE, and the index is not
+    await until_done(cloud, lambda: Table().delete(context, name, KEYS))
+    assert (await cloud.dynamodb.ListTables())["TableNames"] == []
 
 
 @pytest.mark.parametrize(("changed", "is_new"), [("TableName", True), ("KeySchema", True), ("BillingMode", False)])
