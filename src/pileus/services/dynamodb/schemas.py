@@ -99,6 +99,10 @@ def new_indexes(request: dict, types: dict[str, str], table_keys: Keys, billing:
             )
     if of_all is not None and not of_all:
         raise invalid("List of GlobalSecondaryIndexes is empty")
+    # Before anything else of an index: an attribute too many is told of first.
+    keys = [keys_of(index["KeySchema"], types) for index in local or ()]
+    keys += [keys_of(index["KeySchema"], types, most=INDEX_ATTRIBUTES_MAX) for index in of_all or ()]
+    check_all_used(types, table_keys, keys)
     indexes = [new_local_index(index, types, table_keys) for index in local or ()]
     indexes += [new_global_index(index, types, billing) for index in of_all or ()]
     if len(local or ()) > LOCAL_INDEXES_MAX:
@@ -180,11 +184,11 @@ def check_together(indexes: list[SecondaryIndex]) -> None:
         raise invalid(f"Number of NonKeyAttributes exceeds per-table limit of {INCLUDED_PER_TABLE_MAX}")
 
 
-def check_all_used(types: dict[str, str], table_keys: Keys, indexes: list[SecondaryIndex]) -> None:
+def check_all_used(types: dict[str, str], table_keys: Keys, indexes: list[Keys]) -> None:
     """AttributeDefinitions names key attributes only."""
     used = [*table_keys[0], *table_keys[1]]
-    for index in indexes:
-        used += [name for name in index.key_names if name not in used]
+    for keys in indexes:
+        used += [name for name in (*keys[0], *keys[1]) if name not in used]
     if any(name not in used for name in types):
         if not indexes:
             raise invalid(

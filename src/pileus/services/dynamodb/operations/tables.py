@@ -127,7 +127,6 @@ def new_table(call: Call, request: dict) -> NewTable:
     types = schemas.attribute_types(request["AttributeDefinitions"])
     keys = schemas.keys_of(request["KeySchema"], types, is_index=False)
     indexes = schemas.new_indexes(request, types, keys, billing)
-    schemas.check_all_used(types, keys, indexes)
     encryption, encrypts = changes.encryption_of(request.get("SSESpecification") or {})
     tags = tagging.given(request.get("Tags"), own=call.http is None)
     record = TableRecord(

@@ -282,6 +282,12 @@ async def test_what_create_table_refuses_of_settings(cloud, changes, message):
     await refused(cloud.dynamodb.CreateTable(TableName="tbl", **request), message)
 
 
+async def test_an_attribute_too_many_is_told_of_before_what_is_wrong_with_indexes(cloud):
+    request = {"KeySchema": KEYS, "AttributeDefinitions": schema("p", z="S")["AttributeDefinitions"]}
+    request |= {"BillingMode": "PAY_PER_REQUEST", "GlobalSecondaryIndexes": [index("gsi", "p", projection={})]}
+    await refused(cloud.dynamodb.CreateTable(TableName="tbl", **request), "Some AttributeDefinitions are not used")
+
+
 async def test_of_units_the_writes_are_named_first(cloud):
     nothing = {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}
     await refused(
