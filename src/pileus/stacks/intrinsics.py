@@ -43,10 +43,13 @@ class Made:
     """A resource that exists: what Ref gives and what Fn::GetAtt gives.
 
     Nested attributes are found both flat ("Endpoint.Address") and nested ({"Endpoint": {"Address": …}}).
+
+    is_changing  it may yet get attributes that it doesn't have (a table that is to have a stream: StreamArn)
     """
 
     reference: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    is_changing: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,8 @@ def attribute_of(name: str, attribute: str, scope: Scope) -> Any:
     value: Any = made.attributes
     for part in attribute.split("."):
         if not isinstance(value, Mapping) or part not in value:
+            if made.is_changing:
+                return Unknown((f"{name}.{attribute}",))
             raise template_error(f"resource {name} does not support attribute type {attribute} in Fn::GetAtt")
         value = value[part]
     return value

@@ -188,7 +188,7 @@ class _Planner:
         replacement = _replacement(details)
         self.modified.add(logical_id)
         if replacement == "False":
-            self.resources[logical_id] = deployed.made
+            self.resources[logical_id] = replace(deployed.made, is_changing=True)
         policy = None
         if replacement == "True":
             written = self.template.resources[logical_id].get("UpdateReplacePolicy", "Delete")

@@ -211,6 +211,7 @@ class ResourceType:
     name           AWS::Service::Thing
     properties     all that CloudFormation documents: honoured (Property) or not (NotHonoured)
     attributes     those of Fn::GetAtt; a name that ends in ".*" stands for whatever is below it
+    named_by       the property with which a template may name it
     snapshots      DeletionPolicy: Snapshot is possible
     timeout_s      how long a step may take before it fails with "Resource creation timed out"
     """
@@ -218,6 +219,7 @@ class ResourceType:
     name: ClassVar[str]
     properties: ClassVar[Mapping[str, Property | NotHonoured]] = {}
     attributes: ClassVar[tuple[str, ...]] = ()
+    named_by: ClassVar[str] = ""
     has_any_property: ClassVar[bool] = False
     """Custom resources: their properties are their own affair."""
     snapshots: ClassVar[bool] = False
@@ -248,6 +250,19 @@ class ResourceType:
         """Whether going from `old` to `new` needs a new resource. Override where a property is "conditional"."""
         changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         return any(self.requires_recreation(name) == "Always" for name in changed)
+
+    def check_replaceable(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        """Raise InvalidProperty where another resource would have the name of the one there is.
+
+        Source: CloudFormation user guide, "Update behaviors of stack resources" ("Replacement"); template reference,
+        "Name type": "you can't perform updates that require replacement of this resource".
+        """
+        name = new.get(self.named_by)
+        if name is not None and name == old.get(self.named_by):
+            raise InvalidProperty(
+                "CloudFormation cannot update a stack when a custom-named resource requires replacing. "
+                f"Rename {name} and update the stack again."
+            )
 
     async def create(self, context: ResourceContext, properties: dict[str, Any]) -> Created:
         raise NotImplementedByUs(f"the creation of {self.name}")

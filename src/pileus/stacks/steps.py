@@ -68,7 +68,14 @@ async def make(work: Work, logical_id: str) -> None:
     if not is_touched and not has_failed and not _differs(work, resource_type, base, properties, source):
         return work.finished(row)
     is_half_made = row.status == "CREATE_FAILED" if not is_touched else row.token != base.token
-    if is_half_made or resource_type.replaces(base.properties, properties):
+    replaces = resource_type.replaces(base.properties, properties)
+    if replaces and not is_half_made:
+        try:
+            resource_type.check_replaceable(base.properties, properties)
+        except InvalidProperty as error:
+            await _begin(work, logical_id, "update", dict(base.properties), base.source, base)
+            raise await _failed(work, logical_id, "update", error) from error
+    if is_half_made or replaces:
         return await _create(work, logical_id, resource_type, properties, source, base)
     return await _update(work, logical_id, resource_type, properties, source, base)
 
@@ -349,6 +356,7 @@ def reason_of(error: AwsError, token: str) -> str:
 
 
 _HANDLER_CODES = {
+    "AlreadyExists": "AlreadyExists",
     "EntityAlreadyExists": "AlreadyExists",
     "ResourceConflictException": "AlreadyExists",
     "ResourceAlreadyExistsException": "AlreadyExists",

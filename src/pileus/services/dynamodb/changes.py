@@ -1,37 +1,58 @@
-"""What UpdateTable asks for, checked against the table as it is: a plan that the transition carries out.
+"""What UpdateTable asks for: checked by itself, then against the table as it is. A plan that the transition carries out.
 
 Source: API reference, UpdateTable, GlobalSecondaryIndexUpdate; the texts are those of recorded answers.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
 from pileus.services.dynamodb import schemas
 from pileus.services.dynamodb.errors import LimitExceededException, ResourceNotFoundException, invalid
-from pileus.services.dynamodb.state.records import Encryption, SecondaryIndex, TableRecord, Throughput
+from pileus.services.dynamodb.state.records import (
+    GLOBAL_INDEXES_MAX,
+    SETTLING,
+    Encryption,
+    SecondaryIndex,
+    TableRecord,
+    Throughput,
+)
 
 DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+DECREASES_A_DAY = 4
+"""From then on one an hour. Source: developer guide, "Quotas in Amazon DynamoDB", "Decreasing provisioned throughput"."""
+CLASS_CHANGES_MAX, CLASS_CHANGES_WITHIN_MS = 2, 30 * DAY_MS
+"""Source: developer guide, "Considerations when choosing a table class"."""
 NOT_YET = (
     "GlobalTableWitnessUpdates",
     "GlobalTableSettingsReplicationMode",
     "DisassociationProtectionEnabled",
     "VectorIndexUpdates",
 )
-ASKS = (
-    "ProvisionedThroughput",
-    "BillingMode",
-    "GlobalSecondaryIndexUpdates",
-    "StreamSpecification",
-    "SSESpecification",
-    "ReplicaUpdates",
-    "TableClass",
-    "DeletionProtectionEnabled",
-    "OnDemandThroughput",
-    "WarmThroughput",
-)
+ASKS = {
+    "ProvisionedThroughput": "ProvisionedThroughput",
+    "BillingMode": "BillingMode",
+    "StreamSpecification": "UpdateStreamEnabled",
+    "GlobalSecondaryIndexUpdates": "GlobalSecondaryIndexUpdates",
+    "SSESpecification": "SSESpecification",
+    "ReplicaUpdates": "ReplicaUpdates",
+    "MultiAccountReplicaReady": "MultiAccountReplicaReady",
+    "ReplicaTransitRoleArn": "ReplicaTransitRoleArn",
+    "MultiRegionConsistency": "MultiRegionConsistency",
+    "DeletionProtectionEnabled": "DeletionProtectionEnabled",
+    "OnDemandThroughput": "OnDemandThroughput",
+    "WarmThroughput": "WarmThroughput",
+    "TableClass": "TableClass",
+}
+"""What can be changed, as DynamoDB names it to those who change nothing; of two its model does not know."""
+
+QUIET = {"DeletionProtectionEnabled", "OnDemandThroughput", "SSESpecification", "WarmThroughput"}
+"""Changes that leave the table ACTIVE, as updates of indexes do: a table that is no longer protected can be deleted at
+once. Of encryption and warm throughput only the part that says so of itself is UPDATING."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +63,7 @@ class Plan:
     dropped         the name of the index to be deleted
     stream          the view type of the stream to be opened, "" to close the one there is, None to leave it
     encrypts        with a key of DynamoDB's own in KMS, whose ARN the transition makes
+    is_quiet        the table stays ACTIVE
     replicas        of ReplicaUpdates: Create, Update or Delete, and the action
     """
 
@@ -50,18 +72,63 @@ class Plan:
     dropped: str = ""
     stream: str | None = None
     encrypts: bool = False
+    is_quiet: bool = False
     replicas: list[tuple[str, dict]] = field(default_factory=list)
 
 
-def plan(request: dict, table: TableRecord, now_ms: int) -> Plan:
-    """Raises ValidationException, LimitExceededException, ResourceNotFoundException."""
+def check(request: dict) -> None:
+    """What holds of every request, whatever the table is like. Raises ValidationException, LimitExceededException."""
     refuse_unknown(request)
-    if not any(request.get(name) not in (None, []) for name in ASKS):
-        raise ValidationException(
-            "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or "
-            "SSESpecification or ReplicaUpdates is required for UpdateTable"
-        )
-    replicas = list(_replica_updates(request))
+    # Throughput that says nothing is none.
+    asked = {name for name in ASKS if request.get(name) is not None and request[name] != {}} | (
+        {"SSESpecification"} & request.keys()
+    )
+    if not {name for name in asked if request[name] != []} - {"MultiRegionConsistency"}:
+        *names, last = (said for name, said in ASKS.items() if name not in asked or request[name] == [])
+        raise ValidationException(f"At least one of {', '.join(names)} or {last} is required")
+    if request.get("GlobalSecondaryIndexUpdates") == []:
+        raise invalid("List of GlobalSecondaryIndexUpdates is empty")
+    updates = list(_index_updates(request))
+    _check_alone(asked, {kind for kind, _ in updates})
+    if "StreamSpecification" in asked:
+        stream_view(request["StreamSpecification"])
+    list(_replica_updates(request))
+
+
+def _check_alone(asked: set[str], kinds: set[str]) -> None:
+    """Most changes go one at a time. `kinds`: of updates of global indexes.
+
+    Source: API reference, UpdateTable ("You can only perform one of the following operations at once"); the texts and
+    what goes together are those of recorded answers.
+    """
+    others = asked - {"MultiRegionConsistency"}
+    if "SSESpecification" in asked and others - {"SSESpecification", "ReplicaUpdates"}:
+        raise invalid("Server-Side Encryption modification must be the only operation in the request")
+    for name, said in (("DeletionProtectionEnabled", "DeletionProtection"), ("TableClass", "TableClass")):
+        if name in asked and len(others) > 1:
+            raise invalid(f"{said} modification must be the only operation in the request")
+    if "OnDemandThroughput" in asked and others & {"StreamSpecification", "WarmThroughput"}:
+        raise invalid("OnDemandThroughput can only be combined with BillingMode in an UpdateTable request")
+    moves = kinds & {"Create", "Delete"}
+    if "WarmThroughput" in asked:
+        if "Create" in kinds:
+            raise invalid("Create global secondary index cannot be specified when updating WarmThroughput")
+        if moves or others - {"WarmThroughput", "GlobalSecondaryIndexUpdates"}:
+            raise invalid("WarmThroughput must be the only operation in the request")
+    if "ProvisionedThroughput" in asked:
+        if "StreamSpecification" in asked:
+            raise invalid("You cannot modify stream status while updating table IOPS")
+        if moves:
+            raise invalid("You cannot create or delete index while updating table IOPS")
+    if "StreamSpecification" in asked and moves:
+        raise invalid("You cannot create or delete index while changing stream status")
+
+
+def plan(request: dict, table: TableRecord, now_ms: int) -> Plan:
+    """Of a request that `check` has passed.
+
+    Raises ValidationException, LimitExceededException, ResourceNotFoundException.
+    """
     updates = list(_index_updates(request))
     changed = _billing(request, table, updates, now_ms)
     changed = _settings(request, changed, now_ms)
@@ -72,10 +139,13 @@ def plan(request: dict, table: TableRecord, now_ms: int) -> Plan:
         if kind == "Create":
             changed, new_index = _created(request, changed, asked)
         elif kind == "Delete":
-            dropped = _existing(changed, asked["IndexName"]).name
+            dropped = _existing(changed, asked["IndexName"], "delete").name
         else:
-            changed = _updated(changed, asked, now_ms)
-    return Plan(changed, new_index, dropped, stream, encrypts, replicas)
+            changed = _updated(changed, asked, now_ms, is_new_mode=changed.billing != table.billing)
+    quiet = QUIET if new_index is not None or dropped else {*QUIET, "GlobalSecondaryIndexUpdates"}
+    is_quiet = {name for name in ASKS if request.get(name) or name in QUIET & request.keys()} <= quiet
+    changed = replace(changed, settling=next((name for name in SETTLING if request.get(name) is not None), ""))
+    return Plan(changed, new_index, dropped, stream, encrypts, is_quiet, list(_replica_updates(request)))
 
 
 def refuse_unknown(request: dict) -> None:
@@ -87,19 +157,31 @@ def refuse_unknown(request: dict) -> None:
 
 
 def _index_updates(request: dict) -> Iterator[tuple[str, dict]]:
-    online = 0
+    online, names = 0, set()
     for update in request.get("GlobalSecondaryIndexUpdates") or ():
         given = [(kind, update[kind]) for kind in ("Create", "Update", "Delete") if update.get(kind) is not None]
         if not given:
-            raise invalid("One of GlobalSecondaryIndexUpdate's members Update, Create or Delete must be specified")
+            members = (f"GlobalSecondaryIndexUpdate.{kind}" for kind in ("Update", "Create", "Delete"))
+            raise invalid(f"One of {', '.join(members)} must not be null")
         if len(given) > 1:
-            raise invalid("Only one of GlobalSecondaryIndexUpdate's members Update, Create, Delete may be specified")
-        online += given[0][0] != "Update"
-        if online > 1:
-            raise LimitExceededException(
-                "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
+            raise invalid("Only one global secondary index action is allowed per GlobalSecondaryIndexUpdate object")
+        kind, asked = given[0]
+        name = asked["IndexName"]
+        if name in names:
+            raise invalid(f"Only one global secondary index update per index is allowed simultaneously. Index: {name}")
+        names.add(name)
+        warm = asked.get("WarmThroughput")
+        if kind == "Update" and warm is not None and all(units is None for units in warm.values()):
+            raise invalid(
+                "WarmThroughput must have at least one of ReadUnitsPerSecond or WriteUnitsPerSecond specified for "
+                f"index: {name}"
             )
-        yield given[0]
+        online += kind != "Update"
+        yield kind, asked
+    if online > 1:
+        raise LimitExceededException(
+            "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
+        )
 
 
 def _replica_updates(request: dict) -> Iterator[tuple[str, dict]]:
@@ -122,7 +204,7 @@ def _replica_updates(request: dict) -> Iterator[tuple[str, dict]]:
         raise ValidationException(
             "Update table operation with more than one create or delete replica actions not allowed"
         )
-    others = (name for name in ASKS if name != "ReplicaUpdates")
+    others = (name for name in ASKS if name not in ("ReplicaUpdates", "MultiRegionConsistency"))
     if kinds and "Update" not in kinds and any(request.get(name) not in (None, []) for name in others):
         raise invalid("Replica modification must be the only operation in the request")
     regions: set[str] = set()
@@ -137,32 +219,43 @@ def _replica_updates(request: dict) -> Iterator[tuple[str, dict]]:
 def _billing(request: dict, table: TableRecord, updates: list[tuple[str, dict]], now_ms: int) -> TableRecord:
     """BillingMode, ProvisionedThroughput and OnDemandThroughput."""
     billing = request.get("BillingMode") or table.billing
+    before = table
+    if billing == schemas.PROVISIONED and request.get("BillingMode") and not request.get("ProvisionedThroughput"):
+        raise invalid("ProvisionedThroughput must be specified when BillingMode is PROVISIONED")
     if billing != table.billing and billing == schemas.ON_DEMAND:
         schemas.throughput_of(request, billing)
         nothing = Throughput(0, 0)
         indexes = tuple(index if index.is_local else replace(index, throughput=nothing) for index in table.indexes)
-        table = replace(
-            table, billing=billing, throughput=nothing, indexes=indexes, billing_changed_at_ms=now_ms, warm=table.warm
-        )
+        table = replace(table, billing=billing, throughput=nothing, indexes=indexes, billing_changed_at_ms=now_ms)
     elif billing != table.billing:
         throughput = schemas.throughput_of(request, billing)
         named = {asked["IndexName"] for kind, asked in updates if kind == "Update"}
         for index in table.global_indexes:
             if index.name not in named:
                 raise invalid(f"ProvisionedThroughput must be specified for index: {index.name}")
-        table = replace(table, billing=billing, throughput=throughput, on_demand=None)
+        # On-demand limits go with the mode that they are of.
+        indexes = tuple(replace(index, on_demand=None) for index in table.indexes)
+        table = replace(table, billing=billing, throughput=throughput, on_demand=None, indexes=indexes)
     elif request.get("ProvisionedThroughput") is not None:
         wanted = schemas.throughput_of(request, billing)
-        table = replace(table, throughput=_moved(table.throughput, wanted, now_ms, "table", ""))
-    limits = schemas.on_demand_of(request, billing)
-    if limits is not None:
-        table = replace(table, on_demand=limits)
-    return table
+        table = replace(table, throughput=_moved(table.throughput, wanted, now_ms, ""))
+    if table.billing != before.billing:
+        indexes = tuple(index if index.is_local else _still_warm(before, index, index) for index in table.indexes)
+        table = replace(table, indexes=indexes)
+    if table.throughput != before.throughput or table.billing != before.billing:
+        table = replace(table, warm=schemas.warm_now(before.billing, before.warm, before.throughput))
+    limits = schemas.on_demand_of(request, billing, had=table.on_demand, is_new=False)
+    return table if limits == table.on_demand else replace(table, on_demand=limits)
 
 
-def _moved(had: Throughput, wanted: Throughput, now_ms: int, of: str, index: str) -> Throughput:
-    """The new throughput with the times of its last changes. Four decreases a day and one more an hour on AWS: here
-    there is no such quota, but they are counted."""
+def _still_warm(before: TableRecord, had: SecondaryIndex, index: SecondaryIndex) -> SecondaryIndex:
+    """A change of its capacity leaves an index as warm as it was: the most it ever had stays there for it."""
+    was = before.index(had.name) or had
+    return replace(index, warm=schemas.warm_now(before.billing, was.warm, was.throughput))
+
+
+def _moved(had: Throughput, wanted: Throughput, now_ms: int, index: str) -> Throughput:
+    """The new throughput with the times of its last changes. Raises LimitExceededException."""
     if (had.read_units, had.write_units) == (wanted.read_units, wanted.write_units):
         what = f"the index {index}" if index else "the table"
         raise ValidationException(
@@ -176,6 +269,16 @@ def _moved(had: Throughput, wanted: Throughput, now_ms: int, of: str, index: str
     is_less = wanted.read_units < had.read_units or wanted.write_units < had.write_units
     is_more = wanted.read_units > had.read_units or wanted.write_units > had.write_units
     today = had.decreases_today if had.decreased_at_ms // DAY_MS == now_ms // DAY_MS else 0
+    if is_less and today >= DECREASES_A_DAY:
+        tomorrow_ms = (now_ms // DAY_MS + 1) * DAY_MS
+        next_ms = min(had.decreased_at_ms + HOUR_MS, tomorrow_ms)
+        if now_ms < next_ms:
+            raise LimitExceededException(
+                "Subscriber limit exceeded: Provisioned throughput decreases are limited within a given UTC day. After "
+                f"the first {DECREASES_A_DAY} decreases, each subsequent decrease in the same UTC day can be performed "
+                f"at most once every 3600 seconds. Number of decreases today: {today}. "
+                f"Last decrease at {_said(had.decreased_at_ms)}. Next decrease can be made at {_said(next_ms)}"
+            )
     return Throughput(
         wanted.read_units,
         wanted.write_units,
@@ -185,14 +288,33 @@ def _moved(had: Throughput, wanted: Throughput, now_ms: int, of: str, index: str
     )
 
 
+def _said(at_ms: int) -> str:
+    """Friday, October 9, 2026 at 1:21:34 AM Coordinated Universal Time"""
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    hour = at.hour % 12 or 12
+    return f"{at:%A, %B} {at.day}, {at.year} at {hour}:{at:%M:%S %p} Coordinated Universal Time"
+
+
 def _settings(request: dict, table: TableRecord, now_ms: int) -> TableRecord:
-    if request.get("TableClass") and request["TableClass"] != (table.table_class or "STANDARD"):
-        table = replace(table, table_class=request["TableClass"], table_class_changed_at_ms=now_ms)
+    if request.get("TableClass"):
+        table = _classified(table, request["TableClass"], now_ms)
     if request.get("DeletionProtectionEnabled") is not None:
         table = replace(table, is_protected=request["DeletionProtectionEnabled"])
     if request.get("WarmThroughput") is not None:
-        table = replace(table, warm=schemas.warm_of(request, table.warm))
+        now = schemas.warm_now(table.billing, table.warm, table.throughput)
+        table = replace(table, warm=schemas.changed_warm(request, now) or table.warm)
     return table
+
+
+def _classified(table: TableRecord, wanted: str, now_ms: int) -> TableRecord:
+    recent = tuple(at_ms for at_ms in table.class_changes_ms if now_ms - at_ms < CLASS_CHANGES_WITHIN_MS)
+    if len(recent) >= CLASS_CHANGES_MAX:
+        raise LimitExceededException(
+            f"Subscriber limit exceeded: Updates to TableClass are limited to {CLASS_CHANGES_MAX} times in 30 day(s)."
+        )
+    if wanted == (table.table_class or "STANDARD"):
+        return table
+    return replace(table, table_class=wanted, table_class_changed_at_ms=now_ms, class_changes_ms=(*recent, now_ms))
 
 
 def _stream(request: dict, table: TableRecord) -> str | None:
@@ -209,21 +331,21 @@ def _stream(request: dict, table: TableRecord) -> str | None:
     return view
 
 
-def stream_view(asked: dict, *, of_new_table: bool = False) -> str:
-    """The StreamViewType of a StreamSpecification; "" where it is disabled."""
+def stream_view(asked: dict, *, is_new: bool = False) -> str:
+    """The StreamViewType of a StreamSpecification; "" where it is disabled. is_new: of CreateTable."""
     view = asked.get("StreamViewType")
     if asked["StreamEnabled"]:
         if view is None:
             raise invalid(
                 "Table is being created with a stream enabled, UpdateViewType is required"
-                if of_new_table
+                if is_new
                 else "If stream is being enabled then UpdateViewType is required"
             )
         return view
     if view is not None:
         raise invalid(
             "Table is being created with a stream disabled, UpdateViewType should not be specified"
-            if of_new_table
+            if is_new
             else "If stream is being disabled, then UpdateViewType must not be specified"
         )
     return ""
@@ -235,18 +357,30 @@ def _encryption(request: dict, table: TableRecord) -> tuple[TableRecord, bool]:
         return table, False
     key, encrypts = encryption_of(asked)
     if key is None and not encrypts and table.encryption is None:
-        raise ValidationException("Table is already encrypted by default")
+        raise invalid("Table is already encrypted by default")
+    if key is not None and key == table.encryption and not request.get("ReplicaUpdates"):
+        raise invalid(
+            "Table is already encrypted with given KMSMasterKeyId. Use KMSMasterKeyId parameter if you want to change "
+            "Master Key"
+        )
     return replace(table, encryption=key), encrypts
 
 
 def encryption_of(asked: dict) -> tuple[Encryption | None, bool]:
-    """The customer's key, and whether it is KMS's own key for DynamoDB; neither: the key that DynamoDB owns."""
-    key = asked.get("KMSMasterKeyId")
-    if asked.get("SSEType") == "AES256":
+    """The customer's key, and whether it is KMS's own key for DynamoDB; neither: the key that DynamoDB owns.
+
+    A kind of encryption without Enabled asks for it.
+    """
+    key, kind = asked.get("KMSMasterKeyId"), asked.get("SSEType")
+    if kind == "AES256":
         raise invalid("SSEType AES256 is not supported")
-    if not asked.get("Enabled"):
-        if key is not None:
-            raise invalid("KMSMasterKeyId can only be specified when SSE is enabled")
+    if asked.get("Enabled") is False:
+        for name, given in (("SSEType", kind), ("KMSMasterKeyId", key)):
+            if given is not None:
+                raise invalid(f"{name} can not be specified if Enabled is false")
+    if key is not None and kind is None:
+        raise invalid("SSEType KMS is required if KMSMasterKeyId is specified")
+    if not asked.get("Enabled") and kind is None:
         return None, False
     return (None, True) if key is None else (Encryption(key), False)
 
@@ -261,8 +395,18 @@ def _created(request: dict, table: TableRecord, asked: dict) -> tuple[TableRecor
                 f"defined. Existing schema: Schema:[SchemaElement: key{{{name}:{had}:HASH}}] "
                 f"New schema: Schema:[SchemaElement: key{{{name}:{kind}:HASH}}]"
             )
-    if table.index(asked["IndexName"]) is not None:
-        raise ValidationException(f"Attempting to create an index which already exists: {asked['IndexName']}")
+    name = asked["IndexName"]
+    if table.index(name) is not None:
+        raise ValidationException("Attempting to create an index which already exists")
+    if not defined:
+        raise invalid(f"AttributeDefinitions is not specified for index: {name}")
+    if table.billing == schemas.PROVISIONED and asked.get("ProvisionedThroughput") is None:
+        raise invalid(f"Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: {name}")
+    if table.billing == schemas.ON_DEMAND and asked.get("ProvisionedThroughput") is not None:
+        raise invalid(
+            f"Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: {name} when BillingMode is "
+            "PAY_PER_REQUEST"
+        )
     # The index's attributes are to be defined in the request, known or not.
     index = schemas.new_global_index(asked, defined, table.billing)
     types = table.attribute_types | defined
@@ -270,36 +414,50 @@ def _created(request: dict, table: TableRecord, asked: dict) -> tuple[TableRecor
         raise LimitExceededException(
             "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
         )
+    if len(table.global_indexes) >= GLOBAL_INDEXES_MAX:
+        raise LimitExceededException(
+            "Subscriber limit exceeded: Number of global secondary indexes exceeds per-table limit of "
+            f"{GLOBAL_INDEXES_MAX}"
+        )
     schemas.check_together([*table.indexes, index])
     used = {name: kind for name, kind in types.items() if name in table.attribute_types or name in index.key_names}
     return replace(table, attribute_types=used), index
 
 
-def _existing(table: TableRecord, name: str) -> SecondaryIndex:
+def _existing(table: TableRecord, name: str, action: str) -> SecondaryIndex:
     index = table.index(name)
-    if index is None or index.is_local:
-        raise ResourceNotFoundException("Requested resource not found")
+    if index is None:
+        raise ResourceNotFoundException(f"Requested resource not found: Index {name} for table {table.name}")
+    if index.is_local:
+        raise ValidationException(f"Cannot {action} an index that is not a GlobalSecondaryIndex: {name}")
     return index
 
 
-def _updated(table: TableRecord, asked: dict, now_ms: int) -> TableRecord:
-    index = _existing(table, asked["IndexName"])
-    if all(asked.get(name) is None for name in ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")):
+def _updated(table: TableRecord, asked: dict, now_ms: int, *, is_new_mode: bool) -> TableRecord:
+    """`is_new_mode`: the table changes its billing in the same request."""
+    index = _existing(table, asked["IndexName"], "update")
+    name = index.name
+    has = [key for key in ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput") if asked.get(key)]
+    if table.billing == schemas.ON_DEMAND and (not has or "ProvisionedThroughput" in has):
         raise invalid(
-            "At least one of ProvisionedThroughput, OnDemandThroughput or WarmThroughput is required for index "
-            f"{index.name}"
+            f"The only Updates for index: {name} when TableThroughputMode is PAY_PER_REQUEST can be to "
+            "OnDemandThroughput, WarmThroughput"
         )
+    if not has or (is_new_mode and table.billing == schemas.PROVISIONED and "ProvisionedThroughput" not in has):
+        raise invalid(f"ProvisionedThroughput must be specified for index: {name}")
     changed = index
-    if asked.get("ProvisionedThroughput") is not None:
-        wanted = schemas.throughput_of(asked, table.billing, index=index.name)
-        changed = replace(
-            index, throughput=_moved(index.throughput or Throughput(0, 0), wanted, now_ms, "index", index.name)
-        )
-    limits = schemas.on_demand_of(asked, table.billing)
-    if limits is not None:
-        changed = replace(changed, on_demand=limits)
-    changed = replace(changed, warm=schemas.warm_of(asked, index.warm))
-    return with_index(table, changed)
+    if "ProvisionedThroughput" in has:
+        wanted = schemas.throughput_of(asked, table.billing, index=name)
+        had = index.throughput or Throughput(0, 0)
+        changed = replace(index, throughput=wanted if is_new_mode else _moved(had, wanted, now_ms, name))
+        if not is_new_mode:
+            changed = _still_warm(table, index, changed)
+    limits = schemas.on_demand_of(asked, table.billing, index=name, had=changed.on_demand, is_new=False)
+    changed = replace(changed, on_demand=limits)
+    now = schemas.warm_now(table.billing, changed.warm, changed.throughput)
+    warm = schemas.changed_warm(asked, now, index=name)
+    changed = replace(changed, status="UPDATING" if index.status == "ACTIVE" else index.status)
+    return with_index(table, changed if warm is None else replace(changed, warm=warm))
 
 
 def with_index(table: TableRecord, index: SecondaryIndex) -> TableRecord:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from pileus.services.dynamodb.schemas import key_schema_out, table_key_schema
+from pileus.services.dynamodb.schemas import key_schema_out, table_key_schema, warm_now
 from pileus.services.dynamodb.state import indexes, replicas
 from pileus.services.dynamodb.state.backups import Backup
 from pileus.services.dynamodb.state.records import (
@@ -19,9 +19,6 @@ from pileus.services.dynamodb.state.records import (
 from pileus.services.dynamodb.state.recovery import window
 from pileus.store.transaction import Transaction
 
-ON_DEMAND_WARM = WarmThroughput(12_000, 4_000)
-"""What a new on-demand table serves at once. Source: developer guide, "Understanding DynamoDB warm throughput"."""
-
 
 def moment(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms / 1000, UTC)
@@ -31,7 +28,7 @@ def table_out(tx: Transaction, table: TableRecord) -> dict:
     """TableDescription."""
     out = summary_out(tx, table)
     out["AttributeDefinitions"] = [
-        {"AttributeName": name, "AttributeType": kind} for name, kind in table.attribute_types.items()
+        {"AttributeName": name, "AttributeType": kind} for name, kind in sorted(table.attribute_types.items())
     ]
     out["KeySchema"] = table_key_schema(table)
     out["CreationDateTime"] = moment(table.created_at_ms)
@@ -45,7 +42,9 @@ def table_out(tx: Transaction, table: TableRecord) -> dict:
     if latest is not None:
         out["LatestStreamLabel"] = latest.label
         out["LatestStreamArn"] = stream_arn(table, latest)
-    out["WarmThroughput"] = _warm_out(table, table.warm, table.throughput, table.status)
+    is_warming = table.settling == "WarmThroughput"
+    status = "UPDATING" if is_warming else table.status
+    out["WarmThroughput"] = _warm_out(table, table.warm, table.throughput, status)
     if table.restored_from is not None:
         out["RestoreSummary"] = table.restored_from | {
             "RestoreDateTime": moment(table.restored_from["RestoreDateTime"]),
@@ -108,6 +107,8 @@ def summary_out(tx: Transaction, table: TableRecord) -> dict:
             out["TableClassSummary"]["LastUpdateDateTime"] = moment(table.table_class_changed_at_ms)
     if table.encryption is not None:
         out["SSEDescription"] = _encryption_out(table.encryption)
+        if table.settling == "SSESpecification":
+            out["SSEDescription"]["Status"] = "UPDATING"
     return out
 
 
@@ -130,8 +131,8 @@ def global_index_out(tx: Transaction, table: TableRecord, index: SecondaryIndex)
     """GlobalSecondaryIndexDescription."""
     out = _index_out(tx, table, index)
     out["IndexStatus"] = index.status
-    if index.is_backfilling:
-        out["Backfilling"] = True
+    if index.status == "CREATING" and table.status != "CREATING":
+        out["Backfilling"] = index.is_backfilling
     out["ProvisionedThroughput"] = _throughput_out(index.throughput or Throughput(0, 0))
     if index.on_demand is not None:
         out["OnDemandThroughput"] = _on_demand_out(index.on_demand)
@@ -169,23 +170,13 @@ def _encryption_out(encryption: Encryption) -> dict:
 
 
 def _on_demand_out(limits: OnDemandLimits) -> dict:
-    return {
-        "MaxReadRequestUnits": -1 if limits.read_units is None else limits.read_units,
-        "MaxWriteRequestUnits": -1 if limits.write_units is None else limits.write_units,
-    }
+    out = {"MaxReadRequestUnits": limits.read_units, "MaxWriteRequestUnits": limits.write_units}
+    return {name: limit for name, limit in out.items() if limit is not None}
 
 
 def _warm_out(table: TableRecord, warm: WarmThroughput | None, throughput: Throughput, status: str) -> dict:
-    if table.billing == "PAY_PER_REQUEST":
-        least = ON_DEMAND_WARM
-    else:
-        least = WarmThroughput(throughput.read_units, throughput.write_units)
-    warm = warm or WarmThroughput(0, 0)
-    return {
-        "ReadUnitsPerSecond": max(warm.read_units, least.read_units),
-        "WriteUnitsPerSecond": max(warm.write_units, least.write_units),
-        "Status": status,
-    }
+    now = warm_now(table.billing, warm, throughput)
+    return {"ReadUnitsPerSecond": now.read_units, "WriteUnitsPerSecond": now.write_units, "Status": status}
 
 
 def backup_out(backup: Backup) -> dict:

@@ -95,6 +95,21 @@ def violation(found: list[Violation]) -> AwsError | None:
     """What DynamoDB says of a request that breaks its model's constraints. None: the operation checks it itself."""
     # What the operation looks at when the framework before it has nothing to say.
     later = [one for one in found if (one.path, one.constraint) in _LATER.get(one.shape, ())]
+    found = _in_order(found)
+    of_tags = [
+        one for one in found if one.path.startswith("tags.") or (one.path == "tagKeys" and one.constraint != "required")
+    ]
+    found = [one for one in found if one not in of_tags]
+    if of_tags and not found:  # lengths the operation checks itself
+        missing = next((one.path for one in of_tags if one.constraint == "required"), None)
+        member = "Value" if missing is not None and missing.endswith(".value") else "Key"
+        return missing and ValidationException(f"The Tag {member} provided is invalid, {member}: null")
+    found, had = [one for one in found if one.path != "tableClass"], found
+    if had and not found:
+        return ValidationException(
+            "Invalid table-class parameter provided. Please try again with a valid table-class value: "
+            "[STANDARD, STANDARD_INFREQUENT_ACCESS]."
+        )
     if len(later) < len(found):
         return default_wording("json", [_reworded(one) for one in found if one not in later])
     for one in later:
@@ -103,6 +118,18 @@ def violation(found: list[Violation]) -> AwsError | None:
         if one.path == "requestItems":
             return ValidationException("The requestItems parameter is required for BatchWriteItem")
     return None
+
+
+def _in_order(found: list[Violation]) -> list[Violation]:
+    """Of a throughput, DynamoDB names the writes first."""
+    reads, writes = "readCapacityUnits", "writeCapacityUnits"
+    ordered: list[Violation] = []
+    for one in found:
+        if one.path.endswith(writes) and ordered and ordered[-1].path == one.path.removesuffix(writes) + reads:
+            ordered.insert(-1, one)
+        else:
+            ordered.append(one)
+    return ordered
 
 
 _NO_TABLE = ("tableName", "required")
@@ -121,6 +148,7 @@ _ENUMS = (
     ("OR", "AND"),
     ("SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"),
     ("ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"),
+    ("OLD_IMAGE", "KEYS_ONLY", "NEW_AND_OLD_IMAGES", "NEW_IMAGE"),
 )
 """Values that DynamoDB lists in another order than the model."""
 _ENUM_ORDERS = {frozenset(values): values for values in _ENUMS}

@@ -24,6 +24,12 @@ from pileus.services.dynamodb.state.records import (
 
 UNITS_MAX = 1_000_000_000_000
 ON_DEMAND, PROVISIONED = "PAY_PER_REQUEST", "PROVISIONED"
+ON_DEMAND_WARM = WarmThroughput(12_000, 4_000)
+"""What a new on-demand table serves at once. Source: developer guide, "Understanding DynamoDB warm throughput"."""
+ON_DEMAND_INITIAL = (
+    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html"
+    "#on-demand-capacity-mode-initial"
+)
 
 Keys = tuple[tuple[str, ...], tuple[str, ...]]
 """The attributes of the partition key and of the sort key."""
@@ -35,7 +41,7 @@ def attribute_types(definitions: list[dict]) -> dict[str, str]:
     for definition in definitions:
         name = definition["AttributeName"]
         if name in types:
-            raise invalid(f"Duplicate AttributeName in AttributeDefinitions: {name}")
+            raise ValidationException(f"Attribute Name is duplicated: {name}")
         types[name] = definition["AttributeType"]
     return types
 
@@ -53,7 +59,7 @@ def keys_of(schema: list[dict], types: dict[str, str], *, most: int = 1, is_inde
                     "Both the Hash Key and the Range Key element in the KeySchema have the same name"
                 )
             raise ValidationException("Invalid KeySchema: Some index key attribute have no definition")
-        raise invalid("Two or more elements in the KeySchema have the same name")
+        raise ValidationException("The KeySchema contains multiple key attributes with the same name")
     if most == 1:
         if len(schema) > 2:
             shown = ", ".join(
@@ -68,10 +74,10 @@ def keys_of(schema: list[dict], types: dict[str, str], *, most: int = 1, is_inde
     hash_names = tuple(name for name, kind in zip(names, kinds, strict=True) if kind == HASH)
     range_names = tuple(name for name, kind in zip(names, kinds, strict=True) if kind == RANGE)
     if kinds != [HASH] * len(hash_names) + [RANGE] * len(range_names):
-        raise ValidationException("Invalid KeySchema: All HASH key elements must precede all RANGE key elements")
+        raise invalid("All HASH key attributes must precede RANGE key attributes in the KeySchema")
     for kind, members in ((HASH, hash_names), (RANGE, range_names)):
         if len(members) > most:
-            raise invalid(f"Number of {kind} attributes in KeySchema exceeds the limit of {most}")
+            raise invalid(f"The KeySchema exceeds the maximum allowed number of {kind} key attributes")
     undefined = [name for name in names if name not in types]
     if undefined:
         raise invalid(
@@ -93,6 +99,10 @@ def new_indexes(request: dict, types: dict[str, str], table_keys: Keys, billing:
             )
     if of_all is not None and not of_all:
         raise invalid("List of GlobalSecondaryIndexes is empty")
+    # Before anything else of an index: an attribute too many is told of first.
+    keys = [keys_of(index["KeySchema"], types) for index in local or ()]
+    keys += [keys_of(index["KeySchema"], types, most=INDEX_ATTRIBUTES_MAX) for index in of_all or ()]
+    check_all_used(types, table_keys, keys)
     indexes = [new_local_index(index, types, table_keys) for index in local or ()]
     indexes += [new_global_index(index, types, billing) for index in of_all or ()]
     if len(local or ()) > LOCAL_INDEXES_MAX:
@@ -135,8 +145,8 @@ def new_global_index(asked: dict, types: dict[str, str], billing: str) -> Second
         range_names,
         projection,
         throughput=throughput,
-        on_demand=on_demand_of(asked, billing),
-        warm=warm_of(asked),
+        on_demand=on_demand_of(asked, billing, index=name),
+        warm=new_warm(asked, billing, throughput, index=name),
         attribute_types=tuple(types[key] for key in hash_names + range_names),
     )
 
@@ -157,8 +167,8 @@ def projection_of(asked: dict) -> Projection:
         raise invalid(f"Number of NonKeyAttributes exceeds per-index limit of {INCLUDED_PER_INDEX_MAX}")
     for name in included:
         if included.count(name) > 1:
-            raise invalid(f"Duplicate attribute name in NonKeyAttributes: {name}")
-    return Projection(kind, tuple(included))
+            raise invalid(f"Duplicate element in NonKeyAttributes: {name}")
+    return Projection(kind, tuple(sorted(included)))  # as AWS describes them
 
 
 def check_together(indexes: list[SecondaryIndex]) -> None:
@@ -174,11 +184,11 @@ def check_together(indexes: list[SecondaryIndex]) -> None:
         raise invalid(f"Number of NonKeyAttributes exceeds per-table limit of {INCLUDED_PER_TABLE_MAX}")
 
 
-def check_all_used(types: dict[str, str], table_keys: Keys, indexes: list[SecondaryIndex]) -> None:
+def check_all_used(types: dict[str, str], table_keys: Keys, indexes: list[Keys]) -> None:
     """AttributeDefinitions names key attributes only."""
     used = [*table_keys[0], *table_keys[1]]
-    for index in indexes:
-        used += [name for name in index.key_names if name not in used]
+    for keys in indexes:
+        used += [name for name in (*keys[0], *keys[1]) if name not in used]
     if any(name not in used for name in types):
         if not indexes:
             raise invalid(
@@ -205,7 +215,7 @@ def throughput_of(asked: dict, billing: str, *, index: str = "") -> Throughput:
         return Throughput(0, 0)
     if given is None:
         raise invalid(
-            f"ProvisionedThroughput must be specified for index: {index}"
+            f"ProvisionedThroughput is not specified for index: {index}"
             if index
             else "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"
         )
@@ -216,35 +226,74 @@ def throughput_of(asked: dict, billing: str, *, index: str = "") -> Throughput:
     return Throughput(given["ReadCapacityUnits"], given["WriteCapacityUnits"])
 
 
-def on_demand_of(asked: dict, billing: str) -> OnDemandLimits | None:
-    """OnDemandThroughput: recorded; -1 takes a limit away."""
+def on_demand_of(
+    asked: dict, billing: str, *, index: str = "", had: OnDemandLimits | None = None, is_new: bool = True
+) -> OnDemandLimits | None:
+    """OnDemandThroughput: recorded. A change (is_new: False) keeps the limit that it doesn't name, and -1 takes one away."""
     given = asked.get("OnDemandThroughput")
     if given is None:
-        return None
-    if billing != ON_DEMAND:
-        raise invalid("OnDemandThroughput can only be specified when BillingMode is PAY_PER_REQUEST")
-    limits = given.get("MaxReadRequestUnits"), given.get("MaxWriteRequestUnits")
-    if limits == (None, None):
-        raise invalid("At least one of MaxReadRequestUnits or MaxWriteRequestUnits must be specified")
-    for name, limit in zip(("MaxReadRequestUnits", "MaxWriteRequestUnits"), limits, strict=True):
-        if limit is not None and (limit == 0 or limit < -1):
-            raise invalid(f"{name} must be a positive number or -1")
-    return OnDemandLimits(*limits)
+        return had
+    for name, limit in given.items():
+        if limit is not None and (limit < -1 or limit == 0 or (is_new and limit == -1)):
+            of = f"index : {index}" if index else "table"
+            raise invalid(f"Requested {name} for OnDemandThroughput for {of} is outside of valid range")
+        if limit is not None and billing != ON_DEMAND:
+            of_index = (f" for index: {index}" if is_new else f" for index : {index}") if index else ""
+            mode = "table BillingMode is PROVISIONED." if is_new else "the table BillingMode is PROVISIONED"
+            raise invalid(f"{name} for OnDemandThroughput{of_index} cannot be specified when {mode}")
+    had = had or OnDemandLimits()
+    limits = OnDemandLimits(
+        _limit(given.get("MaxReadRequestUnits"), had.read_units),
+        _limit(given.get("MaxWriteRequestUnits"), had.write_units),
+    )
+    return None if limits == OnDemandLimits() else limits
 
 
-def warm_of(asked: dict, before: WarmThroughput | None = None) -> WarmThroughput | None:
-    """WarmThroughput: recorded; it can only grow."""
-    given = asked.get("WarmThroughput")
-    if given is None:
-        return before
-    had = before or WarmThroughput(0, 0)
-    read_units = given.get("ReadUnitsPerSecond", had.read_units)
-    write_units = given.get("WriteUnitsPerSecond", had.write_units)
-    if read_units < 1 or write_units < 1:
-        raise invalid("WarmThroughput must be a positive number")
-    if read_units < had.read_units or write_units < had.write_units:
-        raise invalid("WarmThroughput can not be decreased")
-    return WarmThroughput(read_units, write_units)
+def _limit(given: int | None, had: int | None) -> int | None:
+    return had if given is None else None if given == -1 else given
+
+
+def warm_now(billing: str, warm: WarmThroughput | None, throughput: Throughput | None) -> WarmThroughput:
+    """What a table or an index is warm for: what was asked for once, and at least what its billing mode begins with."""
+    least = ON_DEMAND_WARM
+    if billing == PROVISIONED:
+        least = (
+            WarmThroughput(0, 0)
+            if throughput is None
+            else WarmThroughput(throughput.read_units, throughput.write_units)
+        )
+    if warm is None:
+        return least
+    return WarmThroughput(max(warm.read_units, least.read_units), max(warm.write_units, least.write_units))
+
+
+def new_warm(asked: dict, billing: str, throughput: Throughput, *, index: str = "") -> WarmThroughput | None:
+    """WarmThroughput of what is being made: recorded; not less than it begins with anyway."""
+    least = warm_now(billing, None, throughput)
+    if billing == ON_DEMAND:
+        reads = writes = f"initial throughput for OnDemand. See: {ON_DEMAND_INITIAL}"
+    else:
+        reads, writes = (f"{name} of ProvisionedThroughput" for name in ("ReadCapacityUnits", "WriteCapacityUnits"))
+    return _warm(asked, least, index, reads, writes)
+
+
+def changed_warm(asked: dict, now: WarmThroughput, *, index: str = "") -> WarmThroughput | None:
+    """WarmThroughput of UpdateTable: it can only grow."""
+    than = "current WarmThroughput, decreasing WarmThroughput is not supported"
+    return _warm(asked, now, index, than, than)
+
+
+def _warm(asked: dict, least: WarmThroughput, index: str, reads: str, writes: str) -> WarmThroughput | None:
+    given = {name: units for name, units in (asked.get("WarmThroughput") or {}).items() if units is not None}
+    of = f"index {index}" if index else "table"
+    wanted = WarmThroughput(
+        given.get("ReadUnitsPerSecond", least.read_units), given.get("WriteUnitsPerSecond", least.write_units)
+    )
+    if wanted.read_units < least.read_units:
+        raise invalid(f"Requested ReadUnitsPerSecond for WarmThroughput for {of} is lower than {reads}")
+    if wanted.write_units < least.write_units:
+        raise invalid(f"Requested WriteUnitsPerSecond for WarmThroughput for {of} is lower than {writes}")
+    return wanted if given else None
 
 
 def key_schema_out(hash_names: tuple[str, ...], range_names: tuple[str, ...]) -> list[dict]:

@@ -22,6 +22,7 @@ class AlreadyExists(AwsError):
 
 class Queue(ResourceType):
     name = "AWS::SQS::Queue"
+    named_by = "QueueName"
     properties = {
         "ContentBasedDeduplication": Property(bool),
         "DeduplicationScope": Property(str),

@@ -33,10 +33,12 @@ class FakeThing(ResourceType):
     properties = {
         "Name": Property(str, replacement=True),
         "Color": Property(str),
+        "Kind": Property(str, replacement=True),
         "Needs": Property([str]),
         "Tags": Property(TAGS),
     }
-    attributes = ("Arn", "Color")
+    attributes = ("Arn", "Color", "Tint")
+    named_by = "Name"
     shelf: Any = None
 
     async def create(self, context, properties):
@@ -55,7 +57,8 @@ class FakeThing(ResourceType):
     async def update(self, context, physical_id, old, new):
         self.shelf.step("update", context.logical_id)
         self.shelf.things[physical_id] = {**new, "tags": dict(context.tags)}
-        return Updated({"Arn": f"arn:thing:{physical_id}", "Color": new.get("Color", "none")})
+        tint = {"Tint": f"light {new['Color']}"} if "Color" in new else {}
+        return Updated({"Arn": f"arn:thing:{physical_id}", "Color": new.get("Color", "none"), **tint})
 
     async def delete(self, context, physical_id, properties):
         self.shelf.step("delete", context.logical_id)

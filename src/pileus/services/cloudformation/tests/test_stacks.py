@@ -134,6 +134,32 @@ async def test_an_update_replaces_and_then_cleans_up(cloud, shelf):
     ]
 
 
+async def test_what_is_named_is_not_replaced_under_its_name(cloud, shelf):
+    """Source: CloudFormation user guide, "Troubleshooting CloudFormation"."""
+    await create(cloud, body(Ground=thing(Name="ground", Kind="soil")))
+    await cloud.cloudformation.UpdateStack(
+        StackName="shop", TemplateBody=body(Ground=thing(Name="ground", Kind="rock", Color="red"))
+    )
+    await cloud.settle()
+    assert await status_of(cloud) == "UPDATE_ROLLBACK_COMPLETE"
+    assert shelf.log == ["create Ground"]
+    events = (await cloud.cloudformation.DescribeStackEvents(StackName="shop"))["StackEvents"]
+    assert (
+        "CloudFormation cannot update a stack when a custom-named resource requires replacing. "
+        "Rename ground and update the stack again."
+    ) in [event.get("ResourceStatusReason") for event in events if event["ResourceStatus"] == "UPDATE_FAILED"]
+    await update(cloud, body(Ground=thing(Name="stone", Kind="rock")))
+    assert shelf.things.keys() == {"stone"}
+
+
+async def test_an_update_may_use_an_attribute_that_it_brings(cloud, shelf):
+    """A table that gets its stream and a mapping of its StreamArn at once."""
+    await create(cloud, body(Ground=thing(Name="ground")))
+    wall = thing(Name="wall", Needs=[{"Fn::GetAtt": ["Ground", "Tint"]}])
+    await update(cloud, body(Ground=thing(Name="ground", Color="red"), Wall=wall))
+    assert shelf.things["wall"]["Needs"] == ["light red"]
+
+
 async def test_an_update_removes_what_the_template_names_no_more(cloud, shelf):
     await create(cloud, body(Ground=thing(Name="ground"), Wall=thing(Name="wall", DependsOn="Ground")))
     await update(cloud, body(Ground=thing(Name="ground")))

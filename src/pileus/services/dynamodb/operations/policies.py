@@ -1,10 +1,8 @@
 """Tags and resource policies, of tables and streams."""
 
-from functools import partial
-
 from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
-from pileus.kernel.tags import from_list, to_list
+from pileus.kernel.tags import to_list
 from pileus.services.dynamodb import tagging
 from pileus.services.dynamodb.addresses import of_resource
 from pileus.services.dynamodb.errors import PolicyNotFoundException
@@ -76,9 +74,8 @@ async def tag_resource(call: Call, request: dict) -> dict:
     address = of_resource(arn)
     if not request["Tags"]:
         raise ValidationException("Atleast one Tag needs to be provided as Input.")
-    await call.write(
-        attachments.change_tags, address, from_list(request["Tags"]), [], partial(tagging.check, own=call.http is None)
-    )
+    tags = tagging.given(request["Tags"], own=call.http is None)
+    await call.write(attachments.change_tags, address, tags, [], tagging.check_number)
     return {}
 
 
@@ -92,5 +89,8 @@ async def untag_resource(call: Call, request: dict) -> dict:
     address = of_resource(arn)
     if not request["TagKeys"]:
         raise ValidationException("Atleast one Tag Key needs to be provided as Input.")
-    await call.write(attachments.change_tags, address, {}, request["TagKeys"], partial(tagging.check, own=True))
+    for key in request["TagKeys"]:
+        tagging.check_key(key)
+    tagging.check_number(request["TagKeys"])
+    await call.write(attachments.change_tags, address, {}, request["TagKeys"], tagging.check_number)
     return {}

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
-from pileus.kernel.tags import from_list
 from pileus.services.dynamodb import changes, descriptions, schemas, tagging
 from pileus.services.dynamodb.addresses import Address, of_name
 from pileus.services.dynamodb.resource_policies import new_policy
@@ -26,12 +25,12 @@ async def create_table(call: Call, request: dict) -> dict:
     source   DynamoDB API reference, CreateTable
     """
     new = new_table(call, request)
-    document, policy = request.get("ResourcePolicy"), None
-    if document:
-        policy = await new_policy(call, new.record.arn, document)
+    document = request.get("ResourcePolicy")
+    policy = None if document is None else await new_policy(call, new.record.arn, document)
     record = replace(new.record, policy=policy)
-    asked = request.get("StreamSpecification")
-    stream = changes.stream_view(asked, of_new_table=True) if asked else ""
+    stream = ""
+    if request.get("StreamSpecification"):
+        stream = changes.stream_view(request["StreamSpecification"], is_new=True)
     table = await call.write(tables.create, record, new.indexes, stream=stream, encrypts=new.encrypts)
     return {"TableDescription": await call.read(descriptions.table_out, table)}
 
@@ -88,7 +87,9 @@ async def update_table(call: Call, request: dict) -> dict:
     errors   LimitExceededException, ResourceInUseException, ResourceNotFoundException, ValidationException
     source   DynamoDB API reference, UpdateTable
     """
-    table = await call.write(tables.change, _address(call, request), partial(changes.plan, request))
+    address = _address(call, request)
+    changes.check(request)
+    table = await call.write(tables.change, address, partial(changes.plan, request))
     return {"TableDescription": await call.read(descriptions.table_out, table)}
 
 
@@ -127,10 +128,8 @@ def new_table(call: Call, request: dict) -> NewTable:
     types = schemas.attribute_types(request["AttributeDefinitions"])
     keys = schemas.keys_of(request["KeySchema"], types, is_index=False)
     indexes = schemas.new_indexes(request, types, keys, billing)
-    schemas.check_all_used(types, keys, indexes)
     encryption, encrypts = changes.encryption_of(request.get("SSESpecification") or {})
-    tags = from_list(request.get("Tags"))
-    tagging.check(tags, own=call.http is None)
+    tags = tagging.given(request.get("Tags"), own=call.http is None)
     record = TableRecord(
         *address,
         id=0,
@@ -143,7 +142,7 @@ def new_table(call: Call, request: dict) -> NewTable:
         billing=billing,
         throughput=throughput,
         on_demand=on_demand,
-        warm=schemas.warm_of(request),
+        warm=schemas.new_warm(request, billing, throughput),
         table_class=request.get("TableClass") or "",
         is_protected=bool(request.get("DeletionProtectionEnabled")),
         encryption=encryption,

@@ -28,7 +28,6 @@ AS_CREATED = (
     "WarmThroughput",
 )
 """Properties that are parameters of CreateTable, by the same name and in the same shape."""
-FIXED_OF_INDEX = ("KeySchema", "Projection")
 
 
 class AlreadyExists(AwsError):
@@ -92,7 +91,7 @@ def _as_created(properties: dict[str, Any]) -> dict[str, Any]:
 
 async def bring(context: ResourceContext, name: str, old: dict[str, Any], properties: dict[str, Any]) -> None:
     """Make the table what the template says, from wherever it is. `old`: what the template said before."""
-    for step in (bring_settings, bring_indexes, bring_encryption, bring_stream):
+    for step in (drop_indexes, bring_settings, bring_indexes, bring_encryption, bring_stream):
         await step(context, name, properties)
     await bring_expiry(context, name, properties)
     await bring_own(context, name, old, properties)
@@ -118,64 +117,133 @@ async def delete(context: ResourceContext, name: str) -> None:
         table = await described(context, name)
         if table is None:
             return True
-        if table["TableStatus"] == "ACTIVE":
+        if _is_active(table):
             await context.invoke_unless_gone("dynamodb", "DeleteTable", {"TableName": name}, gone=GONE)
         return False
 
     await context.wait_until(is_gone, at_most_ms=READY_WITHIN_MS)
 
 
-def check_indexes(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """What CloudFormation refuses of changes to global indexes."""
-    had = {index["IndexName"]: index for index in old.get("GlobalSecondaryIndexes") or ()}
-    has = {index["IndexName"]: index for index in new.get("GlobalSecondaryIndexes") or ()}
+def check_indexes(table: dict, properties: dict[str, Any]) -> None:
+    """What CloudFormation refuses of changes to global indexes. `table`: as it is, for a rollback finds it unchanged."""
+    had = {index["IndexName"]: index for index in table.get("GlobalSecondaryIndexes") or ()}
+    has = {index["IndexName"]: index for index in properties.get("GlobalSecondaryIndexes") or ()}
     if len(had.keys() ^ has.keys()) > 1:
         raise InvalidProperty("Cannot perform more than one GSI creation or deletion in a single update")
     for name in had.keys() & has.keys():
-        if any(pruned(had[name].get(key)) != pruned(has[name].get(key)) for key in FIXED_OF_INDEX):
+        if _fixed(had[name]) != _fixed(has[name]):
             raise InvalidProperty(
                 "Cannot update GSI's properties other than Provisioned Throughput and Contributor Insights "
                 "Specification. You can create a new GSI with a different name."
             )
 
 
+def _fixed(index: dict) -> tuple[list, dict]:
+    """What of an index can't be changed."""
+    projection = dict(index["Projection"])
+    if "NonKeyAttributes" in projection:
+        projection["NonKeyAttributes"] = sorted(projection["NonKeyAttributes"])
+    return index["KeySchema"], projection
+
+
 async def bring_settings(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
-    """Billing, throughput, class and protection."""
+    """Billing, throughput, class and protection: one UpdateTable each, as the API takes no two of them together."""
     table = await require(context, name)
+    for asked in (
+        _billing_asked(table, properties),
+        *_on_demand_asked(table, properties),
+        *_warm_asked(table, properties),
+        _class_asked(table, properties),
+        _protection_asked(table, properties),
+    ):
+        if asked:
+            await change(context, name, asked)
+
+
+def _billing_asked(table: dict, properties: dict[str, Any]) -> dict[str, Any]:
     asked: dict[str, Any] = {}
     billing = properties.get("BillingMode", "PROVISIONED")
-    if billing != table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"):
+    if billing != _billing_of(table):
         asked["BillingMode"] = billing
     if billing == "PROVISIONED" and "ProvisionedThroughput" in properties:
         wanted = properties["ProvisionedThroughput"]
-        has = table.get("ProvisionedThroughput", {})
-        if "BillingMode" in asked or any(has.get(key) != value for key, value in wanted.items()):
+        if asked or _differs(table.get("ProvisionedThroughput"), wanted):
             asked["ProvisionedThroughput"] = wanted
-        updates = throughput_updates(table, properties, "BillingMode" in asked)
+        updates = _index_updates(table, properties, "ProvisionedThroughput", is_new_mode="BillingMode" in asked)
         if updates:
             asked["GlobalSecondaryIndexUpdates"] = updates
-    for key in ("OnDemandThroughput", "WarmThroughput"):
-        wanted = properties.get(key)
-        if wanted is not None and any(table.get(key, {}).get(member) != value for member, value in wanted.items()):
-            asked[key] = wanted
-    if properties.get("TableClass", "STANDARD") != table.get("TableClassSummary", {}).get("TableClass", "STANDARD"):
-        asked["TableClass"] = properties.get("TableClass", "STANDARD")
-    if bool(properties.get("DeletionProtectionEnabled")) != bool(table.get("DeletionProtectionEnabled")):
-        asked["DeletionProtectionEnabled"] = bool(properties.get("DeletionProtectionEnabled"))
-    if asked:
-        await change(context, name, asked)
+    return asked
 
 
-def throughput_updates(table: dict, properties: dict[str, Any], is_new_mode: bool) -> list[dict]:
-    has = {index["IndexName"]: index["ProvisionedThroughput"] for index in table.get("GlobalSecondaryIndexes", ())}
+def _on_demand_asked(table: dict, properties: dict[str, Any]) -> list[dict[str, Any]]:
+    if properties.get("BillingMode", "PROVISIONED") != "PAY_PER_REQUEST":
+        return []
+    # A change of billing, which comes first, has taken the limits away.
+    has = table.get("OnDemandThroughput") if _billing_of(table) == "PAY_PER_REQUEST" else None
+    wanted = _limits(properties.get("OnDemandThroughput"), has)
+    return [
+        {"OnDemandThroughput": wanted} if wanted and _differs(has, wanted) else {},
+        _of_indexes(_index_updates(table, properties, "OnDemandThroughput")),
+    ]
+
+
+def _limits(wanted: dict | None, has: dict | None) -> dict[str, int]:
+    """With -1 for each limit there is and no longer should be, as the API wants to be told."""
+    return {member: -1 for member in has or ()} | (wanted or {})
+
+
+def _warm_asked(table: dict, properties: dict[str, Any]) -> list[dict[str, Any]]:
+    wanted = properties.get("WarmThroughput")
+    return [
+        {"WarmThroughput": wanted} if wanted and _differs(table.get("WarmThroughput"), wanted) else {},
+        _of_indexes(_index_updates(table, properties, "WarmThroughput")),
+    ]
+
+
+def _class_asked(table: dict, properties: dict[str, Any]) -> dict[str, Any]:
+    wanted = properties.get("TableClass", "STANDARD")
+    return {} if wanted == table.get("TableClassSummary", {}).get("TableClass", "STANDARD") else {"TableClass": wanted}
+
+
+def _protection_asked(table: dict, properties: dict[str, Any]) -> dict[str, Any]:
+    wanted = bool(properties.get("DeletionProtectionEnabled"))
+    is_same = wanted == bool(table.get("DeletionProtectionEnabled"))
+    return {} if is_same else {"DeletionProtectionEnabled": wanted}
+
+
+def _billing_of(table: dict) -> str:
+    return table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
+
+
+def _differs(has: dict | None, wanted: dict) -> bool:
+    return any((has or {}).get(member) != value for member, value in wanted.items())
+
+
+def _of_indexes(updates: list[dict]) -> dict[str, Any]:
+    return {"GlobalSecondaryIndexUpdates": updates} if updates else {}
+
+
+def _index_updates(table: dict, properties: dict[str, Any], key: str, *, is_new_mode: bool = False) -> list[dict]:
+    """Updates of the global indexes that are there and whose `key` is not as the template says."""
+    described = {index["IndexName"]: index for index in table.get("GlobalSecondaryIndexes", ())}
     updates = []
     for index in properties.get("GlobalSecondaryIndexes") or ():
-        wanted, index_has = index.get("ProvisionedThroughput"), has.get(index["IndexName"])
-        if wanted is None or index_has is None:
+        if index["IndexName"] not in described:
             continue
-        if is_new_mode or any(index_has.get(key) != value for key, value in wanted.items()):
-            updates.append({"Update": {"IndexName": index["IndexName"], "ProvisionedThroughput": wanted}})
+        has, wanted = described[index["IndexName"]].get(key), index.get(key)
+        if key == "OnDemandThroughput":
+            wanted = _limits(wanted, has)
+        if wanted and (is_new_mode or _differs(has, wanted)):
+            updates.append({"Update": {"IndexName": index["IndexName"], key: wanted}})
     return updates
+
+
+async def drop_indexes(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
+    """Global indexes that the template no longer has: before the settings, which would have to name them."""
+    wanted = {index["IndexName"] for index in properties.get("GlobalSecondaryIndexes") or ()}
+    table = await require(context, name)
+    for index_name in sorted({index["IndexName"] for index in table.get("GlobalSecondaryIndexes", ())} - wanted):
+        await change(context, name, {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": index_name}}]})
 
 
 async def bring_indexes(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
@@ -183,8 +251,6 @@ async def bring_indexes(context: ResourceContext, name: str, properties: dict[st
     wanted = {index["IndexName"]: index for index in properties.get("GlobalSecondaryIndexes") or ()}
     table = await require(context, name)
     has = {index["IndexName"] for index in table.get("GlobalSecondaryIndexes", ())}
-    for index_name in sorted(has - wanted.keys()):
-        await change(context, name, {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": index_name}}]})
     for index_name in [index_name for index_name in wanted if index_name not in has]:
         request = {
             "AttributeDefinitions": properties["AttributeDefinitions"],
@@ -205,9 +271,12 @@ async def bring_encryption(context: ResourceContext, name: str, properties: dict
 
 
 def encryption_asked(properties: dict[str, Any]) -> dict[str, Any]:
-    """The API's SSESpecification, which calls SSEEnabled otherwise."""
+    """The API's SSESpecification, which calls SSEEnabled otherwise and takes neither key nor kind where it is off."""
     specified = dict(properties.get("SSESpecification") or {})
-    return {"Enabled": specified.pop("SSEEnabled", False), **specified}
+    if not specified.pop("SSEEnabled", False):
+        return {"Enabled": False}
+    kind = {"SSEType": "KMS"} if "KMSMasterKeyId" in specified else {}
+    return {"Enabled": True, **kind, **specified}
 
 
 async def bring_stream(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
@@ -226,12 +295,12 @@ async def bring_expiry(context: ResourceContext, name: str, properties: dict[str
     described = answer["TimeToLiveDescription"]
     has = described.get("AttributeName") if described["TimeToLiveStatus"] in ("ENABLED", "ENABLING") else None
     specified = properties.get("TimeToLiveSpecification") or {}
-    wanted = specified.get("AttributeName") if specified.get("Enabled") else None
+    wanted = specified.get("AttributeName", "") if specified.get("Enabled") else None
     changes = [(False, has)] if has is not None and has != wanted else []
     if wanted is not None and has != wanted:
         changes.append((True, wanted))
     for is_enabled, attribute in changes:
-        specification = {"Enabled": is_enabled, "AttributeName": attribute}
+        specification = {"Enabled": is_enabled} | ({"AttributeName": attribute} if attribute else {})
         await context.invoke(
             "dynamodb", "UpdateTimeToLive", {"TableName": name, "TimeToLiveSpecification": specification}
         )
@@ -290,12 +359,16 @@ async def change(context: ResourceContext, name: str, asked: dict[str, Any]) -> 
 async def until_active(context: ResourceContext, name: str) -> None:
     async def is_active() -> bool:
         table = await require(context, name)
-        statuses = [table["TableStatus"]]
-        statuses += [index["IndexStatus"] for index in table.get("GlobalSecondaryIndexes", ())]
-        statuses += [replica["ReplicaStatus"] for replica in table.get("Replicas", ())]
-        return all(status == "ACTIVE" for status in statuses)
+        replicas = [replica["ReplicaStatus"] for replica in table.get("Replicas", ())]
+        return _is_active(table) and all(status == "ACTIVE" for status in replicas)
 
     await context.wait_until(is_active, at_most_ms=READY_WITHIN_MS)
+
+
+def _is_active(table: dict) -> bool:
+    """With its indexes: while one is being made the table can't be deleted."""
+    statuses = [index["IndexStatus"] for index in table.get("GlobalSecondaryIndexes", ())]
+    return all(status == "ACTIVE" for status in (table["TableStatus"], *statuses))
 
 
 async def described(context: ResourceContext, name: str) -> dict | None:

@@ -37,6 +37,7 @@ class GlobalTable(ResourceType):
     name = "AWS::DynamoDB::GlobalTable"
     properties = GLOBAL_TABLE_PROPERTIES
     attributes = ("Arn", "StreamArn", "TableId")
+    named_by = "TableName"
 
     def check(self, properties: dict[str, Any]) -> None:
         replicas = properties["Replicas"]
@@ -74,10 +75,12 @@ class GlobalTable(ResourceType):
     async def update(
         self, context: ResourceContext, physical_id: str, old: dict[str, Any], new: dict[str, Any]
     ) -> Updated:
-        bringing.check_indexes(seen_from(context.region, old), seen_from(context.region, new))
-        if len(_regions(old) ^ _regions(new)) > 1:
-            raise InvalidProperty("Cannot add or delete more than one replica in a single update")
         await bringing.until_active(context, physical_id)
+        table = await bringing.require(context, physical_id)
+        bringing.check_indexes(table, seen_from(context.region, new))
+        there = {context.region, *(replica["RegionName"] for replica in table.get("Replicas", ()))}
+        if len(there ^ _regions(new)) > 1:
+            raise InvalidProperty("Cannot add or delete more than one replica in a single update")
         await _bring(context, physical_id, old, new)
         return Updated(await _attributes_of(context, physical_id))
 
@@ -179,6 +182,7 @@ async def _bring(context: ResourceContext, name: str, old: dict[str, Any], prope
     for replica in table.get("Replicas", ()):
         if replica["RegionName"] not in _regions(properties):
             await _remove(context, name, replica["RegionName"])
+    await bringing.drop_indexes(context, name, local)
     await bringing.bring_settings(context, name, local)
     await bringing.bring_indexes(context, name, local)
     await _bring_encryption(context, name, properties)

@@ -15,6 +15,7 @@ class Table(ResourceType):
     name = "AWS::DynamoDB::Table"
     properties = TABLE_PROPERTIES
     attributes = ("Arn", "StreamArn")
+    named_by = "TableName"
 
     def check(self, properties: dict[str, Any]) -> None:
         for name in ("KeySchema", "AttributeDefinitions"):
@@ -36,8 +37,8 @@ class Table(ResourceType):
     async def update(
         self, context: ResourceContext, physical_id: str, old: dict[str, Any], new: dict[str, Any]
     ) -> Updated:
-        bringing.check_indexes(old, new)
         await bringing.until_active(context, physical_id)
+        bringing.check_indexes(await bringing.require(context, physical_id), new)
         await bringing.bring(context, physical_id, old, new)
         return Updated(await bringing.attributes_of(context, physical_id))
 

@@ -169,6 +169,9 @@ class Overrides(msgspec.Struct, frozen=True):
         return self.indexes.get(name, IndexOverride())
 
 
+SETTLING = ("SSESpecification", "WarmThroughput")
+
+
 class TableRecord(msgspec.Struct, frozen=True, dict=True):
     """
     id               of this table and no later one of the same name; its rows' keys begin with it
@@ -221,6 +224,10 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     stream_policies: dict[str, Policy] = {}
     overrides: Overrides = Overrides()
     sourced_at_ms: int = 0
+    settling: str = ""
+    """Of SETTLING, what is being changed while the table is ACTIVE."""
+    class_changes_ms: tuple[int, ...] = ()
+    """When UpdateTable changed its class, in the last days: there is a limit."""
 
     @cached_property
     def address(self) -> Address:

@@ -116,6 +116,8 @@ def _made(tx: Transaction, table: TableRecord, region: str) -> TableRecord:
         restored_from=None,
         replicas=(table.region, *table.replicas),
         overrides=Overrides(),
+        settling="",
+        class_changes_ms=(),
         sourced_at_ms=0,
     )
 

@@ -21,6 +21,7 @@ from pileus.services.dynamodb.state.encryption import own_key
 from pileus.services.dynamodb.state.records import TABLES, SecondaryIndex, TableRecord, check_room
 from pileus.store.transaction import Transaction
 
+IN_USE = "Attempt to change a resource which is still in use"
 SETTLE = "dynamodb.settle"
 """The timer of a table that is CREATING, UPDATING or DELETING; its key is the table's id."""
 
@@ -98,7 +99,7 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
     replicas.check_idle(tx, table)
     plan = plan_of(table, tx.now_ms)
     before = table
-    table = replace(plan.table, status="UPDATING")
+    table = plan.table if plan.is_quiet else replace(plan.table, status="UPDATING")
     if plan.encrypts:
         table = replace(table, encryption=own_key(table.address))
     if plan.stream:
@@ -132,6 +133,10 @@ def delete(tx: Transaction, address: Address) -> TableRecord:
     if table.status == "DELETING":
         return table
     check_idle(table)
+    if any(index.status != "ACTIVE" for index in table.global_indexes):
+        raise ResourceInUseException(
+            f"{IN_USE}: Cannot delete table while indexes are being created, updated, or deleted."
+        )
     replicas.check_idle(tx, table)
     return _begin_deletion(tx, table)
 
@@ -143,9 +148,7 @@ def _begin_deletion(tx: Transaction, table: TableRecord) -> TableRecord:
             "first."
         )
     if table.copying:
-        raise ResourceInUseException(
-            f"Attempt to change a resource which is still in use: Table is being backed up or restored: {table.name}"
-        )
+        raise ResourceInUseException(f"{IN_USE}: Table is being backed up or restored: {table.name}")
     replicas.check_deletable(tx, table)
     table = replace(table, status="DELETING")
     TABLES.put(tx, table)
@@ -155,11 +158,13 @@ def _begin_deletion(tx: Transaction, table: TableRecord) -> TableRecord:
 
 def check_idle(table: TableRecord) -> None:
     """Raise ResourceInUseException while the table is being created, changed or deleted."""
-    being = {"CREATING": "created", "UPDATING": "updated", "DELETING": "deleted"}.get(table.status)
-    if being is not None:
-        raise ResourceInUseException(
-            f"Attempt to change a resource which is still in use: Table is being {being}: {table.name}"
-        )
+    how = {
+        "CREATING": f"Table is being created: {table.name}",
+        "UPDATING": f"Table: {table.name} is in the process of being updated.",
+        "DELETING": f"Table is being deleted: {table.name}",
+    }.get(table.status)
+    if how is not None:
+        raise ResourceInUseException(f"{IN_USE}: {how}")
 
 
 def settle(tx: Transaction, key: str) -> None:
@@ -176,12 +181,12 @@ def settle(tx: Transaction, key: str) -> None:
         if index.status == "DELETING":
             indexes.remove(tx, index)
             table = without_index(table, index)
-        elif index.status == "CREATING" and table.status == "CREATING":
+        elif (index.status == "CREATING" and table.status == "CREATING") or index.status == "UPDATING":
             table = _with_status(table, index.name, "ACTIVE")
         elif index.status == "CREATING" and not index.is_backfilling:
             table = indexes.begin_backfill(tx, table, index)
     is_changing = table.status == "UPDATING" and replicas.is_changing(tx, table)
-    TABLES.put(tx, replace(table, status="UPDATING" if is_changing else "ACTIVE"))
+    TABLES.put(tx, replace(table, status="UPDATING" if is_changing else "ACTIVE", settling=""))
 
 
 def without_index(table: TableRecord, index: SecondaryIndex) -> TableRecord:

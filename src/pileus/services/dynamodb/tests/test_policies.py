@@ -5,10 +5,10 @@ import json
 import pytest
 
 from pileus.kernel import principal
-from pileus.kernel.errors import AccessDenied, AwsError
+from pileus.kernel.errors import AccessDenied, AwsError, ValidationException
 from pileus.protocol import models
-from pileus.services.dynamodb import SERVICE
-from pileus.services.dynamodb.tests.conftest import index, item
+from pileus.services.dynamodb import SERVICE, tagging
+from pileus.services.dynamodb.tests.conftest import index, item, schema
 from pileus.services.dynamodb.tests.test_tables import refused
 
 OTHER = "111122223333"
@@ -39,10 +39,46 @@ async def test_what_tags_refuse(cloud, table):
     await refused(dynamodb.TagResource(ResourceArn=table.arn, Tags=[]), "Tag needs to be provided")
     fifty = [{"Key": str(n), "Value": ""} for n in range(50)]
     await dynamodb.TagResource(ResourceArn=table.arn, Tags=fifty)
-    await refused(dynamodb.TagResource(ResourceArn=table.arn, Tags=[{"Key": "x", "Value": ""}]), "Too many tags")
+    too_many = "^ValidationException: Number of Tags exceed the current limit for the provided ResourceArn$"
+    await refused(dynamodb.TagResource(ResourceArn=table.arn, Tags=[{"Key": "x", "Value": ""}]), too_many)
+    keys = [str(n) for n in range(51)]
+    await refused(dynamodb.UntagResource(ResourceArn=table.arn, TagKeys=keys), too_many)
     await refused(dynamodb.TagResource(ResourceArn="tbl", Tags=fifty), "ARNs must start with 'arn:'")
     await refused(dynamodb.ListTagsOfResource(ResourceArn=f"{table.arn}/index/gsi"), "only table or stream is accepted")
     await refused(dynamodb.ListTagsOfResource(ResourceArn=f"{table.arn}x"), "not found", "ResourceNotFoundException")
+
+
+@pytest.mark.parametrize(
+    ("tag", "message"),
+    [
+        ({"Key": "k" * 129, "Value": ""}, f"The Tag Key provided is invalid, Key: {'k' * 129}$"),
+        ({"Key": "", "Value": ""}, "The Tag Key provided is invalid, Key: $"),
+        ({"Value": ""}, "The Tag Key provided is invalid, Key: null$"),
+        ({"Key": "k"}, "The Tag Value provided is invalid, Value: null$"),
+        ({"Key": "k", "Value": "v" * 257}, "The Tag Value provided is invalid, Value: vvv"),
+        ({"Key": "k", "Value": "100%"}, "The Tag Value provided is invalid, Value: 100%$"),
+        ({"Key": "k*", "Value": ""}, r"The Tag Key provided is invalid, Key: k\*$"),
+        ({"Key": "good", "Value": "again"}, "Duplicate Tag Keys provided as input: Duplicate Tag Key found good$"),
+    ],
+)
+async def test_a_tag_that_is_none_is_refused_with_the_others(cloud, table, tag, message):
+    tags = [{"Key": "good", "Value": "1"}, tag]
+    await refused(cloud.dynamodb.TagResource(ResourceArn=table.arn, Tags=tags), message)
+    assert (await cloud.dynamodb.ListTagsOfResource(ResourceArn=table.arn))["Tags"] == []
+    request = schema("p") | {"BillingMode": "PAY_PER_REQUEST"}
+    await refused(cloud.dynamodb.CreateTable(TableName="other", Tags=tags, **request), message)
+    for key in ("", "k" * 129):
+        untag = cloud.dynamodb.UntagResource(ResourceArn=table.arn, TagKeys=[key])
+        await refused(untag, f"The Tag Key provided is invalid, Key: {key}$")
+
+
+def test_tags_of_aws_are_set_from_inside_only():
+    tags = [{"Key": "aws:x", "Value": ""}]
+    assert tagging.given(tags, own=True) == {"aws:x": ""}
+    with pytest.raises(
+        ValidationException, match=r"^ValidationException: Tag Key cannot be prefixed with aws:, Key: aws:x$"
+    ):
+        tagging.given(tags, own=False)
 
 
 # Resource policies

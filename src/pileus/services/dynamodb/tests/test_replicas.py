@@ -204,7 +204,7 @@ CLASSES = ("STANDARD", "STANDARD_INFREQUENT_ACCESS")
             "more than one update of the same region: eu-west-1",
         ),
         (
-            {"ReplicaUpdates": [CREATES], "DeletionProtectionEnabled": True},
+            {"ReplicaUpdates": [CREATES], "BillingMode": "PAY_PER_REQUEST"},
             "invalid: Replica modification must be the only operation in the request",
         ),
     ],

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from pileus.kernel.errors import AwsError
+from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.resources import Table
+from pileus.services.dynamodb.state import tables
 from pileus.stacks.property_types import InvalidProperty
 from pileus.stacks.resource import Gone, ResourceContext, StillWaiting
 
@@ -92,7 +94,7 @@ async def test_every_property_reaches_the_table(cloud, context):
     properties = {
         "TableName": "orders",
         "AttributeDefinitions": [
-            {"AttributeName": name, "AttributeType": kind} for name, kind in (("p", "S"), ("s", "N"), ("a", "B"))
+            {"AttributeName": name, "AttributeType": kind} for name, kind in (("a", "B"), ("p", "S"), ("s", "N"))
         ],
         "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "s", "KeyType": "RANGE"}],
         "BillingMode": "PROVISIONED",
@@ -160,6 +162,71 @@ async def test_settings_are_updated_in_place(cloud, context):
     assert answer["TimeToLiveDescription"] == {"TimeToLiveStatus": "DISABLED"}
 
 
+async def test_settings_of_every_kind_change_in_one_update(cloud, context):
+    """The API takes them one at a time."""
+    old = with_indexes(index("by_a"))
+    name = (await create(cloud, context, **old)).physical_id
+    new = {
+        **with_indexes(
+            index(
+                "by_a",
+                OnDemandThroughput={"MaxReadRequestUnits": 5},
+                WarmThroughput={"ReadUnitsPerSecond": 13_000, "WriteUnitsPerSecond": 5_000},
+            )
+        ),
+        "OnDemandThroughput": {"MaxReadRequestUnits": 7, "MaxWriteRequestUnits": 8},
+        "WarmThroughput": {"ReadUnitsPerSecond": 14_000, "WriteUnitsPerSecond": 6_000},
+        "TableClass": "STANDARD_INFREQUENT_ACCESS",
+        "DeletionProtectionEnabled": True,
+        "SSESpecification": {"SSEEnabled": True},
+        "StreamSpecification": {"StreamViewType": "KEYS_ONLY"},
+    }
+    await update(cloud, context, name, old, new)
+    table = await described(cloud, name)
+    (by_a,) = table["GlobalSecondaryIndexes"]
+    assert by_a["OnDemandThroughput"] == {"MaxReadRequestUnits": 5}
+    assert by_a["WarmThroughput"]["WriteUnitsPerSecond"] == 5_000
+    assert table["OnDemandThroughput"] == new["OnDemandThroughput"]
+    assert table["WarmThroughput"]["ReadUnitsPerSecond"] == 14_000
+    assert table["TableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
+    assert table["DeletionProtectionEnabled"]
+    assert table["SSEDescription"]["Status"] == "ENABLED"
+    await update(cloud, context, name, new, old)
+    table = await described(cloud, name)
+    assert "OnDemandThroughput" not in table
+    assert "OnDemandThroughput" not in table["GlobalSecondaryIndexes"][0]
+
+
+async def test_expiry_without_an_attribute_is_refused(cloud, context):
+    with pytest.raises(AwsError, match=r"'timeToLiveSpecification\.attributeName' failed to satisfy constraint"):
+        await create(cloud, context, **KEYS, TimeToLiveSpecification={"Enabled": True})
+
+
+async def test_an_index_goes_while_the_table_becomes_provisioned(cloud, context):
+    old = with_indexes(index("by_a"))
+    name = (await create(cloud, context, **old)).physical_id
+    new = {key: value for key, value in KEYS.items() if key != "BillingMode"} | {
+        "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    }
+    await update(cloud, context, name, old, new)
+    table = await described(cloud, name)
+    assert table["BillingModeSummary"]["BillingMode"] == "PROVISIONED"
+    await update(cloud, context, name, new, old)
+    table = await described(cloud, name)
+    assert table["GlobalSecondaryIndexes"][0]["IndexStatus"] == "ACTIVE"
+
+
+async def test_a_customers_key_needs_no_kind(cloud, context):
+    key = "arn:aws:kms:us-east-1:000000000000:key/k"
+    name = (
+        await create(cloud, context, **KEYS, SSESpecification={"SSEEnabled": True, "KMSMasterKeyId": key})
+    ).physical_id
+    assert (await described(cloud, name))["SSEDescription"]["KMSMasterKeyArn"] == key
+    off = KEYS | {"SSESpecification": {"SSEEnabled": False, "SSEType": "KMS"}}
+    await update(cloud, context, name, KEYS, off)
+    assert "SSEDescription" not in await described(cloud, name)
+
+
 async def test_another_view_type_is_another_stream(cloud, context):
     old = KEYS | {"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}}
     created = await create(cloud, context, **old)
@@ -186,8 +253,10 @@ async def test_an_index_is_created_with_the_items_there_are(cloud, context):
 
 async def test_two_indexes_in_one_update_are_refused(cloud, context):
     name = (await create(cloud, context, **KEYS)).physical_id
+    two = with_indexes(index("one"), index("two"))
     with pytest.raises(InvalidProperty, match="Cannot perform more than one GSI creation or deletion"):
-        await update(cloud, context, name, KEYS, with_indexes(index("one"), index("two")))
+        await update(cloud, context, name, KEYS, two)
+    await update(cloud, context, name, two, KEYS)  # and rolled back
 
 
 async def test_an_index_is_not_changed_in_place(cloud, context):
@@ -206,6 +275,21 @@ async def test_a_deleted_table_is_gone(cloud, context):
     await kind.delete(context, name, KEYS)
     with pytest.raises(Gone):
         await kind.read(context, name)
+
+
+async def test_a_table_is_deleted_when_its_index_is_made(cloud, context):
+    name = (await create(cloud, context, **KEYS)).physical_id
+    await cloud.dynamodb.PutItem(TableName=name, Item={"p": {"S": "1"}, "a": {"S": "x"}})
+    asked = with_indexes(index("by_a"))
+    await cloud.dynamodb.UpdateTable(
+        TableName=name,
+        AttributeDefinitions=asked["AttributeDefinitions"],
+        GlobalSecondaryIndexUpdates=[{"Create": index("by_a")}],
+    )
+    record = await cloud.pileus.store.read(tables.named, Address(cloud.account, cloud.region, name))
+    await cloud.pileus.store.write(tables.settle, str(record.id))  # ACTIVE, and the index is not
+    await until_done(cloud, lambda: Table().delete(context, name, KEYS))
+    assert (await cloud.dynamodb.ListTables())["TableNames"] == []
 
 
 @pytest.mark.parametrize(("changed", "is_new"), [("TableName", True), ("KeySchema", True), ("BillingMode", False)])

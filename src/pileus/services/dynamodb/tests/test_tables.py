@@ -133,7 +133,7 @@ DEFINED = [{"AttributeName": "p", "AttributeType": "S"}]
             {"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}},
             "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST",
         ),
-        ({"AttributeDefinitions": DEFINED * 2}, "Duplicate AttributeName in AttributeDefinitions: p"),
+        ({"AttributeDefinitions": DEFINED * 2}, "^ValidationException: Attribute Name is duplicated: p$"),
         (
             {"AttributeDefinitions": [{"AttributeName": "z", "AttributeType": "S"}]},
             r"Some index key attributes are not defined in AttributeDefinitions. Keys: \[p\], AttributeDefinitions: \[z\]",
@@ -223,17 +223,100 @@ async def test_settings_are_described(cloud, make):
         TableClass="STANDARD_INFREQUENT_ACCESS",
         SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key},
         OnDemandThroughput={"MaxReadRequestUnits": 5},
-        WarmThroughput={"ReadUnitsPerSecond": 20_000, "WriteUnitsPerSecond": 1},
+        WarmThroughput={"ReadUnitsPerSecond": 20_000},
     )
     described = (await cloud.dynamodb.DescribeTable(TableName="tbl"))["Table"]
     assert described["TableClassSummary"] == {"TableClass": "STANDARD_INFREQUENT_ACCESS"}
     assert described["SSEDescription"] == {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key}
-    assert described["OnDemandThroughput"] == {"MaxReadRequestUnits": 5, "MaxWriteRequestUnits": -1}
+    assert described["OnDemandThroughput"] == {"MaxReadRequestUnits": 5}
     assert described["WarmThroughput"] == {
         "ReadUnitsPerSecond": 20_000,
         "WriteUnitsPerSecond": 4_000,
         "Status": "ACTIVE",
     }
+
+
+PROVISIONED = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"OnDemandThroughput": {"MaxReadRequestUnits": 0}},
+            "MaxReadRequestUnits for OnDemandThroughput for table is outs",
+        ),
+        (
+            {"OnDemandThroughput": {"MaxWriteRequestUnits": -1}},
+            "MaxWriteRequestUnits for OnDemandThroughput for table is o",
+        ),
+        (
+            PROVISIONED | {"OnDemandThroughput": {"MaxReadRequestUnits": 5}},
+            "MaxReadRequestUnits for OnDemandThroughput cannot be specified when table BillingMode is PROVISIONED.$",
+        ),
+        (
+            {"GlobalSecondaryIndexes": [index("gsi", "p") | {"OnDemandThroughput": {"MaxReadRequestUnits": 0}}]},
+            "for OnDemandThroughput for index : gsi is outside of valid range",
+        ),
+        (
+            {"WarmThroughput": {"ReadUnitsPerSecond": 11_999}},
+            "ReadUnitsPerSecond for WarmThroughput for table is lower than initial throughput for OnDemand. See: https",
+        ),
+        (
+            PROVISIONED | {"WarmThroughput": {"WriteUnitsPerSecond": 4}},
+            "WriteUnitsPerSecond for WarmThroughput for table is lower than WriteCapacityUnits of ProvisionedThroughput",
+        ),
+        (
+            PROVISIONED | {"GlobalSecondaryIndexes": [index("gsi", "p")]},
+            "ProvisionedThroughput is not specified for index: gsi",
+        ),
+        ({"TableClass": "COLD"}, "^ValidationException: Invalid table-class parameter provided. Please try again"),
+        (
+            {"SSESpecification": {"Enabled": False, "SSEType": "KMS"}},
+            "SSEType can not be specified if Enabled is false",
+        ),
+        (
+            {"SSESpecification": {"Enabled": True, "KMSMasterKeyId": "k"}},
+            "SSEType KMS is required if KMSMasterKeyId is specified",
+        ),
+        (
+            {"StreamSpecification": {"StreamEnabled": False, "StreamViewType": "NEW_IMAGE"}},
+            "created with a stream disabled, UpdateViewType should not be specified",
+        ),
+    ],
+)
+async def test_what_create_table_refuses_of_settings(cloud, changes, message):
+    request = {"KeySchema": KEYS, "AttributeDefinitions": DEFINED, "BillingMode": "PAY_PER_REQUEST"} | changes
+    await refused(cloud.dynamodb.CreateTable(TableName="tbl", **request), message)
+
+
+async def test_an_attribute_too_many_is_told_of_before_what_is_wrong_with_indexes(cloud):
+    request = {"KeySchema": KEYS, "AttributeDefinitions": schema("p", z="S")["AttributeDefinitions"]}
+    request |= {"BillingMode": "PAY_PER_REQUEST", "GlobalSecondaryIndexes": [index("gsi", "p", projection={})]}
+    await refused(cloud.dynamodb.CreateTable(TableName="tbl", **request), "Some AttributeDefinitions are not used")
+
+
+async def test_of_units_the_writes_are_named_first(cloud):
+    nothing = {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}
+    await refused(
+        cloud.dynamodb.CreateTable(TableName="tbl", **schema("p"), ProvisionedThroughput=nothing),
+        "2 validation errors detected: Value '0' at 'provisionedThroughput.writeCapacityUnits' failed .*; "
+        "Value '0' at 'provisionedThroughput.readCapacityUnits' failed to satisfy constraint",
+    )
+
+
+async def test_settings_that_say_nothing_are_none(make):
+    described = (await (await make(OnDemandThroughput={}, WarmThroughput={})).DescribeTable())["Table"]
+    assert "OnDemandThroughput" not in described
+    assert described["WarmThroughput"]["ReadUnitsPerSecond"] == 12_000
+
+
+async def test_attributes_are_described_by_name(make):
+    include = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["z", "y"]}
+    table = await make("p", types={"a": "S"}, GlobalSecondaryIndexes=[index("gsi", "a", projection=include)])
+    described = (await table.DescribeTable())["Table"]
+    assert [one["AttributeName"] for one in described["AttributeDefinitions"]] == ["a", "p"]
+    assert described["GlobalSecondaryIndexes"][0]["Projection"]["NonKeyAttributes"] == ["y", "z"]
 
 
 async def test_what_is_not_there_yet_is_refused_by_name(cloud, table):
