@@ -257,6 +257,7 @@ async def _remove_targets(context: ResourceContext, name: str, properties: dict[
 
 class Archive(ResourceType):
     name = "AWS::Events::Archive"
+    named_by = "ArchiveName"
     properties = {
         "ArchiveName": Property(str, replacement=True),
         "Description": Property(str),

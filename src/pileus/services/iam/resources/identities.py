@@ -66,6 +66,7 @@ class _Identity(ResourceType):
 
 class Role(_Identity):
     name = "AWS::IAM::Role"
+    named_by = "RoleName"
     kind = "Role"
     longest_name = 64
     properties = {

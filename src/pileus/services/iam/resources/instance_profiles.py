@@ -10,6 +10,7 @@ from pileus.stacks.resource import Created, ResourceContext, ResourceType
 
 class InstanceProfile(ResourceType):
     name = "AWS::IAM::InstanceProfile"
+    named_by = "InstanceProfileName"
     properties = {
         "InstanceProfileName": Property(str, replacement=True),
         "Path": Property(str, replacement=True),

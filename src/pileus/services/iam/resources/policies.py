@@ -14,6 +14,7 @@ _MAX_VERSIONS = 5
 
 class ManagedPolicy(ResourceType):
     name = "AWS::IAM::ManagedPolicy"
+    named_by = "ManagedPolicyName"
     properties = {
         "Description": Property(str, replacement=True),
         "Groups": Property([str]),

@@ -139,6 +139,16 @@ def test_a_name_or_path_needs_a_new_role():
     assert not role.replaces({"Description": "a"}, {"Description": "b"})
 
 
+@pytest.mark.parametrize("name", ["Role", "InstanceProfile", "ManagedPolicy"])
+def test_what_the_template_names_can_not_be_replaced_under_that_name(name):
+    resource_type = TYPES.get(f"AWS::IAM::{name}")
+    old, new = {f"{name}Name": "mine", "Path": "/"}, {f"{name}Name": "mine", "Path": "/team/"}
+    assert resource_type.replaces(old, new)
+    with pytest.raises(InvalidProperty, match="a custom-named resource requires replacing. Rename mine and update"):
+        resource_type.check_replaceable(old, new)
+    resource_type.check_replaceable({"Path": "/"}, {"Path": "/team/"})
+
+
 async def test_a_managed_policys_document_changes_by_version_and_never_runs_out_of_them(cloud, context):
     policy = TYPES.get("AWS::IAM::ManagedPolicy")
     await cloud.iam.CreateRole(RoleName="r", AssumeRolePolicyDocument=json.dumps(TRUST))
