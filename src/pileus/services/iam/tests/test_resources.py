@@ -144,7 +144,7 @@ def test_what_the_template_names_can_not_be_replaced_under_that_name(name):
     resource_type = TYPES.get(f"AWS::IAM::{name}")
     old, new = {f"{name}Name": "mine", "Path": "/"}, {f"{name}Name": "mine", "Path": "/team/"}
     assert resource_type.replaces(old, new)
-    with pytest.raises(InvalidProperty, match="a custom-named resource requires replacing. Rename mine and update"):
+    with pytest.raises(InvalidProperty, match=r"a custom-named resource requires replacing\. Rename mine and update"):
         resource_type.check_replaceable(old, new)
     resource_type.check_replaceable({"Path": "/"}, {"Path": "/team/"})
 
