@@ -9,6 +9,11 @@ class Path:
 
     parts: tuple[str | int, ...]
 
+    @property
+    def name(self) -> str:
+        """The attribute's name where this is a whole attribute, else ""."""
+        return self.parts[0] if len(self.parts) == 1 else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Value:

@@ -130,19 +130,14 @@ class Placing:
         return nodes.Action("SET", path, self.operand(value))
 
     def path(self, path: ast.Path) -> nodes.Path:
-        return nodes.Path(tuple(self._step(step) for step in path.steps))
+        # A name that looks like a placeholder stands for itself.
+        self.names.update((part, part) for part in path.parts if isinstance(part, str) and part.startswith("#"))
+        return path
 
     def _place_of(self, node: Any) -> nodes.Path:
         if not isinstance(node, ast.Path):
             raise not_well_formed("Expected an attribute")
         return self.path(node)
-
-    def _step(self, step: ast.Step) -> ast.Step:
-        if isinstance(step, int) or not step.startswith("#"):
-            return step
-        placeholder = f"#{len(self.names)}"  # what begins with # is a placeholder in expressions/
-        self.names[placeholder] = step
-        return placeholder
 
     def _value(self, value: dict[str, Any]) -> nodes.Value:
         placeholder = f":{len(self.values)}"

@@ -398,25 +398,25 @@ class _Parser:
         return ValidationException(f"Unrecognized function: {function} at {self._place(start)}")
 
     def _path(self, name: str) -> ast.Path:
-        steps: list[ast.Step] = [name]
+        parts: list[str | int] = [name]
         while True:
             if self._sign("."):
                 if self._next.kind is not Kind.NAME or self._is_bare_size():
                     raise not_well_formed("Invalid path dot component")
-                steps.append(self._take().text)
+                parts.append(self._take().text)
             elif self._sign("["):
                 token = self._take()
                 if token.kind is Kind.STRING:  # a['b'] is a.b
-                    steps.append(token.text)
+                    parts.append(token.text)
                 elif token.kind is Kind.NUMBER and token.text.isdigit():
-                    steps.append(int(token.text))
+                    parts.append(int(token.text))
                 else:
                     raise ValidationException(UNEXPECTED_STEP)
                 self._expect_sign("]")
             else:
-                if "" in steps:
+                if "" in parts:
                     raise ValidationException(EMPTY_COMPONENT)
-                return ast.Path(tuple(steps))
+                return ast.Path(tuple(parts))
 
     def _is_bare_size(self) -> bool:
         """SIZE is reserved, too, but for its function; in double quotes it is a name."""
@@ -482,7 +482,7 @@ class _Parser:
 
 
 def _text_of(path: ast.Path) -> str:
-    text = str(path.steps[0])
-    for step in path.steps[1:]:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    text = str(path.parts[0])
+    for part in path.parts[1:]:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
     return text
