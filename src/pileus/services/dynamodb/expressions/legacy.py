@@ -21,6 +21,7 @@ from pileus.services.dynamodb.expressions.nodes import (
     Or,
     Path,
     Value,
+    joined,
 )
 from pileus.services.dynamodb.expressions.projection import Projection
 from pileus.services.dynamodb.values.compare import ORDERED, less, type_of
@@ -229,23 +230,11 @@ def _program(
     nodes = []
     for name, comparison, arguments in conditions:
         check_name(name)
-        placeholders = []
-        for argument in arguments:
-            placeholder = f":{len(values)}"
-            values[placeholder] = argument
-            placeholders.append(Value(placeholder))
-        nodes.append(_node(Path((name,)), comparison, placeholders))
-    root = _joined(nodes, Or if operator == "OR" else And)
+        operands = [Value.placed(argument, values) for argument in arguments]
+        nodes.append(_node(Path((name,)), comparison, operands))
+    root = joined(Or if operator == "OR" else And, nodes)
     # A name that looks like a placeholder stands for itself.
     return condition.compile_condition("", root, {name: name for name, _, _ in conditions}), values
-
-
-def _joined(nodes: list[Condition], join: type) -> Condition:
-    """All of them in one balanced tree: there may be thousands, and evaluating is recursive."""
-    if len(nodes) == 1:
-        return nodes[0]
-    middle = len(nodes) // 2
-    return join(_joined(nodes[:middle], join), _joined(nodes[middle:], join))
 
 
 def _node(path: Path, operator: str, operands: list[Value]) -> Condition:

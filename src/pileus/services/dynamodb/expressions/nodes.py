@@ -21,6 +21,13 @@ class Value:
 
     placeholder: str
 
+    @classmethod
+    def placed(cls, value: dict, values: dict[str, dict]) -> "Value":
+        """One for a value that was written without a placeholder: `values` gets it under the next free one."""
+        placeholder = f":{len(values)}"
+        values[placeholder] = value
+        return cls(placeholder)
+
 
 @dataclass(frozen=True, slots=True)
 class Function:
@@ -71,6 +78,14 @@ class Or:
 
 
 Condition = Comparison | Between | In | Function | Not | And | Or
+
+
+def joined(join: type[And | Or], conditions: list[Condition]) -> Condition:
+    """All of them in one tree, as flat as it can be: there may be thousands, and compiling and evaluating recurse."""
+    if len(conditions) == 1:
+        return conditions[0]
+    middle = len(conditions) // 2
+    return join(joined(join, conditions[:middle]), joined(join, conditions[middle:]))
 
 
 @dataclass(frozen=True, slots=True)

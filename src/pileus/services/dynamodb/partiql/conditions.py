@@ -68,9 +68,9 @@ class Placing:
     def condition(self, node: Any) -> nodes.Condition:
         match node:
             case ast.And():
-                return _balanced(nodes.And, [self.condition(part) for part in node.parts])
+                return nodes.joined(nodes.And, [self.condition(part) for part in node.parts])
             case ast.Or():
-                return _balanced(nodes.Or, [self.condition(part) for part in node.parts])
+                return nodes.joined(nodes.Or, [self.condition(part) for part in node.parts])
             case ast.Not():
                 return nodes.Not(self.condition(node.part))
             case ast.Comparison():
@@ -140,14 +140,4 @@ class Placing:
         return self.path(node)
 
     def _value(self, value: dict[str, Any]) -> nodes.Value:
-        placeholder = f":{len(self.values)}"
-        self.values[placeholder] = value
-        return nodes.Value(placeholder)
-
-
-def _balanced(joined: type, parts: list[nodes.Condition]) -> nodes.Condition:
-    """A tree as flat as it can be: expressions/ walks it by recursion, and a clause may have a thousand parts."""
-    if len(parts) == 1:
-        return parts[0]
-    middle = len(parts) // 2
-    return joined(_balanced(joined, parts[:middle]), _balanced(joined, parts[middle:]))
+        return nodes.Value.placed(value, self.values)
