@@ -24,7 +24,7 @@ from pileus.services.dynamodb.expressions.nodes import (
     joined,
 )
 from pileus.services.dynamodb.expressions.projection import Projection
-from pileus.services.dynamodb.values.compare import ORDERED, less, type_of
+from pileus.services.dynamodb.values.compare import ORDERED, SETS, less, type_of
 from pileus.services.dynamodb.values.read import INVALID, check_name, read_value
 
 TYPE_MISMATCH = "Type mismatch for attribute to update"
@@ -51,8 +51,7 @@ _ARGUMENT_TYPES = {
     **dict.fromkeys(("LE", "LT", "GE", "GT", "CONTAINS", "NOT_CONTAINS", "IN", "BETWEEN"), ORDERED),
     "BEGINS_WITH": frozenset({"S", "B"}),
 }
-_SETS = frozenset({"SS", "NS", "BS"})
-_ADDABLE = _SETS | {"N", "L"}
+_ADDABLE = SETS | {"N", "L"}
 
 
 def filter_of(conditions: dict[str, dict], operator: str | None) -> tuple[condition.Program, dict] | None:
@@ -138,7 +137,7 @@ def _change(name: str, one: dict) -> update.Change:
     if action == "PUT":
         return update.Change((name,), lambda item, values: value, takes_away=False)
     if action == "DELETE":
-        if kind not in _SETS:
+        if kind not in SETS:
             raise ValidationException(f"{INVALID}DELETE action with value is not supported for the type {kind}")
         change = update.delete
     else:

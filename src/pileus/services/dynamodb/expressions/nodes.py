@@ -38,6 +38,10 @@ class Function:
 Operand = Path | Value | Function
 
 
+MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+"""Operators of a comparison with its sides exchanged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """`operator` is one of = <> < <= > >=."""

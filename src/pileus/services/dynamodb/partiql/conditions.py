@@ -13,6 +13,7 @@ from pileus.services.dynamodb.expressions.condition import compile_condition
 from pileus.services.dynamodb.expressions.update import compile_update
 from pileus.services.dynamodb.partiql import statements as ast
 from pileus.services.dynamodb.partiql.errors import MISSING_HAS_NO_ORDER, no_set_to_add, not_well_formed
+from pileus.services.dynamodb.values.compare import SETS
 
 _EXPRESSION = "expression"
 """What expressions/ calls it in its errors; taken out again, as a statement has no parameters of that kind."""
@@ -124,7 +125,7 @@ class Placing:
             return nodes.Action("SET", path, operand)
         if isinstance(value, ast.Call) and value.function in _SET_FUNCTIONS:
             members = value.arguments[1]  # the first is the path: the grammar sees to it
-            if not isinstance(members, ast.Literal) or not members.value.keys() & {"SS", "NS", "BS"}:
+            if not isinstance(members, ast.Literal) or not members.value.keys() & SETS:
                 raise no_set_to_add(value.function)
             return nodes.Action(_SET_FUNCTIONS[value.function], path, self._value(members.value))
         return nodes.Action("SET", path, self.operand(value))
