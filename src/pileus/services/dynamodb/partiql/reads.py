@@ -386,17 +386,11 @@ def _place_of(table: TableRecord, index: SecondaryIndex | None, start: Item) -> 
 
 
 def _consumed(page: Page, sizes: list[int], is_consistent: bool) -> Consumed:
-    if len(sizes) > 1:
-        ends = [*sizes[1:], page.size_bytes]
-        units = sum(capacity.read_units(end - start, is_consistent) for start, end in zip(sizes, ends, strict=True))
-    else:
-        # A scan reads a unit of each partition at least.
-        size_bytes = max(page.size_bytes, page.partitions * capacity.READ_UNIT_BYTES)
-        units = capacity.read_units(size_bytes, is_consistent)
-    if page.index is None:
-        return Consumed(units)
-    fetched = sum((capacity.read_units(size_bytes, is_consistent) for size_bytes in page.fetched), 0.0)
-    return Consumed(fetched, {page.index.name: units})
+    if len(sizes) <= 1:
+        return page.consumed(page.units(is_consistent), is_consistent)
+    ends = [*sizes[1:], page.size_bytes]
+    units = sum(capacity.read_units(end - start, is_consistent) for start, end in zip(sizes, ends, strict=True))
+    return page.consumed(units, is_consistent)
 
 
 # Columns
