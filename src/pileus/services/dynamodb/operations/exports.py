@@ -1,10 +1,8 @@
 """Export to S3."""
 
-from datetime import datetime
-
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
-from pileus.services.dynamodb.descriptions import moment
+from pileus.services.dynamodb.descriptions import moment, ms_of
 from pileus.services.dynamodb.errors import TableNotFoundException
 from pileus.services.dynamodb.export_files import filter_of
 from pileus.services.dynamodb.operations.jobs import asker_of, job_of, job_out, only_of_table, page_of
@@ -132,9 +130,9 @@ def _asked(request: dict) -> Asked:
         ),
         request.get("ExportFormat") or "DYNAMODB_JSON",
         kind,
-        at_ms=_ms(request.get("ExportTime")),
-        from_ms=_ms(period.get("ExportFromTime")) or 0,
-        until_ms=_ms(period.get("ExportToTime")),
+        at_ms=ms_of(request.get("ExportTime")),
+        from_ms=ms_of(period.get("ExportFromTime")) or 0,
+        until_ms=ms_of(period.get("ExportToTime")),
         view=(period.get("ExportViewType") or "NEW_AND_OLD_IMAGES") if kind == INCREMENTAL else "",
         filter=_filter(request),
     )
@@ -150,7 +148,3 @@ def _filter(request: dict) -> dict:
     if request.get("ExportType") == INCREMENTAL:
         raise NotImplementedByUs("dynamodb:ExportTableToPointInTime with a FilterSpecification of incremental exports")
     return given
-
-
-def _ms(at: datetime | None) -> int | None:
-    return None if at is None else round(at.timestamp() * 1000)
