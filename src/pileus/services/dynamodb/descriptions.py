@@ -24,6 +24,11 @@ def moment(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms / 1000, UTC)
 
 
+def ms_of(at: datetime | None) -> int | None:
+    """The other way: a time that a request may name."""
+    return None if at is None else round(at.timestamp() * 1000)
+
+
 def table_out(tx: Transaction, table: TableRecord) -> dict:
     """TableDescription."""
     out = summary_out(tx, table)

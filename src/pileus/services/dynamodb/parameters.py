@@ -1,6 +1,13 @@
 """What several operations read of their requests, and say in their answers."""
 
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
+from pileus.services.dynamodb import throttle
 from pileus.services.dynamodb.state import capacity, indexes
 from pileus.services.dynamodb.state.capacity import Consumed
 from pileus.services.dynamodb.state.items import Written
@@ -9,6 +16,7 @@ from pileus.services.dynamodb.state.records import TableRecord
 from pileus.store.transaction import Transaction
 
 GB = 1 << 30
+_canonical = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 def return_values(request: dict, *allowed: str) -> str:
@@ -39,6 +47,35 @@ def consumed_by(written: Written, *, in_transaction: bool = False) -> Consumed:
         written.new_bytes,
         in_transaction=in_transaction,
     )
+
+
+def consumed_together(written: Written, is_made: bool) -> Consumed:
+    """By a write of a transaction; where its token had made it before, it reads what was written."""
+    if is_made:
+        return consumed_by(written, in_transaction=True)
+    return Consumed(capacity.read_units(written.old_bytes, True, in_transaction=True))
+
+
+def capacities_out(
+    call: Call, request: dict, by_table: dict[str, tuple[TableRecord, Consumed]], bucket: str, kind: str = ""
+) -> dict:
+    """ConsumedCapacity of a request that names many tables, each as it names it; what it consumed is taken from them.
+
+    bucket  of throttle: READ or WRITE
+    kind    see capacity.out
+    """
+    detail = detail_of(request)
+    answers = []
+    for named, (table, consumed) in by_table.items():
+        throttle.spend(call, table, bucket, consumed)
+        if detail:
+            answers.append(capacity.out(table, named, consumed, detail, kind=kind))
+    return {"ConsumedCapacity": answers} if answers else {}
+
+
+def digest_of(asked: Any) -> bytes:
+    """Of what a transaction asks for, to tell a repeated one from another one with its token."""
+    return blake2b(_canonical(asked), digest_size=16).digest()
 
 
 def collection_metrics(tx: Transaction, table: TableRecord, item: dict) -> dict:

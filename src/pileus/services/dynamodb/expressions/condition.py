@@ -25,7 +25,7 @@ from pileus.services.dynamodb.expressions.nodes import (
     Value,
 )
 from pileus.services.dynamodb.expressions.tokens import invalid
-from pileus.services.dynamodb.values.compare import ORDERED, less, less_or_equal, type_of
+from pileus.services.dynamodb.values.compare import ORDERED, SET_OF, less, less_or_equal, type_of
 
 MAX_IN_CHOICES = 100
 """Developer guide, "Condition and filter expressions, operators, and functions", IN."""
@@ -47,7 +47,6 @@ _TYPE_NAMES = frozenset({"B", "NULL", "SS", "BOOL", "L", "BS", "N", "NS", "S", "
 _SIZED = frozenset({"S", "B", "SS", "NS", "BS", "L", "M"})
 _CONTAINERS = frozenset({"S", "B", "SS", "NS", "BS", "L"})
 _TEXTS = frozenset({"S", "B"})
-_SET_OF = {"S": "SS", "N": "NS", "B": "BS"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +307,7 @@ def contains(container: dict, wanted: dict) -> bool:
     (wanted_kind,) = wanted
     if kind in _TEXTS:
         return kind == wanted_kind and wanted[kind] in container[kind]
-    return _SET_OF.get(wanted_kind) == kind and wanted[wanted_kind] in container[kind]
+    return SET_OF.get(wanted_kind) == kind and wanted[wanted_kind] in container[kind]
 
 
 def bound_shown(value: dict) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.expressions import documents
 from pileus.services.dynamodb.expressions.nodes import (
+    MIRRORED,
     And,
     Between,
     Comparison,
@@ -30,8 +31,6 @@ from pileus.services.dynamodb.values.read import INVALID
 NOT_SUPPORTED = "Query key condition not supported"
 WRONG_TYPE = f"{INVALID}Condition parameter type does not match schema type"
 WRONG_NUMBER = "Conditions can be of length 1 or 2 only"
-
-_MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 class KeyAttribute(msgspec.Struct, frozen=True):
@@ -137,7 +136,7 @@ def _comparison(node: Comparison, names: Mapping[str, str]) -> tuple[str, str, t
     if isinstance(node.left, Path):
         return _key_name(node.left, names), node.operator, (node.right.placeholder,)
     if isinstance(node.right, Path):
-        return _key_name(node.right, names), _MIRRORED[node.operator], (node.left.placeholder,)
+        return _key_name(node.right, names), MIRRORED[node.operator], (node.left.placeholder,)
     raise _no_key()
 
 

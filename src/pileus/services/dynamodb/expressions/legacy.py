@@ -21,9 +21,10 @@ from pileus.services.dynamodb.expressions.nodes import (
     Or,
     Path,
     Value,
+    joined,
 )
 from pileus.services.dynamodb.expressions.projection import Projection
-from pileus.services.dynamodb.values.compare import ORDERED, less, type_of
+from pileus.services.dynamodb.values.compare import ORDERED, SETS, less, type_of
 from pileus.services.dynamodb.values.read import INVALID, check_name, read_value
 
 TYPE_MISMATCH = "Type mismatch for attribute to update"
@@ -50,8 +51,7 @@ _ARGUMENT_TYPES = {
     **dict.fromkeys(("LE", "LT", "GE", "GT", "CONTAINS", "NOT_CONTAINS", "IN", "BETWEEN"), ORDERED),
     "BEGINS_WITH": frozenset({"S", "B"}),
 }
-_SETS = frozenset({"SS", "NS", "BS"})
-_ADDABLE = _SETS | {"N", "L"}
+_ADDABLE = SETS | {"N", "L"}
 
 
 def filter_of(conditions: dict[str, dict], operator: str | None) -> tuple[condition.Program, dict] | None:
@@ -137,7 +137,7 @@ def _change(name: str, one: dict) -> update.Change:
     if action == "PUT":
         return update.Change((name,), lambda item, values: value, takes_away=False)
     if action == "DELETE":
-        if kind not in _SETS:
+        if kind not in SETS:
             raise ValidationException(f"{INVALID}DELETE action with value is not supported for the type {kind}")
         change = update.delete
     else:
@@ -229,23 +229,11 @@ def _program(
     nodes = []
     for name, comparison, arguments in conditions:
         check_name(name)
-        placeholders = []
-        for argument in arguments:
-            placeholder = f":{len(values)}"
-            values[placeholder] = argument
-            placeholders.append(Value(placeholder))
-        nodes.append(_node(Path((name,)), comparison, placeholders))
-    root = _joined(nodes, Or if operator == "OR" else And)
+        operands = [Value.placed(argument, values) for argument in arguments]
+        nodes.append(_node(Path((name,)), comparison, operands))
+    root = joined(Or if operator == "OR" else And, nodes)
     # A name that looks like a placeholder stands for itself.
     return condition.compile_condition("", root, {name: name for name, _, _ in conditions}), values
-
-
-def _joined(nodes: list[Condition], join: type) -> Condition:
-    """All of them in one balanced tree: there may be thousands, and evaluating is recursive."""
-    if len(nodes) == 1:
-        return nodes[0]
-    middle = len(nodes) // 2
-    return join(_joined(nodes[:middle], join), _joined(nodes[middle:], join))
 
 
 def _node(path: Path, operator: str, operands: list[Value]) -> Condition:

@@ -9,12 +9,24 @@ class Path:
 
     parts: tuple[str | int, ...]
 
+    @property
+    def name(self) -> str:
+        """The attribute's name where this is a whole attribute, else ""."""
+        return self.parts[0] if len(self.parts) == 1 else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
     """A value placeholder, ":v"."""
 
     placeholder: str
+
+    @classmethod
+    def placed(cls, value: dict, values: dict[str, dict]) -> "Value":
+        """One for a value that was written without a placeholder: `values` gets it under the next free one."""
+        placeholder = f":{len(values)}"
+        values[placeholder] = value
+        return cls(placeholder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +36,10 @@ class Function:
 
 
 Operand = Path | Value | Function
+
+
+MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+"""Operators of a comparison with its sides exchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +82,14 @@ class Or:
 
 
 Condition = Comparison | Between | In | Function | Not | And | Or
+
+
+def joined(join: type[And | Or], conditions: list[Condition]) -> Condition:
+    """All of them in one tree, as flat as it can be: there may be thousands, and compiling and evaluating recurse."""
+    if len(conditions) == 1:
+        return conditions[0]
+    middle = len(conditions) // 2
+    return join(joined(join, conditions[:middle]), joined(join, conditions[middle:]))
 
 
 @dataclass(frozen=True, slots=True)

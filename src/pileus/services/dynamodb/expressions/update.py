@@ -18,7 +18,7 @@ from pileus.services.dynamodb.expressions.nodes import Action, Arithmetic, Funct
 from pileus.services.dynamodb.expressions.projection import Projection
 from pileus.services.dynamodb.expressions.tokens import invalid
 from pileus.services.dynamodb.values import numbers
-from pileus.services.dynamodb.values.compare import type_of
+from pileus.services.dynamodb.values.compare import SETS, type_of
 from pileus.services.dynamodb.values.read import INVALID, MAX_NESTING, NESTED_TOO_DEEP, number_order
 
 WRONG_TYPE = "An operand in the update expression has an incorrect data type"
@@ -31,8 +31,7 @@ Evaluate = Callable[[dict, Mapping[str, dict]], "dict | None"]
 _UPDATE_BYTES, _GIVING_BYTES, _TAKING_BYTES = 3, 19, 2
 """Of an update; of each SET and ADD, one more through a list's index; of each REMOVE and DELETE."""
 _OPERAND_COUNTS = {"if_not_exists": 2, "list_append": 2}
-_SETS = frozenset({"SS", "NS", "BS"})
-_ADDABLE = _SETS | {"N"}
+_ADDABLE = SETS | {"N"}
 _LONG_TYPES = {
     "S": "STRING",
     "N": "NUMBER",
@@ -185,9 +184,7 @@ class _Compiler:
         if section == "REMOVE":
             return Change(parts, lambda item, values: None, takes_away=True)
         placeholder = operand.placeholder
-        self.checks.append(
-            _section_check(self.parameter, section, placeholder, _ADDABLE if section == "ADD" else _SETS)
-        )
+        self.checks.append(_section_check(self.parameter, section, placeholder, _ADDABLE if section == "ADD" else SETS))
         find = documents.finder(parts)
         change = add if section == "ADD" else delete
         return Change(

@@ -1,6 +1,5 @@
 """Backups and point-in-time recovery."""
 
-from datetime import datetime
 from functools import partial
 
 from msgspec.structs import replace
@@ -9,7 +8,14 @@ from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
 from pileus.services.dynamodb import changes, schemas
 from pileus.services.dynamodb.addresses import Address, of_labelled, of_name, of_source
-from pileus.services.dynamodb.descriptions import backup_out, backup_summary_out, moment, recovery_out, table_out
+from pileus.services.dynamodb.descriptions import (
+    backup_out,
+    backup_summary_out,
+    moment,
+    ms_of,
+    recovery_out,
+    table_out,
+)
 from pileus.services.dynamodb.errors import (
     BackupNotFoundException,
     InvalidRestoreTimeException,
@@ -90,7 +96,7 @@ async def list_backups(call: Call, request: dict) -> dict:
         if address.region != call.region:
             raise _refused("The supplied ExclusiveStartBackupArn does not match the region")
         after = (label, address.name)
-    from_ms, until_ms = _ms(request.get("TimeRangeLowerBound")), _ms(request.get("TimeRangeUpperBound"))
+    from_ms, until_ms = ms_of(request.get("TimeRangeLowerBound")), ms_of(request.get("TimeRangeUpperBound"))
     if from_ms is not None and until_ms is not None and from_ms > until_ms:
         raise invalid("Time range lower bound must be less than or equal to upper bound")
     wanted = partial(
@@ -137,7 +143,7 @@ async def restore_table_to_point_in_time(call: Call, request: dict) -> dict:
         )
     if not request.get("UseLatestRestorableTime") and at is None:
         raise _refused("Either one of RestoreDateTime or UseLatestRestorableTime must be specified, but not both")
-    at_ms = call.now_ms if at is None else _ms(at)
+    at_ms = call.now_ms if at is None else ms_of(at)
     restored = await call.write(_restore_moment, call, source, at_ms, target, request)
     return {"TableDescription": await call.read(table_out, restored)}
 
@@ -358,7 +364,3 @@ def _with_capacity(index: SecondaryIndex, asked: dict, billing: str) -> Secondar
 
 def _shown(ms: int) -> str:
     return f"{moment(ms):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _ms(at: datetime | None) -> int | None:
-    return None if at is None else round(at.timestamp() * 1000)

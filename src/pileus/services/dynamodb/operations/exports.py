@@ -1,16 +1,14 @@
 """Export to S3."""
 
-from datetime import datetime
-
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
-from pileus.services.dynamodb.descriptions import moment
+from pileus.services.dynamodb.descriptions import moment, ms_of
 from pileus.services.dynamodb.errors import TableNotFoundException
 from pileus.services.dynamodb.export_files import filter_of
-from pileus.services.dynamodb.operations.jobs import asker_of, job_of, only_of_table, page_of
+from pileus.services.dynamodb.operations.jobs import asker_of, job_of, job_out, only_of_table, page_of
 from pileus.services.dynamodb.state import exports
 from pileus.services.dynamodb.state.exports import EXPORTS, FULL, INCREMENTAL, Asked, Destination, Export
-from pileus.services.dynamodb.state.jobs import COMPLETED, IN_PROGRESS
+from pileus.services.dynamodb.state.jobs import COMPLETED
 from pileus.services.dynamodb.values import ion
 
 INVALID_REQUEST = "Invalid Request: "
@@ -60,12 +58,7 @@ def export_out(export: Export) -> dict:
     """ExportDescription."""
     asked, to = export.asked, export.asked.destination
     out = {
-        "ExportArn": export.arn,
-        "ExportStatus": export.status,
-        "StartTime": moment(export.started_at_ms),
-        "TableArn": export.table_arn,
-        "TableId": export.table_uuid,
-        "ClientToken": export.client_token,
+        **job_out(export),
         "S3Bucket": to.bucket,
         "S3SseAlgorithm": to.sse_algorithm or "AES256",
         "ExportFormat": asked.format,
@@ -76,8 +69,6 @@ def export_out(export: Export) -> dict:
         "S3SseKmsKeyId": to.kms_key,
         "ExportType": asked.type,
         "FilterSpecification": asked.filter,
-        "FailureCode": export.failure_code,
-        "FailureMessage": export.failure_message,
     }
     out |= {name: value for name, value in given.items() if value}
     if asked.is_incremental:
@@ -88,8 +79,6 @@ def export_out(export: Export) -> dict:
         }
     else:
         out["ExportTime"] = moment(asked.at_ms)
-    if export.status != IN_PROGRESS:
-        out["EndTime"] = moment(export.ended_at_ms)
     if export.status == COMPLETED:
         out |= {
             "ExportManifest": export.manifest_key,
@@ -141,9 +130,9 @@ def _asked(request: dict) -> Asked:
         ),
         request.get("ExportFormat") or "DYNAMODB_JSON",
         kind,
-        at_ms=_ms(request.get("ExportTime")),
-        from_ms=_ms(period.get("ExportFromTime")) or 0,
-        until_ms=_ms(period.get("ExportToTime")),
+        at_ms=ms_of(request.get("ExportTime")),
+        from_ms=ms_of(period.get("ExportFromTime")) or 0,
+        until_ms=ms_of(period.get("ExportToTime")),
         view=(period.get("ExportViewType") or "NEW_AND_OLD_IMAGES") if kind == INCREMENTAL else "",
         filter=_filter(request),
     )
@@ -159,7 +148,3 @@ def _filter(request: dict) -> dict:
     if request.get("ExportType") == INCREMENTAL:
         raise NotImplementedByUs("dynamodb:ExportTableToPointInTime with a FilterSpecification of incremental exports")
     return given
-
-
-def _ms(at: datetime | None) -> int | None:
-    return None if at is None else round(at.timestamp() * 1000)

@@ -2,12 +2,10 @@
 
 from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
-from pileus.services.dynamodb.descriptions import moment
-from pileus.services.dynamodb.operations.jobs import asker_of, job_of, page_of
+from pileus.services.dynamodb.operations.jobs import asked_of, asker_of, job_of, job_out, page_of, standing_out
 from pileus.services.dynamodb.operations.tables import new_table
 from pileus.services.dynamodb.state import imports
 from pileus.services.dynamodb.state.imports import IMPORTS, Import
-from pileus.services.dynamodb.state.jobs import IN_PROGRESS
 from pileus.services.dynamodb.values import ion
 
 
@@ -35,9 +33,8 @@ async def import_table(call: Call, request: dict) -> dict:
     if request["InputFormat"] == "ION":
         ion.require()
     new = new_table(call, request["TableCreationParameters"])
-    asked = {name: value for name, value in request.items() if name != "ClientToken" and value is not None}
     asker = asker_of(call, request)
-    begun = await call.write(imports.begin, new.record, new.indexes, new.encrypts, asked, asker)
+    begun = await call.write(imports.begin, new.record, new.indexes, new.encrypts, asked_of(request), asker)
     return {"ImportTableDescription": import_out(begun)}
 
 
@@ -47,14 +44,14 @@ async def list_imports(call: Call, request: dict) -> dict:
     source   DynamoDB API reference, ListImports
     """
     found, more = await page_of(call, IMPORTS, request, request.get("PageSize"))
-    return {"ImportSummaryList": [_summary_out(one) for one in found], **more}
+    return {"ImportSummaryList": [standing_out(one) | _source_out(one) for one in found], **more}
 
 
 def import_out(found: Import) -> dict:
     """ImportTableDescription."""
-    out = _summary_out(found) | {
-        "TableId": found.table_uuid,
-        "ClientToken": found.client_token,
+    out = {
+        **job_out(found),
+        **_source_out(found),
         "ErrorCount": found.errors,
         "InputCompressionType": found.asked.get("InputCompressionType") or "NONE",
         "TableCreationParameters": found.asked["TableCreationParameters"],
@@ -64,22 +61,13 @@ def import_out(found: Import) -> dict:
     }
     if found.asked.get("InputFormatOptions"):
         out["InputFormatOptions"] = found.asked["InputFormatOptions"]
-    if found.failure_code:
-        out |= {"FailureCode": found.failure_code, "FailureMessage": found.failure_message}
     return out
 
 
-def _summary_out(found: Import) -> dict:
-    """ImportSummary."""
-    out = {
-        "ImportArn": found.arn,
-        "ImportStatus": found.status,
-        "TableArn": found.table_arn,
+def _source_out(found: Import) -> dict:
+    """What ImportSummary says beside how the import stands."""
+    return {
         "S3BucketSource": {"S3BucketOwner": found.account} | found.asked["S3BucketSource"],
         "CloudWatchLogGroupArn": found.log_group_arn,
         "InputFormat": found.asked["InputFormat"],
-        "StartTime": moment(found.started_at_ms),
     }
-    if found.status != IN_PROGRESS:
-        out["EndTime"] = moment(found.ended_at_ms)
-    return out

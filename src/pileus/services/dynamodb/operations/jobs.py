@@ -1,4 +1,4 @@
-"""What the operations on exports and imports have in common: who asks, ARNs, and pages of lists."""
+"""What the operations on exports and imports have in common: who asks, ARNs, descriptions, and pages of lists."""
 
 from hashlib import blake2b
 from itertools import islice
@@ -8,18 +8,24 @@ import orjson
 from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address, of_arn, of_labelled
+from pileus.services.dynamodb.descriptions import moment
 from pileus.services.dynamodb.errors import invalid
 from pileus.services.dynamodb.page_tokens import read_token, token
-from pileus.services.dynamodb.state.jobs import Asker, J, Jobs
+from pileus.services.dynamodb.state.jobs import IN_PROGRESS, Asker, J, Job, Jobs
 from pileus.store.transaction import Transaction
 
 LISTED_MAX = 25
 
 
+def asked_of(request: dict) -> dict:
+    """All that a request asks for, but not the token that says that it is the same one."""
+    return {name: value for name, value in request.items() if name != "ClientToken" and value is not None}
+
+
 def asker_of(call: Call, request: dict) -> Asker:
-    """The digest is of all that a request asks for, but not of the token that says that it is the same one."""
-    asked = {name: value for name, value in request.items() if name != "ClientToken" and value is not None}
-    digest = blake2b(orjson.dumps(asked, default=repr, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+    """Where there is no token, one is made: no other request has it."""
+    text = orjson.dumps(asked_of(request), default=repr, option=orjson.OPT_SORT_KEYS)
+    digest = blake2b(text, digest_size=16).digest()
     return Asker(call.principal, request.get("ClientToken") or call.ids.uuid(), digest)
 
 
@@ -31,6 +37,28 @@ async def job_of(call: Call, jobs: Jobs[J], arn: str) -> J:
     if named[0].region != call.region:
         raise jobs.not_found(f"{jobs.shown} not found: Invalid {jobs.kind} arn")
     return await call.read(jobs.find, *named)
+
+
+def job_out(job: Job) -> dict:
+    """What ExportDescription and ImportTableDescription say alike."""
+    out = standing_out(job) | {"TableId": job.table_uuid, "ClientToken": job.client_token}
+    if job.failure_code:
+        out |= {"FailureCode": job.failure_code, "FailureMessage": job.failure_message}
+    return out
+
+
+def standing_out(job: Job) -> dict:
+    """What ImportSummary says of it, too."""
+    shown = job.kind.capitalize()
+    out = {
+        f"{shown}Arn": job.arn,
+        f"{shown}Status": job.status,
+        "TableArn": job.table_arn,
+        "StartTime": moment(job.started_at_ms),
+    }
+    if job.status != IN_PROGRESS:
+        out["EndTime"] = moment(job.ended_at_ms)
+    return out
 
 
 async def page_of(call: Call, jobs: Jobs[J], request: dict, limit: int | None) -> tuple[list[J], dict]:

@@ -1,16 +1,20 @@
 """PartiQL: ExecuteStatement, BatchExecuteStatement, ExecuteTransaction."""
 
-from hashlib import blake2b
 from typing import Any, NamedTuple
-
-import msgspec
 
 from pileus.kernel.call import Call
 from pileus.kernel.errors import AccessDenied, AwsError, ValidationException
 from pileus.services.dynamodb import throttle
 from pileus.services.dynamodb.addresses import Address, of_name
 from pileus.services.dynamodb.operations.turns import in_turns
-from pileus.services.dynamodb.parameters import consumed_by, detail_of, shows_failed
+from pileus.services.dynamodb.parameters import (
+    capacities_out,
+    consumed_by,
+    consumed_together,
+    detail_of,
+    digest_of,
+    shows_failed,
+)
 from pileus.services.dynamodb.partiql import permissions, reads, writes
 from pileus.services.dynamodb.partiql import statements as ast
 from pileus.services.dynamodb.partiql.binding import bind
@@ -27,8 +31,6 @@ from pileus.services.dynamodb.state import capacity
 from pileus.services.dynamodb.state.capacity import Consumed
 from pileus.services.dynamodb.state.items import Written
 from pileus.services.dynamodb.state.records import TableRecord
-
-_canonical = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 class Asked(NamedTuple):
@@ -81,7 +83,8 @@ async def batch_execute_statement(call: Call, request: dict) -> dict:
         responses.append({"TableName": name} | ({"Item": shown[0]} if shown else {}))
         consumed = result.consumed if is_read else consumed_by(result)
         by_table.setdefault(name, (result.table, Consumed()))[1].add(consumed)
-    return {"Responses": responses} | _capacities(call, request, by_table, throttle.READ if is_read else throttle.WRITE)
+    bucket = throttle.READ if is_read else throttle.WRITE
+    return {"Responses": responses} | capacities_out(call, request, by_table, bucket)
 
 
 async def execute_statement(call: Call, request: dict) -> dict:
@@ -130,19 +133,15 @@ async def execute_transaction(call: Call, request: dict) -> dict:
         for one, selected in zip(asked, found, strict=True):
             by_table.setdefault(one.named, (selected.table, Consumed()))[1].add(selected.consumed)
         responses = [{"Item": selected.items[0]} if selected.items else {} for selected in found]
-        return {"Responses": responses} | _capacities(call, request, by_table, bucket, kind)
+        return {"Responses": responses} | capacities_out(call, request, by_table, bucket, kind)
     token = request.get("ClientRequestToken") or ""
-    digest = blake2b(_canonical(entries), digest_size=16).digest() if token else b""
+    digest = digest_of(entries) if token else b""
     written, is_made = await call.write(writes.write_together, call.account, call.region, asked, token, digest)
     if not is_made:
         kind, bucket = "Read", throttle.READ
     for one, done in zip(asked, written, strict=True):
-        if is_made:
-            consumed = consumed_by(done, in_transaction=True)
-        else:
-            consumed = Consumed(capacity.read_units(done.old_bytes, True, in_transaction=True))
-        by_table.setdefault(one.named, (done.table, Consumed()))[1].add(consumed)
-    return {"Responses": []} | _capacities(call, request, by_table, bucket, kind)
+        by_table.setdefault(one.named, (done.table, Consumed()))[1].add(consumed_together(done, is_made))
+    return {"Responses": []} | capacities_out(call, request, by_table, bucket, kind)
 
 
 def _asked(call: Call, entry: dict, *, outside_transactions: bool = False) -> Asked:
@@ -222,15 +221,3 @@ def _capacity(call: Call, request: dict, asked: Asked, table: TableRecord, consu
     throttle.spend(call, table, bucket, consumed)
     detail = detail_of(request)
     return {"ConsumedCapacity": capacity.out(table, asked.named, consumed, detail)} if detail else {}
-
-
-def _capacities(
-    call: Call, request: dict, by_table: dict[str, tuple[TableRecord, Consumed]], bucket: str, kind: str = ""
-) -> dict:
-    detail = detail_of(request)
-    answers = []
-    for named, (table, consumed) in by_table.items():
-        throttle.spend(call, table, bucket, consumed)
-        if detail:
-            answers.append(capacity.out(table, named, consumed, detail, kind=kind))
-    return {"ConsumedCapacity": answers} if answers else {}

@@ -8,8 +8,7 @@ from pileus.services.dynamodb.expressions import bind
 from pileus.services.dynamodb.operations.turns import in_turns
 from pileus.services.dynamodb.parameters import detail_of
 from pileus.services.dynamodb.state import capacity, reading
-from pileus.services.dynamodb.state.capacity import Consumed
-from pileus.services.dynamodb.state.reading import Page, Reading
+from pileus.services.dynamodb.state.reading import Reading
 from pileus.services.dynamodb.values import read_item
 
 SEGMENTS_MAX = 1_000_000
@@ -123,17 +122,8 @@ async def _page(call: Call, request: dict, asked: Reading) -> dict:
         answer["LastEvaluatedKey"] = page.last_key
     detail = detail_of(request)
     if detail or is_throttled:
-        consumed = consumed_by(page, asked.is_consistent)
+        consumed = page.consumed(page.units(asked.is_consistent), asked.is_consistent)
         throttle.spend(call, page.table, throttle.READ, consumed)
         if detail:
             answer["ConsumedCapacity"] = capacity.out(page.table, request["TableName"], consumed, detail)
     return answer
-
-
-def consumed_by(page: Page, is_consistent: bool) -> Consumed:
-    size_bytes = max(page.size_bytes, page.partitions * capacity.READ_UNIT_BYTES)
-    units = capacity.read_units(size_bytes, is_consistent)
-    if page.index is None:
-        return Consumed(units)
-    fetched = sum((capacity.read_units(size_bytes, is_consistent) for size_bytes in page.fetched), 0.0)
-    return Consumed(fetched, {page.index.name: units})

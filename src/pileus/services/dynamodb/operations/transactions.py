@@ -1,9 +1,5 @@
 """TransactGetItems and TransactWriteItems."""
 
-from hashlib import blake2b
-
-import msgspec
-
 from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb import throttle
@@ -11,22 +7,22 @@ from pileus.services.dynamodb.addresses import of_name
 from pileus.services.dynamodb.errors import TransactionCanceledException
 from pileus.services.dynamodb.expressions import bind
 from pileus.services.dynamodb.parameters import (
+    capacities_out,
     collection_metrics,
-    consumed_by,
-    detail_of,
+    consumed_together,
+    digest_of,
     shows_failed,
     wants_metrics,
 )
 from pileus.services.dynamodb.state import capacity, items, transactions
 from pileus.services.dynamodb.state.capacity import Consumed
-from pileus.services.dynamodb.state.items import Write, Written
+from pileus.services.dynamodb.state.items import Write
 from pileus.services.dynamodb.state.records import TRANSACTION_BYTES_MAX
-from pileus.services.dynamodb.values import item_bytes, read_item
+from pileus.services.dynamodb.values import read_item
 
 ACTIONS = ("ConditionCheck", "Put", "Delete", "Update")
 _KINDS = {"ConditionCheck": "check", "Put": "put", "Delete": "delete", "Update": "update"}
 _SHOWN_IN_ANSWERS = ("ReturnConsumedCapacity", "ReturnItemCollectionMetrics")
-_canonical = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 async def transact_get_items(call: Call, request: dict) -> dict:
@@ -55,7 +51,7 @@ async def transact_get_items(call: Call, request: dict) -> dict:
         responses.append({} if shown is None else {"Item": shown})
         consumed = by_table.setdefault(name, (table, Consumed()))[1]
         consumed.table += capacity.read_units(size_bytes, True, in_transaction=True)
-    return {"Responses": responses} | _capacities(call, request, by_table, throttle.READ, "Read")
+    return {"Responses": responses} | capacities_out(call, request, by_table, throttle.READ, "Read")
 
 
 async def transact_write_items(call: Call, request: dict) -> dict:
@@ -72,7 +68,7 @@ async def transact_write_items(call: Call, request: dict) -> dict:
         action, wanted = _action_of(asked)
         writes.append((of_name(call, wanted["TableName"]), _write_of(action, wanted)))
         named.append(wanted["TableName"])
-    if sum(_payload_bytes(one) for _, one in writes) > TRANSACTION_BYTES_MAX:
+    if sum(one.payload_bytes for _, one in writes) > TRANSACTION_BYTES_MAX:
         raise ValidationException("Collection of items size cannot exceed 4MB")
     await throttle.admit_together(call, [address for address, _ in writes], throttle.WRITE)
     token = request.get("ClientRequestToken") or ""
@@ -80,8 +76,8 @@ async def transact_write_items(call: Call, request: dict) -> dict:
     written, is_made = await call.write(transactions.write, call.account, call.region, writes, token, digest)
     by_table: dict[str, tuple] = {}
     for name, one in zip(named, written, strict=True):
-        by_table.setdefault(name, (one.table, Consumed()))[1].add(_consumed(one, is_made))
-    answer = _capacities(
+        by_table.setdefault(name, (one.table, Consumed()))[1].add(consumed_together(one, is_made))
+    answer = capacities_out(
         call, request, by_table, throttle.WRITE if is_made else throttle.READ, "Write" if is_made else "Read"
     )
     if wants_metrics(request):
@@ -112,28 +108,5 @@ def _write_of(action: str, wanted: dict) -> Write:
     return Write(_KINDS[action], read_item(wanted["Key"]), 0, bound.condition, bound.update, shows_failed(wanted))
 
 
-def _payload_bytes(asked: Write) -> int:
-    """What a write brings with it: the limit is on the request and not on the items that are there."""
-    values = {} if asked.update is None else asked.update.values
-    return item_bytes(asked.item) + item_bytes(values)
-
-
 def _digest(request: dict) -> bytes:
-    asked = {name: value for name, value in request.items() if name not in _SHOWN_IN_ANSWERS}
-    return blake2b(_canonical(asked), digest_size=16).digest()
-
-
-def _consumed(written: Written, is_made: bool) -> Consumed:
-    if is_made:
-        return consumed_by(written, in_transaction=True)
-    return Consumed(capacity.read_units(written.old_bytes, True, in_transaction=True))
-
-
-def _capacities(call: Call, request: dict, by_table: dict[str, tuple], bucket: str, kind: str) -> dict:
-    detail = detail_of(request)
-    answers = []
-    for name, (table, consumed) in by_table.items():
-        throttle.spend(call, table, bucket, consumed)
-        if detail:
-            answers.append(capacity.out(table, name, consumed, detail, kind=kind))
-    return {"ConsumedCapacity": answers} if answers else {}
+    return digest_of({name: value for name, value in request.items() if name not in _SHOWN_IN_ANSWERS})

@@ -14,6 +14,7 @@ from itertools import product
 from typing import Any
 
 from pileus.kernel.errors import ValidationException
+from pileus.services.dynamodb.expressions.nodes import MIRRORED
 from pileus.services.dynamodb.partiql import statements as ast
 from pileus.services.dynamodb.partiql.errors import too_many_partitions
 from pileus.services.dynamodb.values import key_bytes, prefix_bytes
@@ -25,7 +26,6 @@ HASH_VALUES_MAX = 50
 TYPE_DIFFERS = "One or more parameter values were invalid: Condition parameter type does not match schema type"
 
 Value = dict[str, Any]
-_MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _compared(node: Any) -> tuple[str, str, Value]:
         if isinstance(node.left, ast.Path) and isinstance(node.right, ast.Literal):
             return node.left.name, node.operator, node.right.value
         if isinstance(node.right, ast.Path) and isinstance(node.left, ast.Literal):
-            return node.right.name, _MIRRORED[node.operator], node.left.value
+            return node.right.name, MIRRORED[node.operator], node.left.value
     return "", "", {}
 
 

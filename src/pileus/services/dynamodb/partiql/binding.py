@@ -7,9 +7,7 @@ from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.partiql import statements as ast
 from pileus.services.dynamodb.partiql.errors import NOT_A_VALUE, NOT_ONE_TYPE, PARAMETERS_DIFFER, wrong_operand
 from pileus.services.dynamodb.values import read_value
-from pileus.services.dynamodb.values.compare import ORDERED, type_of
-
-_SETS = {"S": "SS", "N": "NS", "B": "BS"}
+from pileus.services.dynamodb.values.compare import ORDERED, SET_OF, type_of
 
 
 def bind(statement: ast.Statement, parameters: list[dict[str, Any]]) -> ast.Statement:
@@ -100,6 +98,6 @@ def _wire(node: Any, values: list[dict]) -> dict[str, Any]:
 
 def _wire_set(members: list[dict[str, Any]]) -> dict[str, Any]:
     (kind,) = members[0]
-    if kind not in _SETS or any(kind not in member for member in members):
+    if kind not in SET_OF or any(kind not in member for member in members):
         raise ValidationException(NOT_ONE_TYPE)
-    return {_SETS[kind]: [member[kind] for member in members]}
+    return {SET_OF[kind]: [member[kind] for member in members]}

@@ -13,6 +13,7 @@ from pileus.services.dynamodb.expressions.condition import compile_condition
 from pileus.services.dynamodb.expressions.update import compile_update
 from pileus.services.dynamodb.partiql import statements as ast
 from pileus.services.dynamodb.partiql.errors import MISSING_HAS_NO_ORDER, no_set_to_add, not_well_formed
+from pileus.services.dynamodb.values.compare import SETS
 
 _EXPRESSION = "expression"
 """What expressions/ calls it in its errors; taken out again, as a statement has no parameters of that kind."""
@@ -68,9 +69,9 @@ class Placing:
     def condition(self, node: Any) -> nodes.Condition:
         match node:
             case ast.And():
-                return _balanced(nodes.And, [self.condition(part) for part in node.parts])
+                return nodes.joined(nodes.And, [self.condition(part) for part in node.parts])
             case ast.Or():
-                return _balanced(nodes.Or, [self.condition(part) for part in node.parts])
+                return nodes.joined(nodes.Or, [self.condition(part) for part in node.parts])
             case ast.Not():
                 return nodes.Not(self.condition(node.part))
             case ast.Comparison():
@@ -124,35 +125,20 @@ class Placing:
             return nodes.Action("SET", path, operand)
         if isinstance(value, ast.Call) and value.function in _SET_FUNCTIONS:
             members = value.arguments[1]  # the first is the path: the grammar sees to it
-            if not isinstance(members, ast.Literal) or not members.value.keys() & {"SS", "NS", "BS"}:
+            if not isinstance(members, ast.Literal) or not members.value.keys() & SETS:
                 raise no_set_to_add(value.function)
             return nodes.Action(_SET_FUNCTIONS[value.function], path, self._value(members.value))
         return nodes.Action("SET", path, self.operand(value))
 
     def path(self, path: ast.Path) -> nodes.Path:
-        return nodes.Path(tuple(self._step(step) for step in path.steps))
+        # A name that looks like a placeholder stands for itself.
+        self.names.update((part, part) for part in path.parts if isinstance(part, str) and part.startswith("#"))
+        return path
 
     def _place_of(self, node: Any) -> nodes.Path:
         if not isinstance(node, ast.Path):
             raise not_well_formed("Expected an attribute")
         return self.path(node)
 
-    def _step(self, step: ast.Step) -> ast.Step:
-        if isinstance(step, int) or not step.startswith("#"):
-            return step
-        placeholder = f"#{len(self.names)}"  # what begins with # is a placeholder in expressions/
-        self.names[placeholder] = step
-        return placeholder
-
     def _value(self, value: dict[str, Any]) -> nodes.Value:
-        placeholder = f":{len(self.values)}"
-        self.values[placeholder] = value
-        return nodes.Value(placeholder)
-
-
-def _balanced(joined: type, parts: list[nodes.Condition]) -> nodes.Condition:
-    """A tree as flat as it can be: expressions/ walks it by recursion, and a clause may have a thousand parts."""
-    if len(parts) == 1:
-        return parts[0]
-    middle = len(parts) // 2
-    return joined(_balanced(joined, parts[:middle]), _balanced(joined, parts[middle:]))
+        return nodes.Value.placed(value, self.values)

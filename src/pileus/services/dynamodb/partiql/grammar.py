@@ -13,6 +13,7 @@ Source: DynamoDB developer guide, "PartiQL statements for DynamoDB", "Use PartiQ
 from functools import lru_cache
 
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
+from pileus.services.dynamodb.expressions.condition import OPERAND_COUNTS
 from pileus.services.dynamodb.partiql import statements as ast
 from pileus.services.dynamodb.partiql.errors import (
     EMPTY_COMPONENT,
@@ -33,15 +34,6 @@ SUMS_MAX = 100
 """Signs + and - between values: each makes the tree of its sum one level deeper."""
 KEPT_LENGTH_MAX = 1024
 """Of the statements that are kept parsed: longer ones hold their values, and seldom come twice."""
-FUNCTIONS = {
-    "attribute_exists": 1,
-    "attribute_not_exists": 1,
-    "attribute_type": 2,
-    "begins_with": 2,
-    "contains": 2,
-    "size": 1,
-}
-"""Of conditions, with how many arguments they take."""
 UPDATE_FUNCTIONS = {"list_append": 2, "set_add": 2, "set_delete": 2}
 SET_FUNCTIONS = ("set_add", "set_delete")
 _COMPARISONS = ("=", "<>", "!=", "<", "<=", ">", ">=")
@@ -255,11 +247,11 @@ class _Parser:
         return self._comparison()
 
     def _comparison(self):
-        left = self._sum(FUNCTIONS)
+        left = self._sum()
         while True:
             if self._next.kind is Kind.SIGN and self._next.text in _COMPARISONS:
                 operator = self._take().text
-                right = self._sum(FUNCTIONS)
+                right = self._sum()
                 left = ast.Comparison("<>" if operator == "!=" else operator, left, right)
             elif self._keyword("IS"):
                 is_negated = self._keyword("NOT")
@@ -274,9 +266,9 @@ class _Parser:
 
     def _range_or_list(self, operand):
         if self._keyword("BETWEEN"):
-            low = self._sum(FUNCTIONS)
+            low = self._sum()
             self._expect_keyword("AND")
-            return ast.Between(operand, low, self._sum(FUNCTIONS))
+            return ast.Between(operand, low, self._sum())
         if self._keyword("IN"):
             if self._sign("["):
                 return ast.In(operand, self._parts("]"))
@@ -294,7 +286,7 @@ class _Parser:
 
     # Values
 
-    def _sum(self, functions: dict[str, int] = FUNCTIONS):
+    def _sum(self, functions: dict[str, int] = OPERAND_COUNTS):
         left = self._term(functions)
         while self._next.kind is Kind.SIGN and self._next.text in ("+", "-"):
             operator = self._take().text
@@ -398,25 +390,25 @@ class _Parser:
         return ValidationException(f"Unrecognized function: {function} at {self._place(start)}")
 
     def _path(self, name: str) -> ast.Path:
-        steps: list[ast.Step] = [name]
+        parts: list[str | int] = [name]
         while True:
             if self._sign("."):
                 if self._next.kind is not Kind.NAME or self._is_bare_size():
                     raise not_well_formed("Invalid path dot component")
-                steps.append(self._take().text)
+                parts.append(self._take().text)
             elif self._sign("["):
                 token = self._take()
                 if token.kind is Kind.STRING:  # a['b'] is a.b
-                    steps.append(token.text)
+                    parts.append(token.text)
                 elif token.kind is Kind.NUMBER and token.text.isdigit():
-                    steps.append(int(token.text))
+                    parts.append(int(token.text))
                 else:
                     raise ValidationException(UNEXPECTED_STEP)
                 self._expect_sign("]")
             else:
-                if "" in steps:
+                if "" in parts:
                     raise ValidationException(EMPTY_COMPONENT)
-                return ast.Path(tuple(steps))
+                return ast.Path(tuple(parts))
 
     def _is_bare_size(self) -> bool:
         """SIZE is reserved, too, but for its function; in double quotes it is a name."""
@@ -482,7 +474,7 @@ class _Parser:
 
 
 def _text_of(path: ast.Path) -> str:
-    text = str(path.steps[0])
-    for step in path.steps[1:]:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    text = str(path.parts[0])
+    for part in path.parts[1:]:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
     return text

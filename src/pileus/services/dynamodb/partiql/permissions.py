@@ -123,7 +123,7 @@ def _attributes(node: Any) -> Iterator[str]:
     """The top-level names of all attributes that a statement or a part of it names."""
     match node:
         case ast.Path():
-            yield str(node.steps[0])
+            yield str(node.parts[0])
         case ast.Select():
             yield from _attributes(node.columns or ())
             yield from _attributes(node.where)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from pileus.kernel.errors import AwsError, ValidationException
 from pileus.services.dynamodb.addresses import Address
+from pileus.services.dynamodb.expressions import documents
 from pileus.services.dynamodb.partiql import statements as ast
 from pileus.services.dynamodb.partiql.access import KeySchema, Partition, partitions, primary_key
 from pileus.services.dynamodb.partiql.conditions import condition_of
@@ -64,12 +65,12 @@ class Columns:
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(path.steps[0] for path in self.paths))
+        return tuple(dict.fromkeys(path.parts[0] for path in self.paths))
 
     def of(self, item: Item) -> Item:
         shown = {}
         for path in self.paths:
-            value = _value_at(item, path.steps)
+            value = documents.find(item, path.parts)
             if value is not None:
                 shown[_name_of(path)] = value
         return shown
@@ -385,17 +386,11 @@ def _place_of(table: TableRecord, index: SecondaryIndex | None, start: Item) -> 
 
 
 def _consumed(page: Page, sizes: list[int], is_consistent: bool) -> Consumed:
-    if len(sizes) > 1:
-        ends = [*sizes[1:], page.size_bytes]
-        units = sum(capacity.read_units(end - start, is_consistent) for start, end in zip(sizes, ends, strict=True))
-    else:
-        # A scan reads a unit of each partition at least.
-        size_bytes = max(page.size_bytes, page.partitions * capacity.READ_UNIT_BYTES)
-        units = capacity.read_units(size_bytes, is_consistent)
-    if page.index is None:
-        return Consumed(units)
-    fetched = sum((capacity.read_units(size_bytes, is_consistent) for size_bytes in page.fetched), 0.0)
-    return Consumed(fetched, {page.index.name: units})
+    if len(sizes) <= 1:
+        return page.consumed(page.units(is_consistent), is_consistent)
+    ends = [*sizes[1:], page.size_bytes]
+    units = sum(capacity.read_units(end - start, is_consistent) for start, end in zip(sizes, ends, strict=True))
+    return page.consumed(units, is_consistent)
 
 
 # Columns
@@ -405,21 +400,6 @@ def _columns_of(statement: ast.Select) -> Columns | None:
     return None if statement.columns is None else Columns(statement.columns)
 
 
-def _value_at(item: Item, steps: tuple[ast.Step, ...]) -> dict[str, Any] | None:
-    value: dict[str, Any] | None = {"M": item}
-    for step in steps:
-        inside = value.get("L" if isinstance(step, int) else "M")
-        if inside is None:
-            return None
-        if isinstance(step, int):
-            value = inside[step] if step < len(inside) else None
-        else:
-            value = inside.get(step)
-        if value is None:
-            return None
-    return value
-
-
 def _name_of(path: ast.Path) -> str:
-    at = max(at for at, step in enumerate(path.steps) if isinstance(step, str))
-    return path.steps[at] + "".join(f"[{step}]" for step in path.steps[at + 1 :])
+    at = max(at for at, part in enumerate(path.parts) if isinstance(part, str))
+    return path.parts[at] + "".join(f"[{index}]" for index in path.parts[at + 1 :])

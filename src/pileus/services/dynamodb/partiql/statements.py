@@ -1,21 +1,12 @@
-"""Statements and their parts, as the grammar makes them: names and literals, no table looked at, no parameter bound."""
+"""Statements and their parts, as the grammar makes them: names and literals, no table looked at, no parameter bound.
+
+Paths are those of expressions/, without placeholders: what begins with "#" is a name, too.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
-Step = str | int
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    """An attribute's name and the steps into it: a.b[0] is ("a", "b", 0)."""
-
-    steps: tuple[Step, ...]
-
-    @property
-    def name(self) -> str:
-        """The attribute's name where this is a whole attribute, else ""."""
-        return self.steps[0] if len(self.steps) == 1 else ""
+from pileus.services.dynamodb.expressions.nodes import Path
 
 
 @dataclass(frozen=True, slots=True)

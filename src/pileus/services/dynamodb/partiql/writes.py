@@ -24,7 +24,6 @@ from pileus.services.dynamodb.state.items import Write, Written
 from pileus.services.dynamodb.state.records import TRANSACTION_BYTES_MAX, SecondaryIndex, TableRecord
 from pileus.services.dynamodb.state.rows import Item
 from pileus.services.dynamodb.state.tables import require
-from pileus.services.dynamodb.values import item_bytes
 from pileus.store.transaction import Transaction
 
 WriteStatement = ast.Insert | ast.Update | ast.Delete | ast.Exists
@@ -205,7 +204,7 @@ def write_together(
             writes.append((one.address, write_of(table, one.statement, shows_failed=one.shows_failed)))
         except ValidationException as error:
             raise in_transaction(at, error) from error
-    if sum(_payload_bytes(one) for _, one in writes) > TRANSACTION_BYTES_MAX:
+    if sum(one.payload_bytes for _, one in writes) > TRANSACTION_BYTES_MAX:
         raise ValidationException("Collection of items size cannot exceed 4MB")
     try:
         return transactions.write(tx, account, region, writes, token, digest)
@@ -215,10 +214,6 @@ def write_together(
             if isinstance(one.statement, ast.Insert) and reasons[at]["Code"] == "ConditionalCheckFailed":
                 reasons[at] = {"Code": "DuplicateItem", "Message": DuplicateItemException.text}
         raise TransactionCanceledException(reasons) from error
-
-
-def _payload_bytes(asked: Write) -> int:
-    return item_bytes(asked.item) + item_bytes({} if asked.update is None else asked.update.values)
 
 
 def in_transaction(at: int, error: ValidationException) -> ValidationException:

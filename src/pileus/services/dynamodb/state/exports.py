@@ -294,10 +294,10 @@ def file_written(
     tx: Transaction, key: tuple[str, ...], file: ExportFile, after: bytes, is_read: bool, size_bytes: int
 ) -> Export:
     """A data file lies in S3: it counts, and what comes next comes behind it."""
-    export = EXPORTS.under_way(tx, key)
-    assert export is not None, "an export is ended by its own handler alone"
+    export = EXPORTS.worked_on(tx, key)
     FILES.put(tx, file)
-    export = replace(
+    return EXPORTS.advance(
+        tx,
         export,
         after=after,
         is_read=is_read,
@@ -305,8 +305,6 @@ def file_written(
         items=export.items + file.items,
         size_bytes=export.size_bytes + size_bytes,
     )
-    EXPORTS.rows.put(tx, export)
-    return export
 
 
 def files_of(tx: Transaction, export: Export) -> list[ExportFile]:

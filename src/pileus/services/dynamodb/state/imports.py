@@ -9,8 +9,6 @@ validation"; the texts are those of recorded answers.
 
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from pileus.kernel.arn import partition_of
 from pileus.services.dynamodb.errors import ImportConflictException, ImportNotFoundException
 from pileus.services.dynamodb.state import indexes, rows, tables, writing
@@ -121,13 +119,13 @@ def table_of(tx: Transaction, job: Import) -> TableRecord:
 
 def take(tx: Transaction, key: tuple[str, ...], object_key: str, batch: Batch) -> Import:
     """Put a batch's items, and note how far it reached. Of items with the same key the last one stays."""
-    found = IMPORTS.under_way(tx, key)
-    assert found is not None, "an import is ended by its own handler alone"
+    found = IMPORTS.worked_on(tx, key)
     table = table_of(tx, found)
     for suffix, item, size_bytes in batch.items:
         writing.change(tx, table, suffix, rows.row(tx, table, suffix), item, size_bytes, Cause.RESTORE)
     records = (found.records if found.object_key == object_key else 0) + batch.records
-    found = replace(
+    return IMPORTS.advance(
+        tx,
         found,
         object_key="" if batch.is_end else object_key,
         records=0 if batch.is_end else records,
@@ -138,5 +136,3 @@ def take(tx: Transaction, key: tuple[str, ...], object_key: str, batch: Batch) -
         imported=found.imported + len(batch.items),
         errors=found.errors + len(batch.failures),
     )
-    IMPORTS.rows.put(tx, found)
-    return found

@@ -57,6 +57,11 @@ class Write(msgspec.Struct, frozen=True):
     update: Any = None
     shows_failed: bool = False
 
+    @property
+    def payload_bytes(self) -> int:
+        """What it brings with it: a transaction's limit is on the request and not on the items that are there."""
+        return item_bytes(self.item) + item_bytes({} if self.update is None else self.update.values)
+
 
 def get(tx: Transaction, address: Address, key: Item) -> tuple[TableRecord, Item | None, int]:
     """An item and its size."""

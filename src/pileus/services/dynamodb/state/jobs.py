@@ -151,6 +151,18 @@ class Jobs(Generic[J]):
         job = self.rows.get(tx, *key)
         return job if job is not None and job.status == IN_PROGRESS else None
 
+    def worked_on(self, tx: Transaction, key: tuple[str, ...]) -> J:
+        """The one that its handler is at, which nobody else ends."""
+        job = self.under_way(tx, key)
+        assert job is not None, f"an {self.kind} is ended by its own handler alone"
+        return job
+
+    def advance(self, tx: Transaction, job: J, **reached) -> J:
+        """Note the place and the counts that a step came to, in the transition in which it does what it does."""
+        job = replace(job, **reached)
+        self.rows.put(tx, job)
+        return job
+
     def end(self, tx: Transaction, key: tuple[str, ...], at_ms: int, code: str = "", message: str = "") -> None:
         """It is done, or where there is a code it has failed."""
         job = self.under_way(tx, key)

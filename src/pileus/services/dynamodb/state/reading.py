@@ -17,6 +17,7 @@ from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import ResourceNotFoundException, invalid
 from pileus.services.dynamodb.expressions import Tests
 from pileus.services.dynamodb.state import capacity, indexes, ranges, rows
+from pileus.services.dynamodb.state.capacity import Consumed
 from pileus.services.dynamodb.state.keys import key_of
 from pileus.services.dynamodb.state.ranges import Range
 from pileus.services.dynamodb.state.records import PAGE_BYTES_MAX, READ_BYTES_MAX, SecondaryIndex, TableRecord
@@ -77,6 +78,18 @@ class Page(msgspec.Struct):
     behind_bytes: int = 0
     paused_at: bytes = b""
     last: Item = {}
+
+    def units(self, is_consistent: bool) -> float:
+        """What the rows that it looked at consume."""
+        size_bytes = max(self.size_bytes, self.partitions * capacity.READ_UNIT_BYTES)
+        return capacity.read_units(size_bytes, is_consistent)
+
+    def consumed(self, units: float, is_consistent: bool) -> Consumed:
+        """What it consumes with so many units for the rows: those count for the index where one was read."""
+        if self.index is None:
+            return Consumed(units)
+        fetched = sum((capacity.read_units(size_bytes, is_consistent) for size_bytes in self.fetched), 0.0)
+        return Consumed(fetched, {self.index.name: units})
 
 
 def page(tx: Transaction, address: Address, asked: Reading, begun: Page | None = None) -> Page:

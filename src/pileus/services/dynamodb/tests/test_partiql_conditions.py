@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
 from pileus.services.dynamodb.partiql.access import KeySchema, partitions, primary_key
 from pileus.services.dynamodb.partiql.binding import bind
-from pileus.services.dynamodb.partiql.conditions import condition_of
+from pileus.services.dynamodb.partiql.conditions import condition_of, update_of
 from pileus.services.dynamodb.partiql.grammar import parse
 from pileus.services.dynamodb.values import key_bytes
 
@@ -78,6 +78,13 @@ def test_what_a_clause_means(where, expected):
 
 def test_parameters_are_values_of_any_type():
     assert condition("tags = ? AND n > ?", {"SS": ["b", "a"]}, {"N": "4"}).holds(ITEM)
+
+
+def test_names_that_look_like_placeholders_stand_for_themselves():
+    statement = bind(parse("""UPDATE t SET "#odd" = 'y' SET list[1]."#0" = "#odd" WHERE n = 5"""), [])
+    updated = update_of(statement.actions).apply(ITEM, ())
+    assert updated.item["#odd"] == {"S": "y"}
+    assert updated.item["list"]["L"][1]["M"]["#0"] == {"S": "x"}
 
 
 def test_a_clause_may_be_as_long_as_a_statement():

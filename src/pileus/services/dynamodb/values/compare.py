@@ -8,6 +8,9 @@ from pileus.services.dynamodb.values.numbers import is_less
 
 ORDERED = frozenset({"S", "N", "B"})
 """The types that <, <=, >, >= and BETWEEN accept."""
+SET_OF = {"S": "SS", "N": "NS", "B": "BS"}
+"""The types of sets, by that of their members."""
+SETS = frozenset(SET_OF.values())
 
 
 def type_of(value: dict) -> str:

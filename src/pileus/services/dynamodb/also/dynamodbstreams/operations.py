@@ -1,11 +1,12 @@
 """The operations of DynamoDB Streams."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
 from pileus.kernel.page import InvalidToken, token_in, token_out
 from pileus.services.dynamodb.addresses import of_name
+from pileus.services.dynamodb.descriptions import moment, ms_of
 from pileus.services.dynamodb.errors import (
     ExpiredIteratorException,
     ResourceNotFoundException,
@@ -43,7 +44,7 @@ async def describe_stream(call: Call, request: dict) -> dict:
         "StreamLabel": stream.label,
         "StreamStatus": "ENABLED" if stream.is_open else "DISABLED",
         "StreamViewType": stream.view_type,
-        "CreationRequestDateTime": _moment(stream.created_at_ms),
+        "CreationRequestDateTime": moment(stream.created_at_ms),
         "TableName": stream.table_name,
         "KeySchema": [
             {"AttributeName": name, "KeyType": kind}
@@ -69,8 +70,8 @@ async def get_records(call: Call, request: dict) -> dict:
     if made_at_ms + ITERATOR_LIFE_MS <= call.now_ms:
         raise ExpiredIteratorException(
             "Iterator expired. The iterator was created at time "
-            f"{_moment(made_at_ms):%a %b %d %H:%M:%S UTC %Y} while right now it is "
-            f"{_moment(call.now_ms):%a %b %d %H:%M:%S UTC %Y}"
+            f"{moment(made_at_ms):%a %b %d %H:%M:%S UTC %Y} while right now it is "
+            f"{moment(call.now_ms):%a %b %d %H:%M:%S UTC %Y}"
         )
     stream, page = await call.read(_page, arn, shard_id, sequence, count)
     result: dict = {"Records": [record_out(stream, record) for record in page.records]}
@@ -151,7 +152,7 @@ def record_out(stream: Stream, record: Record) -> dict:
     """A Record as GetRecords gives it."""
     change: dict = {
         # Whole seconds: AWS says it is approximate.
-        "ApproximateCreationDateTime": _moment(record.at_ms // 1000 * 1000),
+        "ApproximateCreationDateTime": moment(record.at_ms // 1000 * 1000),
         "Keys": record.keys,
         "SequenceNumber": sequence_number(record.sequence),
         "SizeBytes": record.size_bytes,
@@ -265,7 +266,7 @@ def _time_asked(kind: str, at: datetime | None) -> int | None:
     if (at is None) != (kind != "AT_TIMESTAMP"):
         verb = "must" if at is None else "must not"
         raise ValidationException(f"Timestamp {verb} be provided when ShardIteratorType is {kind}")
-    return None if at is None else round(at.timestamp() * 1000)
+    return ms_of(at)
 
 
 def _parent_asked(wanted: dict) -> int:
@@ -278,7 +279,3 @@ def _parent_asked(wanted: dict) -> int:
             )
     number = streams.number_in(wanted["ShardId"])
     return -1 if number is None else number
-
-
-def _moment(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
