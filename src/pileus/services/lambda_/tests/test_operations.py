@@ -244,6 +244,25 @@ async def test_deleted_functions_and_versions_are_gone(cloud, make):
     await refused(cloud.lambda_.DeleteFunction(FunctionName="echo"), "ResourceNotFoundException")
 
 
+@pytest.mark.parametrize("label", ["0", "01", "9" * 30])
+async def test_a_version_is_called_by_its_number_only(cloud, make, label):
+    """0 is where $LATEST is kept, and no name of it: deleting it would leave a function without."""
+    await make("echo")
+    await cloud.lambda_.PublishVersion(FunctionName="echo")
+    await refused(cloud.lambda_.GetFunction(FunctionName="echo", Qualifier=label), "ResourceNotFoundException")
+    await refused(
+        cloud.lambda_.CreateAlias(FunctionName="echo", Name="live", FunctionVersion=label), "ResourceNotFoundException"
+    )
+    await cloud.lambda_.DeleteFunction(FunctionName="echo", Qualifier=label)
+    listed = await cloud.lambda_.ListVersionsByFunction(FunctionName="echo")
+    assert [each["Version"] for each in listed["Versions"]] == ["$LATEST", "1"]
+
+
+async def test_a_layer_version_far_beyond_any_is_not_there(cloud, make):
+    layer = "arn:aws:lambda:us-east-1:000000000000:layer:tools:" + "9" * 40
+    await refused(make("echo", Layers=[layer]), "InvalidParameterValueException", "does not exist")
+
+
 async def test_unpacked_code_goes_when_no_invocation_can_run_on_it_any_more(cloud, make):
     await make("echo")
     packages = cloud.pileus.engines["lambda"].engine.packages.folder

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from pileus.services.lambda_ import errors
-from pileus.services.lambda_.names import LATEST, FunctionRef
+from pileus.services.lambda_.names import LATEST, FunctionRef, version_number
 from pileus.services.lambda_.state import (
     ACCOUNT_CONCURRENCY,
     ALIASES,
@@ -71,10 +71,16 @@ def require_version(tx: Transaction, ref: FunctionRef) -> Version:
     qualifier = ref.qualifier or LATEST
     if qualifier != LATEST and not qualifier.isdigit():
         qualifier = require_alias(tx, ref).version
-    found = VERSIONS.get(tx, *ref.key, 0 if qualifier == LATEST else int(qualifier))
+    found = labelled_version(tx, ref, qualifier)
     if found is None:
         raise errors.function_not_found(ref.arn)
     return found
+
+
+def labelled_version(tx: Transaction, ref: FunctionRef, label: str) -> Version | None:
+    """$LATEST or a number, of the function that `ref` names."""
+    number = version_number(label)
+    return None if number is None else VERSIONS.get(tx, *ref.key, number)
 
 
 def require_alias(tx: Transaction, ref: FunctionRef) -> Alias:
@@ -107,8 +113,7 @@ def choose_version(tx: Transaction, ref: FunctionRef, share: float) -> tuple[Ver
             if share < 0:
                 qualifier = label
                 break
-    number = 0 if qualifier is None or qualifier == LATEST else int(qualifier)
-    version = VERSIONS.get(tx, *ref.key, number)
+    version = labelled_version(tx, ref, qualifier or LATEST)
     if function is None or version is None:
         raise errors.function_not_found(ref.arn)
     return version, function
@@ -357,7 +362,7 @@ def delete_version(tx: Transaction, ref: FunctionRef) -> None:
         raise errors.InvalidParameterValueException(
             "Deletion of aliases is not currently supported by DeleteFunction. Use DeleteAlias."
         )
-    version = VERSIONS.get(tx, *ref.key, int(ref.qualifier or 0))
+    version = labelled_version(tx, ref, ref.qualifier or "")
     if version is None:
         return  # as AWS does: deleting what is gone succeeds
     pointing = [alias.alias for alias in ALIASES.scan(tx, *ref.key) if version.label in (alias.version, *alias.weights)]
