@@ -306,7 +306,7 @@ def publish(
             "Please try again with the CodeSHA256 in $LATEST."
         )
     newest = VERSIONS.get(tx, *ref.key, function.last_version) if function.last_version else None
-    if newest is not None and _same(newest.configuration, latest.configuration):
+    if newest is not None and _is_of(newest, latest):
         return newest
     number = function.last_version + 1
     FUNCTIONS.put(tx, replace(function, last_version=number))
@@ -324,6 +324,7 @@ def publish(
         revision_id=tx.ids.uuid(),
         environment_key=tx.ids.hex(32),
         modified_at_ms=tx.now_ms,
+        published_from=latest.configuration.description,
     )
     VERSIONS.insert(tx, version)
     VERSIONS.put(tx, replace(latest, revision_id=tx.ids.uuid()))
@@ -333,8 +334,14 @@ def publish(
     return version
 
 
-def _same(one: Configuration, other: Configuration) -> bool:
-    return replace(one, description="") == replace(other, description="")
+def _is_of(version: Version, latest: Version) -> bool:
+    """Whether $LATEST is what it was when `version` was published of it, under a description that may be its own.
+
+    Another description of $LATEST is a change: deployments force a version by it (aws-cdk, issue 5334).
+    """
+    now = latest.configuration
+    known = now.description if version.published_from is None else version.published_from
+    return replace(version.configuration, description=known) == now
 
 
 def digest_out(digest: str) -> str:
