@@ -19,8 +19,11 @@ _FUNCTION = re.compile(
 )
 _LAYER = re.compile(
     r"(?:arn:aws[a-zA-Z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):layer:)?(?P<name>[a-zA-Z0-9_-]+)"
-    r"(?::(?P<version>\d+))?\Z"
+    r"(?::(?P<version>\d{1,18}))?\Z"
 )
+
+
+_NUMBER = re.compile(r"[1-9]\d{0,17}\Z")
 
 
 class FunctionRef(NamedTuple):
@@ -50,6 +53,13 @@ class LayerRef(NamedTuple):
     @property
     def arn(self) -> str:
         return layer_arn(self.account, self.region, self.name, self.version)
+
+
+def version_number(label: str) -> int | None:
+    """Where a version of this label is kept: 0 is $LATEST, which only that name means. None: no version is called so."""
+    if label == LATEST:
+        return 0
+    return int(label) if _NUMBER.match(label) else None
 
 
 def function_arn(account: str, region: str, name: str, qualifier: str | None = None) -> str:

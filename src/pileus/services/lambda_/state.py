@@ -98,6 +98,8 @@ class Version(msgspec.Struct, frozen=True):
     update_status: str = "Successful"
     update_reason: str = ""
     update_reason_code: str = ""
+    published_from: str | None = None
+    """The description of $LATEST when this was published of it; None where that was not kept yet."""
 
     @property
     def label(self) -> str:

@@ -25,6 +25,11 @@ async def add_permission(call: Call, request: dict) -> dict:
         raise errors.InvalidParameterValueException(
             f"The provided action {action} was invalid. Please check the action and try again."
         )
+    if request.get("FunctionUrlAuthType") and action != "lambda:InvokeFunctionUrl":
+        # Recorded answers of AWS, quoted in public Terraform modules.
+        raise errors.InvalidParameterValueException(
+            "FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action"
+        )
     statement = {
         "Sid": request["StatementId"],
         "Effect": "Allow",

@@ -201,6 +201,17 @@ async def test_a_version_keeps_what_latest_was(cloud, make):
     )
 
 
+async def test_another_description_of_the_function_makes_another_version(cloud, make):
+    """One that only PublishVersion names does not."""
+    await make("echo")
+    published = [(await cloud.lambda_.PublishVersion(FunctionName="echo", Description=text)) for text in ("a", "b")]
+    assert [(each["Version"], each["Description"]) for each in published] == [("1", "a"), ("1", "a")]
+    await cloud.lambda_.UpdateFunctionConfiguration(FunctionName="echo", Description="changed")
+    await cloud.settle()
+    published = [(await cloud.lambda_.PublishVersion(FunctionName="echo")) for _ in range(2)]
+    assert [(each["Version"], each["Description"]) for each in published] == [("2", "changed")] * 2
+
+
 async def test_a_function_may_be_published_as_it_is_created_or_changed(cloud, make):
     made = await make("echo", Publish=True)
     assert (made["Version"], made["FunctionArn"].rpartition(":")[2]) == ("1", "1")
@@ -242,6 +253,25 @@ async def test_deleted_functions_and_versions_are_gone(cloud, make):
     )
     await cloud.lambda_.DeleteFunction(FunctionName="echo")
     await refused(cloud.lambda_.DeleteFunction(FunctionName="echo"), "ResourceNotFoundException")
+
+
+@pytest.mark.parametrize("label", ["0", "01", "9" * 30])
+async def test_a_version_is_called_by_its_number_only(cloud, make, label):
+    """0 is where $LATEST is kept, and no name of it: deleting it would leave a function without."""
+    await make("echo")
+    await cloud.lambda_.PublishVersion(FunctionName="echo")
+    await refused(cloud.lambda_.GetFunction(FunctionName="echo", Qualifier=label), "ResourceNotFoundException")
+    await refused(
+        cloud.lambda_.CreateAlias(FunctionName="echo", Name="live", FunctionVersion=label), "ResourceNotFoundException"
+    )
+    await cloud.lambda_.DeleteFunction(FunctionName="echo", Qualifier=label)
+    listed = await cloud.lambda_.ListVersionsByFunction(FunctionName="echo")
+    assert [each["Version"] for each in listed["Versions"]] == ["$LATEST", "1"]
+
+
+async def test_a_layer_version_far_beyond_any_is_not_there(cloud, make):
+    layer = "arn:aws:lambda:us-east-1:000000000000:layer:tools:" + "9" * 40
+    await refused(make("echo", Layers=[layer]), "InvalidParameterValueException", "does not exist")
 
 
 async def test_unpacked_code_goes_when_no_invocation_can_run_on_it_any_more(cloud, make):
@@ -341,6 +371,17 @@ async def test_a_permission_is_for_an_action_that_there_is(cloud, make):
         )
     for number, action in enumerate(("lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:*", "*")):
         await cloud.lambda_.AddPermission(StatementId=str(number), Action=action, **grant)
+
+
+async def test_how_a_url_authenticates_is_of_invocations_through_it_only(cloud, make):
+    await make("echo")
+    grant = {"FunctionName": "echo", "StatementId": "a", "Principal": "*", "FunctionUrlAuthType": "NONE"}
+    await refused(
+        cloud.lambda_.AddPermission(Action="lambda:InvokeFunction", **grant),
+        "InvalidParameterValueException",
+        "FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action",
+    )
+    await cloud.lambda_.AddPermission(Action="lambda:InvokeFunctionUrl", **grant)
 
 
 async def test_a_permission_can_not_be_given_to_a_role_that_is_not_there(cloud, make):

@@ -4,9 +4,10 @@ from msgspec.structs import replace
 
 from pileus.services.lambda_ import errors
 from pileus.services.lambda_.names import LATEST, FunctionRef
-from pileus.services.lambda_.state import ALIASES, EVENT_INVOKE_CONFIGS, POLICIES, VERSIONS, Alias
+from pileus.services.lambda_.state import ALIASES, EVENT_INVOKE_CONFIGS, POLICIES, Alias
 from pileus.services.lambda_.transitions.functions import (
     changed_topic,
+    labelled_version,
     require_alias,
     require_function,
     require_revision,
@@ -70,6 +71,5 @@ def _check_versions(tx: Transaction, ref: FunctionRef, version: str, weights: di
             "configuration."
         )
     for label in (version, *weights):
-        number = 0 if label == LATEST else int(label)
-        if not VERSIONS.has(tx, *ref.key, number):
+        if labelled_version(tx, ref, label) is None:
             raise errors.function_not_found(ref._replace(qualifier=label).arn)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from pileus.services.lambda_ import errors
-from pileus.services.lambda_.names import LATEST, FunctionRef
+from pileus.services.lambda_.names import LATEST, FunctionRef, version_number
 from pileus.services.lambda_.state import (
     ACCOUNT_CONCURRENCY,
     ALIASES,
@@ -71,10 +71,16 @@ def require_version(tx: Transaction, ref: FunctionRef) -> Version:
     qualifier = ref.qualifier or LATEST
     if qualifier != LATEST and not qualifier.isdigit():
         qualifier = require_alias(tx, ref).version
-    found = VERSIONS.get(tx, *ref.key, 0 if qualifier == LATEST else int(qualifier))
+    found = labelled_version(tx, ref, qualifier)
     if found is None:
         raise errors.function_not_found(ref.arn)
     return found
+
+
+def labelled_version(tx: Transaction, ref: FunctionRef, label: str) -> Version | None:
+    """$LATEST or a number, of the function that `ref` names."""
+    number = version_number(label)
+    return None if number is None else VERSIONS.get(tx, *ref.key, number)
 
 
 def require_alias(tx: Transaction, ref: FunctionRef) -> Alias:
@@ -107,8 +113,7 @@ def choose_version(tx: Transaction, ref: FunctionRef, share: float) -> tuple[Ver
             if share < 0:
                 qualifier = label
                 break
-    number = 0 if qualifier is None or qualifier == LATEST else int(qualifier)
-    version = VERSIONS.get(tx, *ref.key, number)
+    version = labelled_version(tx, ref, qualifier or LATEST)
     if function is None or version is None:
         raise errors.function_not_found(ref.arn)
     return version, function
@@ -301,7 +306,7 @@ def publish(
             "Please try again with the CodeSHA256 in $LATEST."
         )
     newest = VERSIONS.get(tx, *ref.key, function.last_version) if function.last_version else None
-    if newest is not None and _same(newest.configuration, latest.configuration):
+    if newest is not None and _is_of(newest, latest):
         return newest
     number = function.last_version + 1
     FUNCTIONS.put(tx, replace(function, last_version=number))
@@ -319,6 +324,7 @@ def publish(
         revision_id=tx.ids.uuid(),
         environment_key=tx.ids.hex(32),
         modified_at_ms=tx.now_ms,
+        published_from=latest.configuration.description,
     )
     VERSIONS.insert(tx, version)
     VERSIONS.put(tx, replace(latest, revision_id=tx.ids.uuid()))
@@ -328,8 +334,14 @@ def publish(
     return version
 
 
-def _same(one: Configuration, other: Configuration) -> bool:
-    return replace(one, description="") == replace(other, description="")
+def _is_of(version: Version, latest: Version) -> bool:
+    """Whether $LATEST is what it was when `version` was published of it, under a description that may be its own.
+
+    Another description of $LATEST is a change: deployments force a version by it (aws-cdk, issue 5334).
+    """
+    now = latest.configuration
+    known = now.description if version.published_from is None else version.published_from
+    return replace(version.configuration, description=known) == now
 
 
 def digest_out(digest: str) -> str:
@@ -357,7 +369,7 @@ def delete_version(tx: Transaction, ref: FunctionRef) -> None:
         raise errors.InvalidParameterValueException(
             "Deletion of aliases is not currently supported by DeleteFunction. Use DeleteAlias."
         )
-    version = VERSIONS.get(tx, *ref.key, int(ref.qualifier or 0))
+    version = labelled_version(tx, ref, ref.qualifier or "")
     if version is None:
         return  # as AWS does: deleting what is gone succeeds
     pointing = [alias.alias for alias in ALIASES.scan(tx, *ref.key) if version.label in (alias.version, *alias.weights)]
