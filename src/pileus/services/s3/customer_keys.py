@@ -12,6 +12,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from typing import NamedTuple
 
 from pileus.kernel.call import Call
@@ -48,11 +49,12 @@ class CustomerKey(NamedTuple):
         return "CustomerKey(…)"  # whatever prints a call must not print this
 
 
-def given(call: Call, request: dict, place: str = "") -> CustomerKey | None:
+def given(call: Call, request: dict, place: str = "", *, is_reading: bool = False) -> CustomerKey | None:
     """The key in a request, whatever its length; None where there is none.
 
-    place   "CopySource" for the key of a copy's source
-    errors  InvalidArgument, InvalidEncryptionAlgorithmError
+    place       "CopySource" for the key of a copy's source
+    is_reading  then S3 wants no MD5
+    errors      InvalidArgument, InvalidEncryptionAlgorithmError
     """
     if _MEMBERS[place].isdisjoint(request):
         return None
@@ -66,28 +68,37 @@ def given(call: Call, request: dict, place: str = "") -> CustomerKey | None:
             "Server Side Encryption with Customer provided key is incompatible with the encryption method specified",
             request["ServerSideEncryption"],
         )
-    if not algorithm:
+    if algorithm is None:
         raise _invalid(f"{_KEYS_MUST} provide a valid encryption algorithm.")
+    if text is None:
+        raise _invalid(f"{_KEYS_MUST} provide an appropriate secret key.")
+    if md5 is None and not is_reading:
+        raise _invalid(f"{_KEYS_MUST} provide the client calculated MD5 of the secret key.")
+    secret = _decoded(text)
+    if not secret:
+        raise _invalid("The secret key was invalid - too short.", text)
+    computed = base64.b64encode(hashlib.md5(secret, usedforsecurity=False).digest()).decode()
+    if md5 not in (None, computed):
+        raise _invalid("The calculated MD5 hash of the key did not match the hash that was provided.")
     if algorithm != ALGORITHM:
         raise errors.InvalidEncryptionAlgorithmError(
             ArgumentName="x-amz-server-side-encryption", ArgumentValue=algorithm
         )
-    if not text:
-        raise _invalid(f"{_KEYS_MUST} provide an appropriate secret key.")
-    if not md5:
-        raise _invalid(f"{_KEYS_MUST} provide the client calculated MD5 of the secret key.")
+    return CustomerKey(secret, computed)
+
+
+def _decoded(text: str) -> bytes:
+    """Base64 as S3 reads it here: what is not of its alphabet is passed over, as is a last group that is not whole."""
+    letters = re.sub(r"[^A-Za-z0-9+/=]", "", text)
     try:
-        secret = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise _of_another_length() from None
-    computed = base64.b64encode(hashlib.md5(secret, usedforsecurity=False).digest()).decode()
-    if md5 != computed:
-        raise _invalid("The calculated MD5 hash of the key did not match the hash that was provided.")
-    return CustomerKey(secret, md5)
+        return base64.b64decode(letters[: len(letters) // 4 * 4])
+    except binascii.Error:
+        return b""
 
 
-def _invalid(message: str, value: str = "null") -> errors.InvalidArgument:
-    return errors.InvalidArgument(message, ArgumentName="x-amz-server-side-encryption", ArgumentValue=value)
+def _invalid(message: str, value: str | None = None) -> errors.InvalidArgument:
+    named = {} if value is None else {"ArgumentValue": value}
+    return errors.InvalidArgument(message, ArgumentName="x-amz-server-side-encryption", **named)
 
 
 def _of_another_length() -> errors.InvalidArgument:
@@ -145,7 +156,7 @@ def for_reading(call: Call, request: dict, version: Version, place: str = "") ->
 
     errors   AccessDenied: another key; InvalidRequest: none where one is needed, one where none is; those of `given`
     """
-    key = given(call, request, place)
+    key = given(call, request, place, is_reading=True)
     if version.key_check is None:
         if key is not None:
             raise errors.InvalidRequest("The encryption parameters are not applicable to this object.")
@@ -153,7 +164,7 @@ def for_reading(call: Call, request: dict, version: Version, place: str = "") ->
     if key is None:
         raise errors.InvalidRequest(f"{_STORED_SO} The correct parameters must be provided to retrieve the object.")
     if not _fits(version.key_check, key):
-        raise errors.AccessDenied(None if place else f"{_KEYS_MUST} provide the correct secret key.")
+        raise _of_another_upload() if place else errors.AccessDenied(f"{_KEYS_MUST} provide the correct secret key.")
     return key
 
 
