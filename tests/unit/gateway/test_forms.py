@@ -1,6 +1,7 @@
 """S3's uploads from browsers: forms signed by botocore, in both versions, and what their policies forbid."""
 
 import base64
+import hashlib
 import json
 import zlib
 from datetime import UTC, datetime, timedelta
@@ -308,3 +309,26 @@ async def test_a_form_may_lock_what_it_puts(wire, signature_version):
     head = await wire.call("s3", "HeadObject", Bucket="locked", Key="k")
     assert head.headers["x-amz-object-lock-mode"] == "GOVERNANCE"
     assert head.headers["x-amz-object-lock-retain-until-date"].startswith("2099-01-01T00:00:00")
+
+
+@pytest.mark.parametrize("file", [b"content", BIG])
+async def test_a_form_may_bring_a_customers_key(wire, file):
+    """Source: API reference, "POST Object", "Server-Side Encryption Specific Request Form Fields"."""
+    rule = {"BlockedEncryptionTypes": {"EncryptionType": ["NONE"]}}
+    await wire.call("s3", "PutBucketEncryption", Bucket="bucket", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    secret = b"1" * 32
+    key = {
+        "x-amz-server-side-encryption-customer-algorithm": "AES256",
+        "x-amz-server-side-encryption-customer-key": base64.b64encode(secret).decode(),
+        "x-amz-server-side-encryption-customer-key-MD5": base64.b64encode(hashlib.md5(secret).digest()).decode(),
+    }
+    fields = {"key": "k", **key, **policy_signed(4, [ANY_KEY, *({name: value} for name, value in key.items())])}
+    answer = await wire.send(form(fields, file))
+    assert answer.status == 204
+    name = "x-amz-server-side-encryption-customer-key-md5"
+    assert answer.headers[name] == key["x-amz-server-side-encryption-customer-key-MD5"]
+    assert (await wire.call("s3", "GetObject", Bucket="bucket", Key="k")).status == 400
+    got = await wire.call(
+        "s3", "GetObject", Bucket="bucket", Key="k", SSECustomerAlgorithm="AES256", SSECustomerKey=secret
+    )
+    assert (got.body, got.headers[name]) == (file, answer.headers[name])

@@ -77,7 +77,6 @@ SERVICE = Service(
         "PutBucketEncryption": (
             "SSEAlgorithm other than AES256 and aws:kms",
             "KMSMasterKeyID of a customer's key",
-            "BlockedEncryptionTypes",
             *CHECKSUMS,
         ),
         "PutBucketLifecycleConfiguration": (

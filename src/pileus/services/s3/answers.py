@@ -8,6 +8,7 @@ from pileus.kernel.principal import canonical_user_id
 from pileus.services.s3 import errors
 from pileus.services.s3.asked import mail_safe
 from pileus.services.s3.checksums import MEMBERS
+from pileus.services.s3.customer_keys import ALGORITHM, CustomerKey
 from pileus.services.s3.state.records import Bucket, Version
 
 
@@ -40,11 +41,18 @@ def new_version_id(bucket: Bucket, version: Version) -> dict:
     return {"VersionId": version.version_id} if bucket.versioning == "Enabled" else {}
 
 
-def stored(bucket: Bucket, version: Version) -> dict:
+def encryption(version: Version, key: CustomerKey | None) -> dict:
+    """How a version is encrypted. Who brought its key is told the key's MD5; nobody else is told anything of it."""
+    if version.key_check is None:
+        return {"ServerSideEncryption": version.encryption}
+    return {} if key is None else {"SSECustomerAlgorithm": ALGORITHM, "SSECustomerKeyMD5": key.md5}
+
+
+def stored(bucket: Bucket, version: Version, key: CustomerKey | None) -> dict:
     """What PutObject and its kin answer."""
     return {
         "ETag": f'"{version.etag}"',
-        "ServerSideEncryption": version.encryption,
+        **encryption(version, key),
         **new_version_id(bucket, version),
         **checksums_out(version),
     }
@@ -58,7 +66,7 @@ def checksums_out(version: Version) -> dict:
     return out
 
 
-def described(bucket: Bucket, version: Version) -> dict:
+def described(bucket: Bucket, version: Version, key: CustomerKey | None) -> dict:
     """The headers of an object that GetObject and HeadObject share."""
     out = {
         "AcceptRanges": "bytes",
@@ -66,7 +74,7 @@ def described(bucket: Bucket, version: Version) -> dict:
         "ContentLength": version.size,
         "ETag": f'"{version.etag}"',
         "ContentType": "binary/octet-stream",
-        "ServerSideEncryption": version.encryption,
+        **encryption(version, key),
         "Metadata": {name: mail_safe(value) for name, value in version.metadata.items()},
         **version.headers,
     }

@@ -12,7 +12,8 @@ from pileus.kernel.errors import NotImplementedByUs
 from pileus.kernel.principal import Principal
 from pileus.kernel.tags import tag_problem
 from pileus.protocol.scalars import whole_second_http_date
-from pileus.services.s3 import access, errors
+from pileus.services.s3 import access, customer_keys, errors
+from pileus.services.s3.customer_keys import CustomerKey
 from pileus.services.s3.state import buckets, objects
 from pileus.services.s3.state.records import (
     MAX_KEY_BYTES,
@@ -51,13 +52,9 @@ ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 
 NOT_HONOURED = frozenset(
     {
-        "CopySourceSSECustomerAlgorithm",
         "ObjectLockEventHold",
         "ObjectLockEventHoldDurationDays",
         "ObjectLockEventHoldDurationYears",
-        "SSECustomerAlgorithm",
-        "SSECustomerKey",
-        "SSECustomerKeyMD5",
         "SSEKMSEncryptionContext",
         "WriteOffsetBytes",
     }
@@ -171,8 +168,8 @@ def _http_date(at_ms: int) -> str:
     return whole_second_http_date(at_ms / 1000)
 
 
-async def draft(call: Call, found: Bucket, request: dict) -> Version:
-    """The version that a request describes, as yet without a body."""
+async def draft(call: Call, found: Bucket, request: dict, key: CustomerKey | None) -> Version:
+    """The version that a request describes, as yet without a body. `key` is what its body is to be encrypted with."""
     require_key(request["Key"])
     refuse_unhonoured(call, request)
     owner = found.account if found.ownership == "BucketOwnerEnforced" else call.principal.account or found.account
@@ -185,7 +182,8 @@ async def draft(call: Call, found: Bucket, request: dict) -> Version:
         metadata=user_metadata(request.get("Metadata")),
         tags=tagging_header(request.get("Tagging")),
         lock=lock_asked(call, found, request),
-        encryption=request.get("ServerSideEncryption") or await _default_encryption(call, found),
+        encryption="" if key else request.get("ServerSideEncryption") or await _default_encryption(call, found),
+        key_check=customer_keys.remembered(key, call.ids),
     )
 
 

@@ -35,12 +35,16 @@ _GRANT_KEYS = {
     "GrantWrite": "s3:x-amz-grant-write",
     "GrantWriteACP": "s3:x-amz-grant-write-acp",
 }
+_CUSTOMER_KEYS = {"SSECustomerAlgorithm": "s3:x-amz-server-side-encryption-customer-algorithm"}
+"""Also of parts: "s3:PutObject only with a customer's key" must let them in. User guide, "Example bucket policy to enforce
+SSE-C encryption"."""
 _WRITE_KEYS = {
     **_GRANT_KEYS,
     "CopySource": "s3:x-amz-copy-source",
     "IfMatch": "s3:if-match",
     "IfNoneMatch": "s3:if-none-match",
     "MetadataDirective": "s3:x-amz-metadata-directive",
+    **_CUSTOMER_KEYS,
     "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
     "ServerSideEncryption": "s3:x-amz-server-side-encryption",
     "StorageClass": "s3:x-amz-storage-class",
@@ -96,7 +100,9 @@ async def delete_objects(call: Call, request: dict) -> Iterable[Touch]:
 # Objects
 
 
-def on_object(action: str, versioned: str | None = None, *, tells_absence: bool = False) -> Touches:
+def on_object(
+    action: str, versioned: str | None = None, keys: dict[str, str] | None = None, *, tells_absence: bool = False
+) -> Touches:
     """
     versioned      the action where the request names a version
     tells_absence  the answer says whether the key is there
@@ -106,7 +112,11 @@ def on_object(action: str, versioned: str | None = None, *, tells_absence: bool 
         bucket = await _bucket(call, request)
         if _is_unquestioned(call, bucket):
             return ()
-        return await _reading(call, bucket, request["Key"], request.get("VersionId"), action, versioned, tells_absence)
+        version_id = request.get("VersionId")
+        touched = await _reading(call, bucket, request["Key"], version_id, action, versioned, tells_absence)
+        if keys:
+            touched[0].context.update(_named(request, keys))
+        return touched
 
     return touches
 
@@ -204,8 +214,11 @@ async def copy_object(call: Call, request: dict) -> Iterable[Touch]:
     return [*await _source(call, request), *await put_object(call, request)]
 
 
+put_part = on_object("s3:PutObject", keys=_CUSTOMER_KEYS)
+
+
 async def upload_part_copy(call: Call, request: dict) -> Iterable[Touch]:
-    return [*await _source(call, request), *await on_object("s3:PutObject")(call, request)]
+    return [*await _source(call, request), *await put_part(call, request)]
 
 
 async def _source(call: Call, request: dict) -> Iterable[Touch]:
@@ -401,7 +414,7 @@ def _named(request: dict, keys: dict[str, str]) -> dict[str, Any]:
 
 RESOURCES: dict[str, Touches] = {
     "AbortMultipartUpload": on_upload("s3:AbortMultipartUpload"),
-    "CompleteMultipartUpload": on_object("s3:PutObject"),
+    "CompleteMultipartUpload": put_part,
     "CopyObject": copy_object,
     "CreateBucket": create_bucket,
     "CreateMultipartUpload": put_object,
@@ -467,6 +480,6 @@ RESOURCES: dict[str, Touches] = {
     "PutObjectRetention": put_object_retention,
     "PutObjectTagging": put_object_tagging,
     "PutPublicAccessBlock": on_bucket("s3:PutBucketPublicAccessBlock"),
-    "UploadPart": on_object("s3:PutObject"),
+    "UploadPart": put_part,
     "UploadPartCopy": upload_part_copy,
 }

@@ -7,16 +7,18 @@ checksum leaves nothing. How they go out: `store/blobs.py`.
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 from pileus.kernel.call import Call
 from pileus.kernel.http import Body, HttpRequest
 from pileus.services.s3 import asked, checksums, errors
+from pileus.services.s3.customer_keys import CustomerKey
 from pileus.services.s3.state.records import MAX_PUT_BYTES
 from pileus.store.blob_writer import BlobWriter
-from pileus.store.blobs import INLINE_MAX_BYTES, Blob
+from pileus.store.blobs import INLINE_MAX_BYTES, Blob, Blobs
+from pileus.store.sealing import SALT_BYTES, SealingWriter, seal
 
 DEFAULT_ALGORITHM = "CRC64NVME"
 """What S3 computes when the sender states nothing. User guide, "Checking object integrity in Amazon S3"."""
@@ -26,16 +28,19 @@ _PUTTING = {"PutObject": "Put Object", "UploadPart": "Put Part"}
 
 
 class Taken(NamedTuple):
-    """A body that has come in. `algorithm` is the checksum's that was stated, asked for, or S3's default."""
+    """A body that has come in.
+
+    size       of the body; under a customer's key the blob is larger
+    algorithm  of the checksum that was stated, asked for, or is S3's default
+    etag       the MD5, or a random one under a customer's key
+    """
 
     blob: Blob
+    size: int
     md5: str
     algorithm: str
     checksum: str
-
-    @property
-    def size(self) -> int:
-        return self.blob.size_bytes
+    etag: str
 
 
 class taken:
@@ -45,11 +50,21 @@ class taken:
 
     algorithm  computed where the request states none: that of the multipart upload
     locks      what is put is to be locked, so that a checksum must be stated
+    key        the customer's, that the blob is sealed with
     errors     BadDigest, InvalidDigest, InvalidRequest (no checksum), EntityTooLarge, MissingContentLength
     """
 
-    def __init__(self, call: Call, request: dict, *, algorithm: str | None = None, locks: bool = False) -> None:
+    def __init__(
+        self,
+        call: Call,
+        request: dict,
+        *,
+        algorithm: str | None = None,
+        locks: bool = False,
+        key: CustomerKey | None = None,
+    ) -> None:
         self._call, self._request, self._algorithm, self._locks = call, request, algorithm, locks
+        self._key = key
         self._unfinished: AsyncExitStack | None = None
 
     async def __aenter__(self) -> Taken:
@@ -74,12 +89,14 @@ class taken:
         if length is not None and length <= INLINE_MAX_BYTES:
             received = _small(await body.read(INLINE_MAX_BYTES), chosen)
             _check(received, body, stated, md5)
-            return received
+            return received if self._key is None else _sealed(received, call, self._key)
         async with AsyncExitStack() as stack:
             digests = {"md5", chosen.lower(), *body.digests}
-            writer = await stack.enter_async_context(call.cloud.blobs.writer(digests))
+            writer = await writer_for(stack, call, digests, self._key)
             received = await _to_blob(writer, body, chosen)
             _check(received, body, stated, md5)
+            if self._key is not None:
+                received = received._replace(etag=random_etag(call))
             self._unfinished = stack.pop_all()
         return received
 
@@ -88,20 +105,42 @@ class taken:
             await self._unfinished.__aexit__(*how)
 
 
-async def _to_blob(writer: BlobWriter, body: Body, algorithm: str) -> Taken:
+async def writer_for(
+    stack: AsyncExitStack, call: Call, digests: Iterable[str], key: CustomerKey | None
+) -> BlobWriter | SealingWriter:
+    """A writer that `stack` closes; what it writes is sealed where there is a key."""
+    blobs: Blobs = call.cloud.blobs
+    if key is None:
+        return await stack.enter_async_context(blobs.writer(digests))
+    writer = await stack.enter_async_context(blobs.writer())
+    return SealingWriter(writer, blobs, key.secret, call.ids.bytes(SALT_BYTES), digests)
+
+
+def random_etag(call: Call) -> str:
+    """Under a customer's key an ETag is no MD5 of the body. User guide, "Considerations before using SSE-C"."""
+    return call.ids.hex(32)
+
+
+def _sealed(received: Taken, call: Call, key: CustomerKey) -> Taken:
+    data = seal(key.secret, call.ids.bytes(SALT_BYTES), received.blob.data)
+    return received._replace(blob=Blob("", len(data), {}, data), etag=random_etag(call))
+
+
+async def _to_blob(writer: BlobWriter | SealingWriter, body: Body, algorithm: str) -> Taken:
     while await writer.fill(body):
         if writer.size_bytes > MAX_PUT_BYTES:
             raise errors.EntityTooLarge(ProposedSize=writer.size_bytes, MaxSizeAllowed=MAX_PUT_BYTES)
     blob = await writer.finish()
     body.check(blob.digests)
-    return Taken(blob, blob.digests["md5"].hex(), algorithm, checksums.text(blob.digests[algorithm.lower()]))
+    md5 = blob.digests["md5"].hex()
+    return Taken(blob, writer.size_bytes, md5, algorithm, checksums.text(blob.digests[algorithm.lower()]), md5)
 
 
 def _small(data: bytes, algorithm: str) -> Taken:
     """Without a writer: most bodies are small, and this is the way that has to be fast."""
     md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
     blob = Blob("", len(data), {}, data)
-    return Taken(blob, md5, algorithm, checksums.of(algorithm, data))
+    return Taken(blob, len(data), md5, algorithm, checksums.of(algorithm, data), md5)
 
 
 def check_unstreamed(operation: str, request: HttpRequest, body: bytes, trailers: Mapping[str, str]) -> None:

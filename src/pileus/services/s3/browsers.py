@@ -38,6 +38,8 @@ _ANSWERED = {
     "ETag": "ETag",
     "VersionId": "x-amz-version-id",
     "ServerSideEncryption": "x-amz-server-side-encryption",
+    "SSECustomerAlgorithm": "x-amz-server-side-encryption-customer-algorithm",
+    "SSECustomerKeyMD5": "x-amz-server-side-encryption-customer-key-MD5",
     "ChecksumType": "x-amz-checksum-type",
     **{
         f"Checksum{name}": f"x-amz-checksum-{name.lower()}"

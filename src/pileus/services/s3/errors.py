@@ -136,6 +136,10 @@ class InvalidDigest(S3Error):
     text = "The Content-MD5 you specified was invalid."
 
 
+class InvalidEncryptionAlgorithmError(S3Error):
+    text = "The Encryption request you specified is not valid. Supported value: AES256."
+
+
 class InvalidObjectState(S3Error):
     status = 403
     text = "The operation is not valid for the object's storage class"

@@ -46,8 +46,9 @@ def _encryption(value: dict) -> dict:
         out = {}
         if "ServerSideEncryptionByDefault" in rule:
             out["ApplyServerSideEncryptionByDefault"] = rule["ServerSideEncryptionByDefault"]
-        if "BucketKeyEnabled" in rule:
-            out["BucketKeyEnabled"] = rule["BucketKeyEnabled"]
+        for same in ("BlockedEncryptionTypes", "BucketKeyEnabled"):
+            if same in rule:
+                out[same] = rule[same]
         rules.append(out)
     return {"ServerSideEncryptionConfiguration": {"Rules": rules}}
 

@@ -100,7 +100,7 @@ class Bucket(ResourceType):
                 "ServerSideEncryptionConfiguration": Property(
                     [
                         {
-                            "BlockedEncryptionTypes": NotHonoured(),
+                            "BlockedEncryptionTypes": Property({"EncryptionType": Property([str])}),
                             "BucketKeyEnabled": Property(bool),
                             "ServerSideEncryptionByDefault": Property(
                                 {"KMSMasterKeyID": Property(str), "SSEAlgorithm": Property(str, required=True)}

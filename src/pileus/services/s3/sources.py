@@ -4,13 +4,17 @@ Source: S3 API reference, CopyObject, UploadPartCopy.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs
-from pileus.services.s3 import answers, asked, errors
+from pileus.services.s3 import answers, asked, checksums, customer_keys, errors, reading
+from pileus.services.s3.bodies import Taken, random_etag, writer_for
 from pileus.services.s3.conditions import read_conditions
+from pileus.services.s3.customer_keys import CustomerKey
 from pileus.services.s3.state import buckets
 from pileus.services.s3.state.records import Bucket, Version
 from pileus.store import blobs
@@ -42,8 +46,8 @@ def source_of(header: str) -> Source:
     return Source(name, key, version_id)
 
 
-async def find_source(call: Call, request: dict) -> tuple[Bucket, Version]:
-    """The version to copy, if it meets the x-amz-copy-source-if-… conditions."""
+async def find_source(call: Call, request: dict) -> tuple[Bucket, Version, CustomerKey | None]:
+    """The version to copy, if it meets the x-amz-copy-source-if-… conditions, and the key that opens it."""
     source = source_of(request["CopySource"])
     bucket = await call.read(buckets.require_bucket, source.bucket)
     asked.require_owner(bucket, request.get("ExpectedSourceBucketOwner"))
@@ -53,6 +57,7 @@ async def find_source(call: Call, request: dict) -> tuple[Bucket, Version]:
         raise errors.InvalidRequest(
             "The source of a copy request may not specifically refer to a delete marker by version id."
         ) from None
+    key = customer_keys.for_reading(call, request, version, "CopySource")
     conditions = read_conditions(request, "CopySource")
     if conditions is not None:
         conditions.check(version, is_copy=True)
@@ -60,7 +65,26 @@ async def find_source(call: Call, request: dict) -> tuple[Bucket, Version]:
         raise errors.InvalidObjectState(
             "Operation is not valid for the source object's storage class", StorageClass=version.storage_class
         )
-    return bucket, version
+    return bucket, version, key
+
+
+@asynccontextmanager
+async def rewritten(
+    call: Call,
+    source: Version,
+    stretch: answers.Range,
+    source_key: CustomerKey | None,
+    key: CustomerKey | None,
+    algorithm: str,
+) -> AsyncIterator[Taken]:
+    """A stretch of the source as a body of its own: opened with one key, sealed with the other; either may be none."""
+    async with AsyncExitStack() as stack:
+        writer = await writer_for(stack, call, {"md5", algorithm.lower()}, key)
+        async for data in await reading.stream(call, source, stretch, source_key):
+            await writer.write(data)
+        blob = await writer.finish()
+        md5, checksum = blob.digests["md5"].hex(), checksums.text(blob.digests[algorithm.lower()])
+        yield Taken(blob, stretch.length, md5, algorithm, checksum, md5 if key is None else random_etag(call))
 
 
 async def digests_of(call: Call, body: str, stretch: answers.Range, names: list[str]) -> dict[str, bytes]:

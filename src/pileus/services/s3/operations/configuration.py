@@ -7,13 +7,23 @@ configuration", "Lifecycle configuration elements".
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs
 from pileus.services.s3 import asked, errors
+from pileus.services.s3.customer_keys import BLOCKED_BY_DEFAULT, SSE_C
 from pileus.services.s3.state import buckets, lifecycle
 from pileus.services.s3.state.records import CORS_METHODS, MAX_CORS_RULES, Bucket
+from pileus.store.transaction import Transaction
 
+_BY_DEFAULT = {"SSEAlgorithm": "AES256"}
 DEFAULT_ENCRYPTION = {
-    "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
+    "Rules": [
+        {
+            "ApplyServerSideEncryptionByDefault": _BY_DEFAULT,
+            "BucketKeyEnabled": False,
+            "BlockedEncryptionTypes": BLOCKED_BY_DEFAULT,
+        }
+    ]
 }
-"""Of every bucket since January 2023; removing the configuration brings it back."""
+"""Of every new bucket since January 2023, without customers' keys since April 2026; removing the configuration brings
+it back."""
 
 OWN_KEY = "alias/aws/s3"
 
@@ -22,13 +32,16 @@ OWN_KEY = "alias/aws/s3"
 
 
 async def put_bucket_encryption(call: Call, request: dict) -> dict:
-    """Set what new objects are marked with. Bodies lie on this machine's disk, which is whose encryption counts."""
+    """Set what new objects are marked with, and whether customers' keys may encrypt them.
+
+    A rule that says nothing of what is blocked leaves that as it is, so that setting an algorithm unblocks nothing.
+    """
     bucket = await asked.bucket(call, request)
     configuration = request["ServerSideEncryptionConfiguration"]
     if len(configuration["Rules"]) != 1:
         raise errors.MalformedXML()
     rule = configuration["Rules"][0]
-    default = rule.get("ApplyServerSideEncryptionByDefault", {"SSEAlgorithm": "AES256"})
+    default = rule.get("ApplyServerSideEncryptionByDefault", _BY_DEFAULT)
     algorithm, key = default["SSEAlgorithm"], default.get("KMSMasterKeyID")
     if algorithm not in ("AES256", "aws:kms"):
         raise NotImplementedByUs(f"s3:PutBucketEncryption with SSEAlgorithm {algorithm}")
@@ -36,10 +49,17 @@ async def put_bucket_encryption(call: Call, request: dict) -> dict:
         raise errors.InvalidArgument("a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms")
     if key and not key.endswith(OWN_KEY):
         raise NotImplementedByUs("s3:PutBucketEncryption with KMSMasterKeyID")
-    if rule.get("BlockedEncryptionTypes", {}).get("EncryptionType", ["NONE"]) not in (["NONE"], ["SSE-C"]):
-        raise NotImplementedByUs("s3:PutBucketEncryption with BlockedEncryptionTypes")
-    await call.write(buckets.set_configuration, bucket.name, "encryption", configuration)
+    if rule.get("BlockedEncryptionTypes", BLOCKED_BY_DEFAULT).get("EncryptionType") not in (["NONE"], [SSE_C]):
+        raise errors.MalformedXML()
+    await call.write(_set_encryption, bucket.name, {"ApplyServerSideEncryptionByDefault": default, **rule})
     return {}
+
+
+def _set_encryption(tx: Transaction, bucket_name: str, rule: dict) -> None:
+    present = buckets.configuration_of(tx, bucket_name, "encryption") or DEFAULT_ENCRYPTION
+    blocked = present["Rules"][0].get("BlockedEncryptionTypes", BLOCKED_BY_DEFAULT)
+    rule = {"BlockedEncryptionTypes": blocked, **rule}
+    buckets.set_configuration(tx, bucket_name, "encryption", {"Rules": [rule]})
 
 
 async def get_bucket_encryption(call: Call, request: dict) -> dict:

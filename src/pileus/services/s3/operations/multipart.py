@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs
-from pileus.services.s3 import answers, asked, checksums, errors
-from pileus.services.s3.bodies import taken
+from pileus.services.s3 import answers, asked, checksums, customer_keys, errors
+from pileus.services.s3.bodies import Taken, taken
 from pileus.services.s3.checksums import COMPOSITE, CRCS, FULL_OBJECT, MEMBERS
 from pileus.services.s3.conditions import write_conditions
 from pileus.services.s3.operations.listing import encoder, max_of
-from pileus.services.s3.sources import digests_of, find_source
+from pileus.services.s3.sources import digests_of, find_source, rewritten
 from pileus.services.s3.state import listing, objects, uploads
 from pileus.services.s3.state.records import MAX_PARTS, MAX_PUT_BYTES, PAGE, Bucket, Part, Upload, Version
 from pileus.services.s3.state.uploads import Named
@@ -23,7 +23,8 @@ from pileus.services.s3.state.uploads import Named
 async def create_multipart_upload(call: Call, request: dict) -> dict:
     """Begin an upload; what is said of the object here holds for what comes of it."""
     bucket = await asked.bucket(call, request)
-    draft = await asked.draft(call, bucket, request)
+    key = await customer_keys.for_writing(call, bucket, request)
+    draft = await asked.draft(call, bucket, request, key)
     draft = objects.replace(draft, grants=await asked.object_grants(call, bucket, request, draft))
     algorithm, checksum_type = _checksum_asked(request)
     upload = await call.write(
@@ -38,7 +39,7 @@ async def create_multipart_upload(call: Call, request: dict) -> dict:
         "Bucket": bucket.name,
         "Key": request["Key"],
         "UploadId": upload.id,
-        "ServerSideEncryption": draft.encryption,
+        **answers.encryption(draft, key),
     }
     if algorithm:
         result |= {"ChecksumAlgorithm": algorithm, "ChecksumType": checksum_type}
@@ -73,13 +74,17 @@ async def upload_part(call: Call, request: dict) -> dict:
     number = _part_number(request)
     key, upload_id = request["Key"], request["UploadId"]
     upload = await call.read(uploads.require_upload, bucket, key, upload_id)
+    customer_key = await customer_keys.for_part(call, bucket, request, upload)
     locks = await asked.is_locking(call, bucket, upload.draft.lock)
-    async with taken(call, request, algorithm=upload.checksum_algorithm, locks=locks) as body:
+    async with taken(call, request, algorithm=upload.checksum_algorithm, locks=locks, key=customer_key) as body:
         _require_same_algorithm(upload, request, body.algorithm)
-        part = Part(0, number, body.size, body.md5, 0, "", body.algorithm, body.checksum)
-        part = await call.write(uploads.put_part, bucket, key, upload_id, part, body.blob)
-    result = {"ETag": f'"{part.etag}"', "ServerSideEncryption": upload.draft.encryption}
+        part = await call.write(uploads.put_part, bucket, key, upload_id, _part_of(number, body), body.blob)
+    result = {"ETag": f'"{part.etag}"', **answers.encryption(upload.draft, customer_key)}
     return result | {MEMBERS[part.algorithm]: part.checksum}
+
+
+def _part_of(number: int, body: Taken) -> Part:
+    return Part(0, number, body.size, body.etag, 0, "", body.algorithm, body.checksum)
 
 
 def _part_number(request: dict) -> int:
@@ -109,33 +114,38 @@ async def upload_part_copy(call: Call, request: dict) -> dict:
     errors   InvalidArgument (range), InvalidRange, NoSuchKey, NoSuchUpload, PreconditionFailed
     """
     asked.refuse_unhonoured(call, request)
-    source_bucket, source = await find_source(call, request)
+    source_bucket, source, source_key = await find_source(call, request)
     bucket = await asked.bucket(call, request)
     number = _part_number(request)
     key, upload_id = request["Key"], request["UploadId"]
     upload = await call.read(uploads.require_upload, bucket, key, upload_id)
+    customer_key = await customer_keys.for_part(call, bucket, request, upload)
     stretch = _copy_range(request.get("CopySourceRange"), source)
     algorithm = upload.checksum_algorithm
-    digests = await digests_of(call, source.body, stretch, ["md5", algorithm.lower()])
-    checksum = checksums.text(digests[algorithm.lower()])
-    part = Part(0, number, stretch.length, digests["md5"].hex(), 0, "", algorithm, checksum)
-    part = await call.write(
-        uploads.put_part_copy,
-        bucket,
-        key,
-        upload_id,
-        part,
-        call.cloud.blobs.new_id(),
-        (source_bucket, source),
-        stretch.start,
-    )
+    if source_key is None and customer_key is None:
+        digests = await digests_of(call, source.body, stretch, ["md5", algorithm.lower()])
+        checksum = checksums.text(digests[algorithm.lower()])
+        part = Part(0, number, stretch.length, digests["md5"].hex(), 0, "", algorithm, checksum)
+        part = await call.write(
+            uploads.put_part_copy,
+            bucket,
+            key,
+            upload_id,
+            part,
+            call.cloud.blobs.new_id(),
+            (source_bucket, source),
+            stretch.start,
+        )
+    else:
+        async with rewritten(call, source, stretch, source_key, customer_key, algorithm) as body:
+            part = await call.write(uploads.put_part, bucket, key, upload_id, _part_of(number, body), body.blob)
     result = {
         "CopyPartResult": {
             "ETag": f'"{part.etag}"',
             "LastModified": answers.moment(part.modified_at_ms),
-            MEMBERS[algorithm]: checksum,
+            MEMBERS[algorithm]: part.checksum,
         },
-        "ServerSideEncryption": upload.draft.encryption,
+        **answers.encryption(upload.draft, customer_key),
     }
     if source_bucket.versioning:
         result["CopySourceVersionId"] = source.version_id
@@ -184,6 +194,7 @@ async def complete_multipart_upload(call: Call, request: dict) -> dict:
     parts = request.get("MultipartUpload", {}).get("Parts", ())
     for stating in (request, *parts):
         checksums.refuse_not_yet(stating)
+    customer_keys.check_completion(call, request, upload, parts)
     named = [_named(upload, part) for part in parts]
     if not named:
         raise errors.MalformedXML()
@@ -211,7 +222,7 @@ async def complete_multipart_upload(call: Call, request: dict) -> dict:
 
 def _completed_out(call: Call, bucket: Bucket, version: Version) -> dict:
     return {
-        **answers.stored(bucket, version),
+        **answers.stored(bucket, version, None),  # the model has no members for a customer's key
         "Location": f"{call.endpoint}/{bucket.name}/{quote(version.key)}",
         "Bucket": bucket.name,
         "Key": version.key,
@@ -241,6 +252,7 @@ async def list_parts(call: Call, request: dict) -> dict:
     after = int(request.get("PartNumberMarker") or 0)
     limit = min(max_of(request, "MaxParts", "max-parts"), PAGE)
     found, more = await call.read(uploads.list_parts, upload, after=after, limit=limit)
+    shows_checksums = customer_keys.may_see_checksums(call, request, upload, found)
     result = {
         "Bucket": bucket.name,
         "Key": request["Key"],
@@ -262,7 +274,7 @@ async def list_parts(call: Call, request: dict) -> dict:
                 "LastModified": answers.moment(part.modified_at_ms),
                 "ETag": f'"{part.etag}"',
                 "Size": part.size,
-                MEMBERS[part.algorithm]: part.checksum,
+                **({MEMBERS[part.algorithm]: part.checksum} if shows_checksums else {}),
             }
             for part in found
         ]

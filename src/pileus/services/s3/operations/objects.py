@@ -8,10 +8,11 @@ import asyncio
 from pileus.kernel.call import Call
 from pileus.kernel.errors import AwsError
 from pileus.protocol.scalars import whole_second_http_date
-from pileus.services.s3 import answers, asked, authorize, errors
+from pileus.services.s3 import answers, asked, authorize, customer_keys, errors, reading
 from pileus.services.s3.bodies import taken
 from pileus.services.s3.checksums import FULL_OBJECT
 from pileus.services.s3.conditions import read_conditions, write_conditions
+from pileus.services.s3.customer_keys import CustomerKey
 from pileus.services.s3.state import buckets, objects
 from pileus.services.s3.state.records import LAYOUTS, MAX_DELETES, Bucket, Cause, Layout, Version
 from pileus.store import blobs
@@ -35,15 +36,16 @@ async def put_object(call: Call, request: dict) -> dict:
     errors   BadDigest, EntityTooLarge, KeyTooLongError, MetadataTooLarge, NoSuchBucket, PreconditionFailed
     """
     bucket = await asked.bucket(call, request)
-    draft = await asked.draft(call, bucket, request)
+    key = await customer_keys.for_writing(call, bucket, request)
+    draft = await asked.draft(call, bucket, request, key)
     grants = await asked.object_grants(call, bucket, request, draft)
     conditions = write_conditions(request)
     locks = await asked.is_locking(call, bucket, draft.lock)
-    async with taken(call, request, locks=locks) as body:
+    async with taken(call, request, locks=locks, key=key) as body:
         draft = objects.replace(
             draft,
             size=body.size,
-            etag=body.md5,
+            etag=body.etag,
             checksums={body.algorithm: body.checksum},
             checksum_type=FULL_OBJECT,
             grants=grants,
@@ -56,37 +58,30 @@ async def put_object(call: Call, request: dict) -> dict:
             conditions=conditions,
             cause=asked.cause(call, "ObjectCreated:Post" if asked.is_of_form(call) else "ObjectCreated:Put"),
         )
-    return answers.stored(bucket, version)
+    return answers.stored(bucket, version, key)
 
 
 async def get_object(call: Call, request: dict) -> dict:
     """Hand out a version, a range of it or one of its parts.
 
     returns  GetObjectOutput. With a ContentRange it is answered as 206.
-    errors   InvalidObjectState, InvalidRange, NoSuchKey, NoSuchVersion, NotModified, PreconditionFailed
+    errors   InvalidObjectState, InvalidRange, NoSuchKey, NoSuchVersion, NotModified, PreconditionFailed; AccessDenied,
+             InvalidRequest (the customer's key)
     """
-    bucket, version, layout = await _look(call, request)
+    bucket, version, layout, key = await _look(call, request)
     if version.storage_class in asked.ARCHIVED:
         raise errors.InvalidObjectState(StorageClass=version.storage_class)
-    result = _headers(call, bucket, version, request)
+    result = _headers(call, bucket, version, request, key)
     wanted = _wanted(request, version, layout, result)
     result |= await _lock(call, bucket, version)
-    if wanted.length:
-        parts = await call.read(_body_parts, call.cloud.blobs, version.body, wanted)
-        result["Body"] = call.cloud.blobs.body(parts)
-    else:
-        result["Body"] = b""
+    result["Body"] = await reading.body_of(call, version, wanted, key)
     return result
-
-
-def _body_parts(tx: Transaction, store: blobs.Blobs, body: str, wanted: answers.Range) -> list:
-    return store.parts(tx, body, wanted.start, wanted.length)
 
 
 async def head_object(call: Call, request: dict) -> dict:
     """What GetObject would answer, without the body."""
-    bucket, version, layout = await _look(call, request)
-    result = _headers(call, bucket, version, request)
+    bucket, version, layout, key = await _look(call, request)
+    result = _headers(call, bucket, version, request, key)
     _wanted(request, version, layout, result)
     return result | await _lock(call, bucket, version)
 
@@ -97,7 +92,7 @@ async def _lock(call: Call, bucket: Bucket, version: Version) -> dict:
     return answers.lock(version, **await authorize.knowledge_of_lock(call, bucket, version))
 
 
-async def _look(call: Call, request: dict) -> tuple[Bucket, Version, Layout | None]:
+async def _look(call: Call, request: dict) -> tuple[Bucket, Version, Layout | None, CustomerKey | None]:
     asked.refuse_unhonoured(call, request)
     if call.http is not None and "x-amz-server-side-encryption" in call.http.headers:
         raise errors.InvalidArgument(
@@ -107,10 +102,11 @@ async def _look(call: Call, request: dict) -> tuple[Bucket, Version, Layout | No
         )
     asked.require_readable_path(call, request)
     bucket, version, layout = await call.read(_find, call, request)
+    key = customer_keys.for_reading(call, request, version)
     conditions = read_conditions(request)
     if conditions is not None:
         conditions.check(version)
-    return bucket, version, layout
+    return bucket, version, layout, key
 
 
 def _find(tx: Transaction, call: Call, request: dict) -> tuple[Bucket, Version, Layout | None]:
@@ -123,8 +119,8 @@ def _layout(tx: Transaction, body: str) -> Layout | None:
     return LAYOUTS.get(tx, body)
 
 
-def _headers(call: Call, bucket: Bucket, version: Version, request: dict) -> dict:
-    result = answers.described(bucket, version)
+def _headers(call: Call, bucket: Bucket, version: Version, request: dict, key: CustomerKey | None) -> dict:
+    result = answers.described(bucket, version, key)
     for parameter in _OVERRIDES.keys() & request.keys():
         if request[parameter] is not None:
             member = _OVERRIDES[parameter]
@@ -185,11 +181,12 @@ def _part(number: int, version: Version, layout: Layout | None) -> answers.Range
 async def get_object_attributes(call: Call, request: dict) -> dict:
     """Of a version: what of ETag, Checksum, ObjectParts, StorageClass, ObjectSize is asked for.
 
-    errors   NoSuchKey, NoSuchVersion, MethodNotAllowed
+    errors   NoSuchKey, NoSuchVersion, MethodNotAllowed; AccessDenied, InvalidRequest (the customer's key)
     """
     asked.refuse_unhonoured(call, request)
     bucket = await asked.bucket(call, request)
     version = await call.read(asked.find_version, bucket, request["Key"], request.get("VersionId"))
+    customer_keys.for_reading(call, request, version)
     wanted = {name.strip() for item in request["ObjectAttributes"] for name in item.split(",")}
     unknown = wanted - {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}
     if unknown:

@@ -105,6 +105,13 @@ class Lock(msgspec.Struct, frozen=True, array_like=True):
     legal_hold: str = ""
 
 
+class KeyCheck(msgspec.Struct, frozen=True, array_like=True):
+    """What is kept of a customer's key, to tell another from it: HMAC-SHA256 of the key under a random salt."""
+
+    salt: bytes
+    hmac: bytes
+
+
 class Version(msgspec.Struct, frozen=True, array_like=True):
     """A version of an object, or a delete marker.
 
@@ -116,6 +123,8 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
     parts         how many parts it was uploaded in; 0 if it was put whole
     owner         account; the bucket's under BucketOwnerEnforced
     lock          None where nothing was ever locked; not rows of its own, for every deletion looks at it
+    encryption    "AES256", "aws:kms", or "" where a customer's key encrypts the body
+    key_check     of that key; None without one
     """
 
     bucket_id: int
@@ -138,6 +147,7 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
     encryption: str = "AES256"
     grants: tuple[Grant, ...] = ()
     lock: Lock | None = None
+    key_check: KeyCheck | None = None
 
 
 class Upload(msgspec.Struct, frozen=True, array_like=True):
@@ -155,7 +165,7 @@ class Upload(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
-    """A part that was uploaded. etag: the MD5 in hexadecimal; body: its blob."""
+    """A part that was uploaded. etag: the MD5 in hexadecimal, random under a customer's key; body: its blob."""
 
     upload: int
     number: int

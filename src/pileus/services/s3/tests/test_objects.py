@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pileus.kernel.errors import NotImplementedByUs
 from pileus.services.s3 import errors
 from pileus.services.s3.answers import Range, range_of
 
@@ -181,11 +180,6 @@ async def test_an_archived_object_is_not_read(cloud, bucket):
     await cloud.s3.PutObject(Bucket=bucket, Key="k", StorageClass="GLACIER")
     with pytest.raises(errors.InvalidObjectState):
         await cloud.s3.GetObject(Bucket=bucket, Key="k")
-
-
-async def test_keys_of_the_customer_are_refused_by_name(cloud, bucket):
-    with pytest.raises(NotImplementedByUs, match="SSECustomerAlgorithm"):
-        await cloud.s3.PutObject(Bucket=bucket, Key="k", SSECustomerAlgorithm="AES256", SSECustomerKey="0" * 32)
 
 
 async def test_a_replaced_body_leaves_no_file(cloud, bucket):

@@ -31,7 +31,12 @@ async def test_a_bucket_with_everything(cloud, context):
         context,
         VersioningConfiguration={"Status": "Enabled"},
         BucketEncryption={
-            "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]
+            "ServerSideEncryptionConfiguration": [
+                {
+                    "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"},
+                    "BlockedEncryptionTypes": {"EncryptionType": ["NONE"]},
+                }
+            ]
         },
         PublicAccessBlockConfiguration={"BlockPublicAcls": "true", "BlockPublicPolicy": True},
         LifecycleConfiguration={
@@ -52,6 +57,11 @@ async def test_a_bucket_with_everything(cloud, context):
     assert made.attributes["Arn"] == f"arn:aws:s3:::{name}"
     assert made.attributes["RegionalDomainName"] == f"{name}.s3.us-east-1.amazonaws.com"
     assert await cloud.s3.GetBucketVersioning(Bucket=name) == {"Status": "Enabled"}
+    (rule,) = (await cloud.s3.GetBucketEncryption(Bucket=name))["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule == {
+        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"},
+        "BlockedEncryptionTypes": {"EncryptionType": ["NONE"]},
+    }
     (rule,) = (await cloud.s3.GetBucketLifecycleConfiguration(Bucket=name))["Rules"]
     assert rule["Filter"] == {"And": {"Prefix": "tmp/", "Tags": [{"Key": "a", "Value": "b"}]}}
     (cors,) = (await cloud.s3.GetBucketCors(Bucket=name))["CORSRules"]
