@@ -304,12 +304,15 @@ def _string(shape: Shape) -> Check:
     return check
 
 
-def _number(wanted: str, *types: type) -> Callable[[Shape], Check]:
+def _number(wanted: str, *types: type, bits: int = 0) -> Callable[[Shape], Check]:
+    """`bits`: what the type holds, 0 for any size. What is larger can't be read, as at AWS."""
+    beyond = 1 << bits - 1 if bits else 0
+
     def build(shape: Shape) -> Check:
         least, most, sensitive = shape.min, shape.max, shape.sensitive
 
         def check(value: float) -> list[Violation] | None:
-            if type(value) not in types:
+            if type(value) not in types or (beyond and not -beyond <= value < beyond):
                 raise mismatch(value, wanted)
             if most is not None and value > most:
                 return [Violation("", "max", value, _at_most("value", most), most, is_sensitive=sensitive)]
@@ -344,10 +347,10 @@ def _of_type(wanted: str, kind: type) -> Callable[[Shape], Check]:
 _SCALARS: dict[str, Callable[[Shape], Check | None]] = {
     "string": _string,
     "character": _string,
-    "integer": _number("Integer", int),
-    "long": _number("Long", int),
-    "short": _number("Short", int),
-    "byte": _number("Byte", int),
+    "integer": _number("Integer", int, bits=32),
+    "long": _number("Long", int, bits=64),
+    "short": _number("Short", int, bits=16),
+    "byte": _number("Byte", int, bits=8),
     "biginteger": _number("BigInteger", int),
     "bigdecimal": _number("BigDecimal", int, float),
     "float": _number("Float", int, float),

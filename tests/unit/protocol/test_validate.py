@@ -86,6 +86,8 @@ def test_a_service_may_word_it_itself_or_accept_what_the_model_does_not():
         ({"QueueUrl": 3}, "NUMBER_VALUE can not be converted to a String"),
         ({"QueueUrl": True}, "TRUE_VALUE can not be converted to a String"),
         ({"DelaySeconds": "3"}, "STRING_VALUE can not be converted to an Integer"),
+        ({"DelaySeconds": 1 << 31}, "NUMBER_VALUE can not be converted to an Integer"),
+        ({"DelaySeconds": -(1 << 31) - 1}, "NUMBER_VALUE can not be converted to an Integer"),
         ({"DelaySeconds": True}, "TRUE_VALUE can not be converted to an Integer"),
         ({"MessageBody": {}}, "Start of structure or map found where not expected."),
         ({"MessageBody": []}, "Start of list found where not expected."),
