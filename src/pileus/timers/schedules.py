@@ -22,6 +22,8 @@ __all__ = ["Cron", "InvalidSchedule", "Rate", "parse"]
 
 _RATE = re.compile(r"rate\(\s*(\d{1,15})\s+(minutes?|hours?|days?)\s*\)")
 _CRON = re.compile(r"cron\((.*)\)")
+LONGEST_MS = 8_000 * 365 * 86_400_000
+"""Past it a rate's first moment would lie beyond the year 9999, which no event can say."""
 _UNITS_MS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 
 
@@ -41,9 +43,11 @@ def parse(expression: str) -> Rate | Cron:
     if found := _RATE.fullmatch(expression):
         value, unit = int(found[1]), found[2]
         # "rate(1 minutes)" and "rate(5 minute)" are refused, as AWS does.
-        if value == 0 or unit.endswith("s") == (value == 1):
+        every_ms = value * _UNITS_MS[unit.rstrip("s")]
+        # A period that no clock can tell is none.
+        if value == 0 or unit.endswith("s") == (value == 1) or every_ms > LONGEST_MS:
             raise InvalidSchedule(expression)
-        return Rate(value * _UNITS_MS[unit.rstrip("s")])
+        return Rate(every_ms)
     if found := _CRON.fullmatch(expression):
         return Cron.parse(found[1])
     raise InvalidSchedule(expression)

@@ -47,6 +47,8 @@ def test_a_rate_counts_from_its_beginning(expression, period_ms):
         "rate(5 minute)",
         "rate(0 minutes)",
         "rate(-1 minutes)",
+        "rate(2920001 days)",
+        "rate(999999999999999 days)",
         "rate(1.5 hours)",
         "rate(5 seconds)",
         "rate(5)",

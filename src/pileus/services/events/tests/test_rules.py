@@ -312,6 +312,8 @@ QUEUE = "arn:aws:sqs:us-east-1:000000000000:heard"
             {"KinesisParameters": {"PartitionKeyPath": "$.id"}},
             "Parameter(s) KinesisParameters not valid for target: 1.",
         ),
+        ({"Input": "[" * 5000}, "Input for target 1 is not a valid JSON text."),
+        ({"InputTransformer": {"InputTemplate": "[" * 5000}}, "Invalid InputTemplate for target 1"),
         ({"Input": "{"}, "Input for target 1 is not a valid JSON text."),
         ({"Input": "{}", "InputPath": "$"}, "Only one of Input, InputPath, or InputTransformer must be provided"),
         ({"InputPath": "detail"}, "InputPath for target 1 is not valid"),
