@@ -174,7 +174,16 @@ def test_ipv6_addresses_have_networks_too():
         ('{"a": [{"anything-but": []}]}', "Empty arrays are not allowed"),
         ('{"a": [{"anything-but": null}]}', "Value of anything-but must be an array or single string/number value."),
         ('{"a": [{"anything-but": {"numeric": ["=", 1]}}]}', "Unsupported anything-but pattern: numeric"),
-        ('{"a": [{"anything-but": {"prefix": ""}}]}', "Null prefix not allowed"),
+        ('{"a": [{"anything-but": {"prefix": ""}}]}', "Null prefix/suffix not allowed"),
+        ('{"a": [{"anything-but": {"suffix": [1]}}]}', "prefix/suffix match pattern must be a string"),
+        (
+            '{"a": [{"anything-but": {"equals-ignore-case": ["x", 1]}}]}',
+            "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported.",
+        ),
+        ('{"a": [{"anything-but": [null]}]}', "Inside anything but list, start|null|boolean is not supported."),
+        ('{"a": [{"prefix": {"suffix": "x"}}]}', "Unsupported prefix pattern: suffix"),
+        ('{"a": [{"cidr": 1}]}', "prefix match pattern must be a string"),
+        ('{"a": [{"numeric": ["=", "x"]}]}', "Value of equals must be numeric"),
     ],
 )
 def test_what_is_no_pattern_is_refused(text, says):

@@ -62,7 +62,7 @@ def _exists(argument: Any) -> Test | Absent:
 
 def _either_case(name: str, argument: dict) -> str:
     if list(argument) != ["equals-ignore-case"]:
-        raise InvalidPattern(f"Unsupported anything-but pattern in {name}: {', '.join(argument)}")
+        raise InvalidPattern(f"Unsupported {name} pattern: {', '.join(argument)}")
     return _text("equals-ignore-case", argument["equals-ignore-case"]).casefold()
 
 
@@ -157,7 +157,7 @@ def _numeric(argument: Any) -> Test:
         if operator not in _COMPARISONS:
             raise InvalidPattern(f"Unrecognized numeric range operator: {operator}")
         if not is_number(bound):
-            raise InvalidPattern(f"Value of {operator} must be numeric")
+            raise InvalidPattern(f"Value of {'equals' if operator == '=' else operator} must be numeric")
         if not -NUMBER_LIMIT <= bound <= NUMBER_LIMIT:
             raise InvalidPattern("Value must be between -5.0E9 and 5.0E9, inclusive")
     if len(terms) == 2:
@@ -174,7 +174,7 @@ def _numeric(argument: Any) -> Test:
 
 
 def _cidr(argument: Any) -> Test:
-    text = _text("cidr", argument)
+    text = _text("prefix", argument)  # AWS says prefix
     if text.count("/") != 1:
         raise InvalidPattern("Malformed CIDR, one '/' required")
     try:
@@ -219,7 +219,7 @@ def _anything_but(argument: Any) -> Test:
         if not isinstance(argument, list) and not isinstance(argument, str) and not is_number(argument):
             raise InvalidPattern("Value of anything-but must be an array or single string/number value.")
         if not all(isinstance(value, str) or is_number(value) for value in values):
-            raise InvalidPattern("Inside anything but list, only strings and numbers are supported.")
+            raise InvalidPattern("Inside anything but list, start|null|boolean is not supported.")
         if len({isinstance(value, str) for value in values}) > 1:
             raise InvalidPattern(
                 "Inside anything but list, either all values are number or string, mixed type is not supported"
@@ -229,9 +229,14 @@ def _anything_but(argument: Any) -> Test:
 
 
 def _nonempty(name: str, argument: Any) -> str:
-    text = _text(f"anything-but {name}", argument)
+    """Of prefix and suffix AWS speaks as one, and of both only does it refuse the empty text."""
+    if name == "equals-ignore-case" and not isinstance(argument, str):
+        raise InvalidPattern("Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported.")
+    if name not in ("prefix", "suffix"):
+        return _text(name, argument)
+    text = _text("prefix/suffix", argument)
     if not text:
-        raise InvalidPattern(f"Null {name} not allowed")
+        raise InvalidPattern("Null prefix/suffix not allowed")
     return text
 
 
