@@ -16,7 +16,7 @@ LAYERS = (
     ("timers", "delivery", "runtime", "stacks"),
     ("services",),
     ("gateway", "console"),
-    ("app", "cli", "__main__", "config", "testing"),
+    ("app", "cli", "__main__", "compiled", "config", "testing"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 SHAPE = {"__init__.py", "README.md", "errors.py", "authorize.py", "tests"}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from pileus import compiled
 from pileus.app import Pileus
 from pileus.config import Settings, SettingsError, from_environment
 from pileus.gateway.local import LocalApi
@@ -17,6 +18,8 @@ from pileus.kernel.clock import Clock
 from pileus.kernel.ids import Ids
 from pileus.kernel.service import Registry
 from pileus.store.opening import DataDirRefused, open_store
+
+log = logging.getLogger("pileus")
 
 
 def serve(log_level: str, options: dict[str, object]) -> None:
@@ -58,6 +61,8 @@ async def _serve(settings: Settings) -> None:
         gc.freeze()
         # Requests leave no cycles behind, but what is under way outnumbers the default of 700 all the time.
         gc.set_threshold(20_000)
+        if not compiled.is_used():
+            log.info("nothing is compiled here: requests take longer than they could (docs/decisions/0011)")
         place = "nothing is kept" if settings.is_ephemeral else f"data in {_short(settings.data_dir)}"
         click.echo(f"Pileus is ready at http://{settings.host}:{server.port} ({place}). Ctrl-C stops it.")
         await stopped.wait()
