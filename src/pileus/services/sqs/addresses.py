@@ -2,7 +2,7 @@
 
 A URL's host says nothing: SDKs and templates carry `localhost:4566`, `sqs.us-east-1.localhost.localstack.cloud`,
 `queue.amazonaws.com` and others for the same queue. Its path does: /<account>/<name>, and the older forms
-/queue/<name>, /queue/<account>/<name> and /queue/<region>/<account>/<name>.
+/queue/<name>, /queue/<account>/<name> and /queue/<region>/<account>/<name>. A bare name is the caller's own queue.
 """
 
 from functools import lru_cache
@@ -32,6 +32,8 @@ def of_url(call: Call, url: str) -> Address:
 
 @lru_cache(maxsize=4096)
 def _of_url(url: str, account: str, region: str) -> Address:
+    if url and "/" not in url and ":" not in url:
+        return Address(account, region, url)
     _, scheme, rest = url.partition("://")
     path = (rest if scheme else url).rstrip("/").split("/")[1:]
     is_older = bool(path) and path[0] == "queue" and len(path) > 1

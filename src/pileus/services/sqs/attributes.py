@@ -44,6 +44,9 @@ MAX_RECEIVE_COUNT = 1_000
 MAX_ALLOWED_SOURCES = 10
 MAX_ACTIONS = 7
 """Of a statement. Source: SQS API reference, AddPermission; a policy's by a recorded answer of SetQueueAttributes."""
+MAX_STATEMENTS = 20
+MAX_POLICY_BYTES = 8_192
+"""Source: SQS developer guide, "Amazon SQS policy quotas"; the texts by recorded answers."""
 
 _WHOLE_NUMBER = re.compile(r"\d{1,10}")
 
@@ -63,6 +66,13 @@ def fields_in(attributes: dict[str, str], *, is_fifo: bool, is_new: bool) -> dic
     return fields
 
 
+def require_readable(wanted: list[str], *, is_fifo: bool) -> None:
+    """Raises InvalidAttributeName, also for a FIFO queue's attributes where the queue is none."""
+    for name in wanted:
+        if name != "All" and (name not in READABLE or (name in FIFO_ONLY and not is_fifo)):
+            raise InvalidAttributeName(name)
+
+
 def out(queue: Queue, wanted: list[str], backlog: Backlog | None) -> dict[str, str]:
     """GetQueueAttributes' answer. `backlog` may be missing where no count is wanted."""
     every = _configured(queue)
@@ -75,6 +85,16 @@ def out(queue: Queue, wanted: list[str], backlog: Backlog | None) -> dict[str, s
 
 def wants_counts(wanted: list[str]) -> bool:
     return "All" in wanted or any(name in COUNTS for name in wanted)
+
+
+def require_within_quotas(policy_text: str, statement_count: int) -> None:
+    """Raises OverLimit for a policy that is too large."""
+    if statement_count > MAX_STATEMENTS:
+        raise OverLimit(
+            f"{statement_count} statements were found in the submitted policy, max allowed is {MAX_STATEMENTS}"
+        )
+    if len(policy_text.encode()) > MAX_POLICY_BYTES:
+        raise OverLimit("Submitted policy is over max allowed size.")
 
 
 def text_of(policy: RedrivePolicy) -> str:
@@ -151,6 +171,7 @@ def _policy(value: str) -> str:
             raise OverLimit(
                 f"{count} actions were found in a statement from the submitted policy, max allowed is {MAX_ACTIONS}"
             )
+    require_within_quotas(value, len(document.statements))
     return value
 
 

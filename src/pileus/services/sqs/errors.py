@@ -134,11 +134,23 @@ def violation(found: list[Violation]) -> AwsError | None:
     """What SQS says of a request that breaks its model's constraints.
 
     The attributes' names are left to the operations: they say which is unknown, and ReceiveMessage accepts more of
-    them than the model knows.
+    them than the model knows. So are message attributes without a type, which one message of a batch has alone.
     """
-    found = [one for one in found if one.constraint not in ("keys", "elements")]
+    found = [one for one in found if one.constraint not in ("keys", "elements") and not _is_type(one)]
     if not found:
         return None
     if found[0].constraint == "required":
-        return MissingParameter(found[0].path[:1].upper() + found[0].path[1:])
+        return MissingParameter(_query_name(found[0]))
     return default_wording("query", found)
+
+
+def _is_type(one: Violation) -> bool:
+    return one.constraint == "required" and one.path.endswith(".dataType")
+
+
+def _query_name(one: Violation) -> str:
+    """A member as the query protocol calls it, whatever the protocol: "SendMessageBatchRequestEntry.1.Id"."""
+    names = one.path.replace(".member.", ".").split(".")
+    if names[0] == "entries":
+        names[0] = f"{one.shape}Entry"
+    return ".".join(name[:1].upper() + name[1:] for name in names)

@@ -9,7 +9,6 @@ from pileus.services.sqs.errors import (
     BatchRequestTooLong,
     InvalidAttributeName,
     InvalidMessageContents,
-    InvalidParameterValue,
     MissingParameter,
     OverLimit,
 )
@@ -95,9 +94,8 @@ async def receive_message(call: Call, request: dict) -> dict:
         request, "WaitTimeSeconds", 0, 20, "Must be >= 0 and <= 20, if provided.", default=queue.receive_wait_s
     )
     hide_s = _timeout_in(request, default=queue.visibility_timeout_s)
-    attempt_id = id_in(request, "ReceiveRequestAttemptId")
-    if attempt_id and not queue.is_fifo:
-        raise InvalidParameterValue("ReceiveRequestAttemptId", attempt_id, state.NOT_FOR_THIS_TYPE)
+    # A standard queue takes an attempt's id, too, and makes nothing of it.
+    attempt_id = id_in(request, "ReceiveRequestAttemptId") if queue.is_fifo else ""
     attributes_out = _attributes_asked_for(request)
     deadline_ms = call.now_ms + wait_s * 1000
 

@@ -6,7 +6,7 @@ import orjson
 
 from pileus.kernel.arn import partition_of
 from pileus.kernel.call import Call
-from pileus.services.sqs.attributes import MAX_ACTIONS
+from pileus.services.sqs.attributes import MAX_ACTIONS, require_within_quotas
 from pileus.services.sqs.errors import InvalidParameterValue, MissingParameter, OverLimit
 from pileus.services.sqs.parameters import queue_of
 from pileus.services.sqs.state import queues as state
@@ -56,7 +56,9 @@ async def add_permission(call: Call, request: dict) -> dict:
                 "Resource": queue.arn,
             }
         )
-        return orjson.dumps(document).decode()
+        text = orjson.dumps(document).decode()
+        require_within_quotas(text, len(document["Statement"]))
+        return text
 
     await call.write(state.change_policy, queue_of(call, request), with_statement)
     return {}

@@ -7,7 +7,7 @@ from pileus.kernel.page import InvalidToken, token_in, token_out
 from pileus.kernel.tags import tag_problem
 from pileus.services.sqs import attributes
 from pileus.services.sqs.addresses import Address, url_of
-from pileus.services.sqs.errors import InvalidAttributeName, InvalidParameterText, InvalidParameterValue
+from pileus.services.sqs.errors import InvalidParameterText, InvalidParameterValue
 from pileus.services.sqs.parameters import in_range, queue_of, refuse_strangers
 from pileus.services.sqs.state import queues as state
 from pileus.services.sqs.state import redrive
@@ -52,11 +52,10 @@ async def get_queue_attributes(call: Call, request: dict) -> dict:
     """
     address = queue_of(call, request)
     wanted = request.get("AttributeNames") or []
-    for name in wanted:
-        if name != "All" and name not in attributes.READABLE:
-            raise InvalidAttributeName(name)
+    queue = await call.read(state.require, address)
+    attributes.require_readable(wanted, is_fifo=queue.is_fifo)
     backlog = await call.write(state.backlog_of, address) if attributes.wants_counts(wanted) else None
-    shown = attributes.out(await call.read(state.require, address), wanted, backlog)
+    shown = attributes.out(queue, wanted, backlog)
     return {"Attributes": shown} if shown else {}
 
 

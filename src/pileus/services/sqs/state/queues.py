@@ -25,7 +25,6 @@ from pileus.services.sqs.state.tables import (
     DEDUPLICATIONS,
     DELETED_NAMES,
     GROUPS,
-    MAX_POLICY_BYTES,
     MESSAGES,
     MOVE_TASKS,
     NAME_FREE_AFTER_MS,
@@ -106,8 +105,6 @@ def _check(tx: Transaction, queue: Queue) -> None:
     """What holds between a queue's attributes, and between them and other queues."""
     if queue.throughput_limit == "perMessageGroupId" and queue.deduplication_scope != "messageGroup":
         raise InvalidAttributeValue("FifoThroughputLimit")
-    if len(queue.policy.encode()) > MAX_POLICY_BYTES:
-        raise InvalidAttributeValue("Policy")
     redrive.check_target(tx, queue)
 
 

@@ -21,8 +21,6 @@ DEDUPLICATION_MS = 300_000
 NAME_FREE_AFTER_MS = 60_000
 """A deleted queue's name."""
 PURGE_EVERY_MS = 60_000
-MAX_POLICY_BYTES = 8_192
-"""SQS developer guide, "Amazon SQS policy quotas"."""
 NOISY_IN_FLIGHT = 30
 """A tenant of a fair queue is noisy from so many messages in flight on, and more than this share of the queue's."""
 NOISY_SHARE = 0.1

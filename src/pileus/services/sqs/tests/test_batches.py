@@ -138,3 +138,23 @@ async def test_a_batch_to_a_queue_that_is_not_there_fails_whole(jobs):
     with pytest.raises(AwsError) as refused:
         await jobs.sqs.SendMessageBatch(QueueUrl=jobs.url + "x", Entries=[{"Id": "a", "MessageBody": "a"}])
     assert refused.value.code == "QueueDoesNotExist"
+
+
+async def test_an_attribute_without_a_type_fails_its_message_alone(jobs):
+    untyped = {"name": {"StringValue": "1"}}
+    answer = await jobs.sqs.SendMessageBatch(
+        QueueUrl=jobs.url,
+        Entries=[{"Id": "a", "MessageBody": "a", "MessageAttributes": untyped}, {"Id": "b", "MessageBody": "b"}],
+    )
+    assert [entry["Id"] for entry in answer["Successful"]] == ["b"]
+    [failed] = answer["Failed"]
+    assert (failed["Id"], failed["Code"], failed["SenderFault"]) == ("a", "InvalidParameterValue", True)
+    assert failed["Message"] == "The message attribute 'name' must contain non-empty message attribute type."
+    assert await jobs.bodies() == ["b"]
+
+
+async def test_what_an_entry_lacks_has_the_query_protocols_name(jobs):
+    with pytest.raises(AwsError) as refused:
+        await jobs.sqs.SendMessageBatch(QueueUrl=jobs.url, Entries=[{"MessageBody": "a"}])
+    assert refused.value.code == "MissingParameter"
+    assert refused.value.message == "The request must contain the parameter SendMessageBatchRequestEntry.1.Id."

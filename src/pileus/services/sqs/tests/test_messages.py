@@ -198,9 +198,10 @@ async def test_what_a_receive_may_ask_for_has_limits(jobs, name, value, reason):
     assert refused.value.message == f"Value {value} for parameter {name} is invalid. Reason: {reason}"
 
 
-async def test_an_attempt_id_is_for_fifo_queues(jobs):
-    with pytest.raises(AwsError, match="not valid for this queue type"):
-        await jobs.receive(ReceiveRequestAttemptId="1")
+async def test_an_attempt_id_means_nothing_to_a_standard_queue(jobs):
+    for body in "ab":
+        await jobs.send(body)
+    assert [await jobs.bodies(1, ReceiveRequestAttemptId="1") for _ in range(2)] == [["a"], ["b"]]
 
 
 async def test_at_most_120_000_messages_are_in_flight(jobs, monkeypatch):

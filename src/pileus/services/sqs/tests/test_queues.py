@@ -131,6 +131,9 @@ async def test_attributes_that_can_not_be_set_are_unknown(jobs, name):
 async def test_a_standard_queue_has_no_fifo_attributes(make, name):
     with pytest.raises(AwsError, match=f"Unknown Attribute {name}"):
         await make("jobs", **{name: "false"})
+    jobs = await make("jobs")
+    with pytest.raises(AwsError, match=f"Unknown Attribute {name}"):
+        await jobs.attributes("VisibilityTimeout", name)
 
 
 async def test_a_queue_does_not_change_its_type(make):
@@ -192,9 +195,9 @@ async def test_a_policy_must_be_one(jobs, policy):
     assert refused.value.code == "InvalidAttributeValue"
 
 
-def policy_of(actions: list[str]) -> str:
+def policy_of(actions: list[str], statement_count: int = 1) -> str:
     statement = {"Effect": "Allow", "Principal": "*", "Action": actions, "Resource": "*"}
-    return json.dumps({"Version": "2012-10-17", "Statement": statement})
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement] * statement_count})
 
 
 async def test_a_policys_actions_are_those_of_sqs(jobs):
@@ -212,6 +215,27 @@ async def test_a_statement_of_a_policy_has_at_most_seven_actions(jobs):
     assert refused.value.code == "OverLimit"
 
 
+async def test_a_policy_has_at_most_twenty_statements(jobs):
+    await jobs.set(Policy=policy_of(["sqs:SendMessage"], 20))
+    with pytest.raises(AwsError) as refused:
+        await jobs.set(Policy=policy_of(["sqs:SendMessage"], 21))
+    assert refused.value.code == "OverLimit"
+    assert refused.value.message == "21 statements were found in the submitted policy, max allowed is 20"
+
+
+async def test_a_permission_more_than_a_policy_holds_is_not_added(jobs):
+    def add(n: int):
+        return jobs.sqs.AddPermission(
+            QueueUrl=jobs.url, Label=f"p{n}", AWSAccountIds=["111122223333"], Actions=["SendMessage"]
+        )
+
+    for n in range(20):
+        await add(n)
+    with pytest.raises(AwsError, match="21 statements were found"):
+        await add(20)
+    assert len(json.loads((await jobs.attributes("Policy"))["Policy"])["Statement"]) == 20
+
+
 async def test_a_policy_has_at_most_8_192_bytes(jobs):
     def policy(size: int) -> str:
         document = (
@@ -222,7 +246,7 @@ async def test_a_policy_has_at_most_8_192_bytes(jobs):
     await jobs.set(Policy=policy(8_192))
     with pytest.raises(AwsError) as refused:
         await jobs.set(Policy=policy(8_193))
-    assert refused.value.code == "InvalidAttributeValue"
+    assert (refused.value.code, refused.value.message) == ("OverLimit", "Submitted policy is over max allowed size.")
 
 
 # Finding
@@ -247,6 +271,7 @@ async def test_a_url_is_found_by_name(jobs):
         "http://localhost:4566/queue/jobs",
         "http://[::1]:4566/{account}/jobs/",
         "/{account}/jobs",
+        "jobs",
     ],
 )
 async def test_a_queue_has_one_address_in_all_forms_of_its_url(cloud, jobs, form):
@@ -254,7 +279,7 @@ async def test_a_queue_has_one_address_in_all_forms_of_its_url(cloud, jobs, form
     assert await jobs.bodies() == ["hello"]
 
 
-@pytest.mark.parametrize("url", ["", "jobs", "http://localhost:4566", "http://localhost:4566/jobs", "http://h/1/2/3"])
+@pytest.mark.parametrize("url", ["", "http://localhost:4566", "http://localhost:4566/jobs", "http://h/1/2/3"])
 async def test_what_is_no_queue_url_is_refused(cloud, jobs, url):
     with pytest.raises(AwsError, match="is not valid for this endpoint") as refused:
         await cloud.sqs.SendMessage(QueueUrl=url, MessageBody="hello")
