@@ -140,7 +140,7 @@ class TestRocks:
             open_rocks(tmp_path / "file" / "state")
 
     def test_many_keys_do_not_grow_the_process(self, tmp_path):
-        """PILEUS_CONTRACT_KEYS=10000000 by hand."""
+        """By hand: PILEUS_CONTRACT_KEYS=10000000 and pytest --timeout 900."""
         count = int(os.environ.get("PILEUS_CONTRACT_KEYS", "200000"))
         done = subprocess.run(
             [sys.executable, "-c", MANY_KEYS, tmp_path / "state", str(count)],

@@ -59,6 +59,7 @@ Durability = Literal["fsync", "process", "none"]
 MIB = 1 << 20
 WRITE_BUFFER_BYTES = 8 * MIB
 BLOCK_CACHE_BYTES = 16 * MIB
+BLOCK_BYTES = 16 * 1024
 APART_BYTES = 4096
 FEW_ROWS = 32
 """Up to here a range is deleted row by row. Deleted as one it makes the next read some 70 µs slower (RocksDB sorts the
@@ -412,6 +413,9 @@ def _options(accept_loss: bool) -> Options:
     """Sized for a process that idles below 80 MiB and shares two cores with the functions it runs."""
     table = BlockBasedOptions()
     table.set_block_cache(Cache(BLOCK_CACHE_BYTES))
+    # Four times the default. A read that finds nothing cached costs a call to the system for each block on its way, and
+    # a few rows side by side are then in one (measured: 3.2 calls instead of 6.8 for ten items of 500 bytes among 10 million).
+    table.set_block_size(BLOCK_BYTES)
     table.set_bloom_filter(10, False)
     # Indexes and filters live in the cache too, so that memory stays bounded, and in pieces: whole ones are larger than
     # a shard of so small a cache, and every read would fetch them again (measured: 540 µs a read instead of 10).
