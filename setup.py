@@ -41,7 +41,16 @@ PATHS = [f"pileus/{folder}/{name}.py" for folder, names in HOT.items() for name 
 
 # As the interpreter runs it: annotations stay remarks, nothing becomes a C type.
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "infer_types": False, "binding": True}
-FLAGS = ["-O2", "-g0", "-w"]
+ATTRIBUTES = Path("native/attributes.h")
+FLAGS = ["-O2", "-g0", "-w", "-include", str(ATTRIBUTES)]
+LOOKS_FIRST = {
+    "static CYTHON_INLINE PyObject* __Pyx_PyObject_GetAttrStr(PyObject* obj, PyObject* attr_name) {\n":
+    "    PyObject* in_slot = pileus_get_slot(obj, attr_name);\n    if (in_slot) return in_slot;\n",
+    "static CYTHON_INLINE int __Pyx_PyObject_SetAttrStr(PyObject* obj, PyObject* attr_name, PyObject* value) {\n":
+    "    if (pileus_set_slot(obj, attr_name, value)) return 0;\n",
+}  # fmt: skip
+"""How Cython's functions begin that find and set an attribute, and what they do first. One that begins otherwise is left
+as it is: it works, slower."""
 
 
 class BuildCompiled(build_ext):
@@ -76,6 +85,7 @@ class BuildCompiled(build_ext):
             )
             for extension, in_c in zip(missing, translated, strict=True):
                 extension.sources = in_c.sources
+                self._look_into_slots(Path(in_c.sources[0]))
             self.extensions = missing
             super().build_extensions()
         if self.is_in_place:
@@ -85,6 +95,14 @@ class BuildCompiled(build_ext):
             for path in (SOURCES / "pileus" / FOLDER).glob("*"):
                 if f"pileus/{FOLDER}/{path.name}" not in names:
                     path.unlink()
+
+    def _look_into_slots(self, in_c: Path) -> None:
+        """Let the module remember where attributes are: native/attributes.h."""
+        text = in_c.read_text()
+        for begin, first in LOOKS_FIRST.items():
+            if first not in text:
+                text = text.replace(begin, begin + first)
+        in_c.write_text(text)
 
     def run(self) -> None:
         self.is_in_place, self.inplace = bool(self.inplace), False
@@ -100,7 +118,13 @@ class BuildCompiled(build_ext):
 
 if __name__ == "__main__":
     extensions = [
-        Extension(path[:-3].replace("/", "."), [str(SOURCES / path)], extra_compile_args=FLAGS, optional=True)
+        Extension(
+            path[:-3].replace("/", "."),
+            [str(SOURCES / path)],
+            extra_compile_args=FLAGS,
+            depends=[str(ATTRIBUTES)],
+            optional=True,
+        )
         for path in PATHS
     ]
     setup(ext_modules=extensions, cmdclass={"build_ext": BuildCompiled})

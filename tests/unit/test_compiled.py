@@ -1,5 +1,6 @@
-"""The finder of compiled modules never finds one of another source."""
+"""The finder of compiled modules never finds one of another source, and what is compiled does what the source says."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 
 import pileus
 from pileus.compiled import FOLDER, SUFFIX, CompiledFinder, file_name
+from pileus.gateway.turn import Turn
+from pileus.services.dynamodb.state import rows
 
 PACKAGE = Path(pileus.__file__).parent
 
@@ -70,3 +73,121 @@ def test_runs_what_is_compiled():
         pytest.skip("store/wal.py was edited: `make compiled`")
 
     assert _origin("") == str(compiled)
+
+
+class _Rows:
+    """What rows.row asks of a transaction: the key itself is the row."""
+
+    __slots__ = ()
+
+    def get(self, key: bytes) -> bytes:
+        return key
+
+
+def _id_seen(table: object) -> int:
+    """A table's id as compiled code reads it (native/attributes.h)."""
+    return int.from_bytes(rows.row(_Rows(), table, b"").raw[-8:])
+
+
+def test_a_slot_is_read_where_it_is():
+    class Table:
+        __slots__ = ("id",)
+
+    first, second = Table(), Table()
+    first.id, second.id = 1, 2
+
+    assert [_id_seen(table) for table in (first, second, first, second)] == [1, 2, 1, 2]
+    first.id = 3
+    assert _id_seen(first) == 3
+    del first.id
+    with pytest.raises(AttributeError):
+        _id_seen(first)
+
+
+def test_what_a_class_says_later_of_an_attribute_holds():
+    class Table:
+        __slots__ = ("id",)
+
+    class Other(Table):
+        pass
+
+    table, other = Table(), Other()
+    table.id, other.id = 1, 2
+    assert (_id_seen(table), _id_seen(other)) == (1, 2)
+
+    Other.id = property(lambda self: 7)
+    assert (_id_seen(table), _id_seen(other)) == (1, 7)
+    Table.id = property(lambda self: 8)
+    assert (_id_seen(table), _id_seen(other)) == (8, 7)
+    del Other.id
+    assert (_id_seen(table), _id_seen(other)) == (8, 8)
+    other.__class__ = type("Third", (Table,), {"id": 9})
+    assert _id_seen(other) == 9
+
+
+def test_attributes_that_are_no_slots_are_found_as_ever():
+    class Plain:
+        id = 1
+
+    class Asked:
+        def __getattr__(self, name: str) -> int:
+            return 3
+
+    plain = Plain()
+    assert _id_seen(plain) == 1
+    plain.id = 2
+    assert [_id_seen(plain), _id_seen(Asked()), _id_seen(Plain)] == [2, 3, 1]
+
+
+def test_a_setter_is_called_where_a_subclass_has_one():
+    class Watched(Turn):
+        seen = ()
+
+        @property
+        def _held(self) -> list:
+            return []
+
+        @_held.setter
+        def _held(self, held: list) -> None:
+            self.seen = (*self.seen, held)
+
+    plain, watched = Turn(None), Watched(None)
+    for turn in (plain, watched, plain, watched):
+        turn.end()
+
+    assert watched.seen == ([], [], [])
+    assert plain._held == []
+
+
+def test_a_method_is_the_one_that_the_class_or_the_instance_has_now():
+    class Transport:
+        __slots__ = ("sent",)
+
+        def is_closing(self) -> bool:
+            return False
+
+        def write(self, message: bytes) -> None:
+            self.sent = message
+
+    class Open(Transport):
+        """Its instances have a dict."""
+
+    def sent(transport: Transport) -> bytes:
+        transport.sent = b""
+        turn = Turn(asyncio.new_event_loop())
+        turn.hold(transport, b"x")
+        turn._loop.close()
+        turn.end()
+        return transport.sent
+
+    assert [sent(Transport()), sent(Open()), sent(Transport()), sent(Open())] == [b"x"] * 4
+    shut = Open()
+    shut.is_closing = lambda: True
+    assert sent(shut) == b""
+    Transport.write = lambda self, message: setattr(self, "sent", message * 2)
+    assert [sent(Transport()), sent(Open())] == [b"xx", b"xx"]
+    Open.is_closing = lambda self: True
+    assert [sent(Transport()), sent(Open())] == [b"xx", b""]
+    Open.write = None
+    Transport.is_closing = staticmethod(lambda: False)
+    assert sent(Transport()) == b"xx"

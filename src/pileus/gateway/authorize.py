@@ -37,6 +37,13 @@ class Denial:
 class Authorizer:
     """`identity`: the service that keeps the policies of users and roles."""
 
+    __slots__ = (
+        "_cloud",
+        "_identity_service",
+        "_mode",
+        "denials",
+    )
+
     def __init__(self, cloud: Cloud, identity: str) -> None:
         self._cloud = cloud
         self._identity_service = identity

@@ -48,6 +48,26 @@ class Server:
     clock         for the Date header only, by which SDKs correct their own clock
     """
 
+    __slots__ = (
+        "_all_closed",
+        "_connections",
+        "_date",
+        "_date_s",
+        "_listener",
+        "_look",
+        "clock",
+        "file_threads",
+        "handle",
+        "host",
+        "limits",
+        "loop",
+        "on_websocket",
+        "port",
+        "refuse",
+        "tls",
+        "turn",
+    )
+
     def __init__(
         self,
         handle: Handler,

@@ -13,6 +13,11 @@ import asyncio
 class Turn:
     """Holds at most one response of each connection: the next one's request begins after the turn."""
 
+    __slots__ = (
+        "_held",
+        "_loop",
+    )
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._held: list[tuple[asyncio.Transport, bytes]] = []

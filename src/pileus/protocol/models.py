@@ -145,6 +145,22 @@ def _namespace(model: ServiceModel) -> str | None:
 class Operation:
     """One operation of an API. Its reader, checker and writers are compiled when first called."""
 
+    __slots__ = (
+        "_check",
+        "_readers",
+        "_writers",
+        "api",
+        "has_streaming_input",
+        "has_streaming_output",
+        "http_method",
+        "input",
+        "model",
+        "name",
+        "output",
+        "request_uri",
+        "status",
+    )
+
     def __init__(self, api: Api, model: OperationModel) -> None:
         self.api = api
         self.name = model.name

@@ -135,6 +135,21 @@ class RocksEngine:
     brought to the log (`logged`), which goes to the tables before the next one.
     """
 
+    __slots__ = (
+        "_accept_loss",
+        "_db",
+        "_has_failed",
+        "_held",
+        "_is_logged",
+        "_log",
+        "_logged",
+        "_recent",
+        "_syncing",
+        "_write_options",
+        "is_durable",
+        "path",
+    )
+
     def __init__(self, path: Path | str, durability: Durability = "fsync", accept_loss: bool = False) -> None:
         self.path = Path(path)
         self.is_durable = durability == "fsync"

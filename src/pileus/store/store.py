@@ -59,6 +59,30 @@ RECOVERY_PAUSE_NS = 250_000_000
 class Store:
     """Lives on one event loop. `start` before use, `stop` at the end."""
 
+    __slots__ = (
+        "_failure",
+        "_hot",
+        "_is_syncing",
+        "_jobs",
+        "_listeners",
+        "_looking",
+        "_loop",
+        "_sequence",
+        "_sync_ns",
+        "_taken_back",
+        "_thread",
+        "_tried_to_recover_ns",
+        "_unpublished",
+        "_waiting",
+        "_watchers",
+        "applied",
+        "clock",
+        "durable_to",
+        "engine",
+        "ids",
+        "on_commit",
+    )
+
     def __init__(self, engine: Engine, clock: Clock, ids: Ids) -> None:
         self.engine = engine
         self.clock = clock
@@ -80,6 +104,7 @@ class Store:
         self._failure: Exception | None = None
         self._tried_to_recover_ns = 0
         self._taken_back: deque[range] = deque(maxlen=16)
+        self._loop: asyncio.AbstractEventLoop = None  # the one that `start` runs in
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 

@@ -59,6 +59,20 @@ class WriteAheadLog:
     sequence  the number of the last record
     """
 
+    __slots__ = (
+        "_end",
+        "_file",
+        "_filled",
+        "_folder",
+        "_full",
+        "_kept",
+        "_number",
+        "_salt",
+        "_seed",
+        "_spare",
+        "sequence",
+    )
+
     def __init__(self, folder: Path) -> None:
         self.sequence = 0
         self._folder = folder
