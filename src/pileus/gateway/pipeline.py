@@ -37,6 +37,14 @@ class IncompleteBody(AwsError):
 class Gateway:
     """Turns requests into responses. `identity`: the service that keeps access keys and policies."""
 
+    __slots__ = (
+        "authenticator",
+        "authorizer",
+        "cloud",
+        "found",
+        "index",
+    )
+
     def __init__(self, cloud: Cloud, registry: Registry, *, identity: str) -> None:
         self.cloud = cloud
         self.index = ServiceIndex.build(registry.names)
@@ -140,26 +148,46 @@ class Gateway:
         )
 
 
-async def identify(gateway: Gateway, exchange: Exchange) -> None:
+def identify(gateway: Gateway, exchange: Exchange) -> Awaitable[None] | None:
     """Which service, operation and protocol."""
-    request, form = exchange.request, b""
+    request = exchange.request
     if needs_form(request):
-        form = await request.body.read(BODY_LIMIT_BYTES)
-        request = request.with_body(Body(form))
+        return _identify_form(gateway, exchange)
+    return _identify(gateway, exchange, request, b"")
+
+
+async def _identify_form(gateway: Gateway, exchange: Exchange) -> None:
+    form = await exchange.request.body.read(BODY_LIMIT_BYTES)
+    waits = _identify(gateway, exchange, exchange.request.with_body(Body(form)), form)
+    if waits is not None:
+        await waits
+
+
+def _identify(gateway: Gateway, exchange: Exchange, request: HttpRequest, form: bytes) -> Awaitable[None] | None:
     try:
         exchange.target = target = which(request, gateway.index, form)
     except UnknownOperation as error:
-        exchange.response = await gateway.answer_beyond_model(exchange, error)
-        return
+        return _answer_beyond_model(gateway, exchange, error)
     # The host may carry part of the path (a bucket). The signature is checked on the request as it came.
     exchange.routed = request if target.path in (request.path, "/") else replace(request, path=target.path)
-    name = target.service, target.operation
-    exchange.service, exchange.model, exchange.operation = gateway.found.get(name) or await gateway.find(
-        exchange, *name
-    )
+    found = gateway.found.get((target.service, target.operation))
+    if found is None:
+        return _find(gateway, exchange)
+    exchange.service, exchange.model, exchange.operation = found
+    return None
 
 
-def authenticate(gateway: Gateway, exchange: Exchange) -> Awaitable[None]:
+async def _answer_beyond_model(gateway: Gateway, exchange: Exchange, error: UnknownOperation) -> None:
+    exchange.response = await gateway.answer_beyond_model(exchange, error)
+
+
+async def _find(gateway: Gateway, exchange: Exchange) -> None:
+    target = exchange.target
+    found = await gateway.find(exchange, target.service, target.operation)
+    exchange.service, exchange.model, exchange.operation = found
+
+
+def authenticate(gateway: Gateway, exchange: Exchange) -> Awaitable[None] | None:
     """Who calls: the signature is right, fresh and of a key that exists, and the body is the one that was signed."""
     return gateway.authenticator.authenticate(exchange)
 
@@ -176,25 +204,34 @@ def validate(gateway: Gateway, exchange: Exchange) -> None:
     exchange.model.validate(exchange.input, exchange.service.violation, protocol)
 
 
-async def authorize(gateway: Gateway, exchange: Exchange) -> None:
+def authorize(gateway: Gateway, exchange: Exchange) -> Awaitable[None] | None:
     """May this principal do this to these."""
     try:
         waits = gateway.authorizer.check(exchange.service, exchange.call, exchange.input)
-        if waits is not None:
-            await waits
     except AccessDenied as error:
-        if exchange.target is None:
-            raise
-        dialect = dialect_of(exchange.target.protocol)
-        if exchange.call.principal.kind == "anonymous" and dialect != "s3":
-            raise refusal(dialect, "missing") from error
-        if exchange.model.api.is_query_compatible:
-            raise  # SDKs still get the code of the query protocol: SQS says AccessDenied over JSON too
-        if "json" in dialect:
-            # JSON 1.x answers every refusal of the caller with 400; REST JSON keeps 403.
-            status = 400 if dialect == "json" else 403
-            raise AwsError(error.message, code="AccessDeniedException", status=status) from error
-        raise
+        raise _denial(exchange, error) from None
+    return None if waits is None else _authorized(exchange, waits)
+
+
+async def _authorized(exchange: Exchange, waits: Awaitable[None]) -> None:
+    try:
+        await waits
+    except AccessDenied as error:
+        raise _denial(exchange, error) from None
+
+
+def _denial(exchange: Exchange, error: AccessDenied) -> AwsError:
+    """As the protocol words it."""
+    if exchange.target is None:
+        return error
+    dialect = dialect_of(exchange.target.protocol)
+    if exchange.call.principal.kind == "anonymous" and dialect != "s3":
+        return refusal(dialect, "missing")
+    if "json" in dialect and not exchange.model.api.is_query_compatible:
+        # JSON 1.x answers every refusal of the caller with 400; REST JSON keeps 403.
+        status = 400 if dialect == "json" else 403
+        return AwsError(error.message, code="AccessDeniedException", status=status)
+    return error  # with the query protocol's code, which SDKs still get: SQS says AccessDenied over JSON too
 
 
 def throttle(gateway: Gateway, exchange: Exchange) -> None:
