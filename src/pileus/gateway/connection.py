@@ -11,7 +11,6 @@ import logging
 import socket
 import ssl
 from collections import deque
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import httptools
@@ -26,9 +25,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("pileus.http")
 
 
-@lru_cache(maxsize=256)
+_NAMES: dict[bytes, str] = {}
+"""Names of headers as they came, and as the requests have them. Clients send the same few for ever."""
+NAMES_MAX = 256
+
+
 def _name_of(header: bytes) -> str:
-    return header.lower().decode("latin-1")
+    if len(_NAMES) >= NAMES_MAX:
+        _NAMES.clear()
+    name = _NAMES[header] = header.lower().decode("latin-1")
+    return name
 
 
 class Refused(Exception):
@@ -227,7 +233,7 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # Latin-1 keeps every byte, so that a signature over UTF-8 can still be checked.
-        key = _name_of(name)
+        key = _NAMES.get(name) or _name_of(name)
         text = value.strip(b" \t").decode("latin-1")
         headers = self.headers
         headers[key] = f"{headers[key]},{text}" if key in headers else text
@@ -258,8 +264,10 @@ class Connection(asyncio.Protocol):
             self.client_certificate_pem,
             self.peer,
         )
-        is_http_1_0 = parser.get_http_version() == "1.0"
-        reply = Reply(request, body, keep_alive=parser.should_keep_alive(), is_http_1_0=is_http_1_0)
+        keep_alive = parser.should_keep_alive()
+        # One of 1.0 is kept only where a header asks for it. The version costs more to ask for than all else here.
+        is_http_1_0 = (not keep_alive or "connection" in headers) and parser.get_http_version() == "1.0"
+        reply = Reply(request, body, keep_alive=keep_alive, is_http_1_0=is_http_1_0)
         self.incoming = body
         self.headers = {}  # trailers go nowhere: the request's headers were what was signed
         self.unparsed_bytes = 0

@@ -30,7 +30,18 @@ cache before they are read, and 8 MiB cost both sides together 6 ms instead of 3
 STATUS_LINES = {int(s): f"HTTP/1.1 {int(s)} {s.phrase}\r\n" for s in http.HTTPStatus}
 _OURS = frozenset({"content-length", "date", "connection", "transfer-encoding"})
 """Headers that say how the response is framed."""
+_ROLES: dict[str, str] = {}
+"""By the names that handlers gave headers: which of those it is, or "". Handlers give the same few for ever."""
+_ROLES_MAX = 256
 MSG_MORE = getattr(socket, "MSG_MORE", 0)  # Linux: the head leaves in one packet with the file's first bytes
+
+
+def _role_of(header: str) -> str:
+    if len(_ROLES) >= _ROLES_MAX:
+        _ROLES.clear()
+    lower = header.lower()
+    role = _ROLES[header] = lower if lower in _OURS else ""
+    return role
 
 
 class WrongResponse(Exception):
@@ -72,20 +83,22 @@ def build_head(
     has_date = False
     for name, value in headers:
         text += f"{name}: {value}\r\n"
-        lower = name.lower()
-        if lower not in _OURS:
+        role = _ROLES.get(name)
+        if role is None:
+            role = _role_of(name)
+        if not role:
             continue
-        if lower == "content-length":
+        if role == "content-length":
             declared = int(value)
-        elif lower == "date":
+        elif role == "date":
             has_date = True
-        elif lower == "connection" and "close" in value.lower():
+        elif role == "connection" and "close" in value.lower():
             reply.keep_alive = False
-        elif lower == "transfer-encoding":
+        elif role == "transfer-encoding":
             raise WrongResponse("how a response is framed is the server's to decide")
     # No header may smuggle in another: each line has one line end, its own.
-    count = 1 + len(headers)
-    if text.count("\r") != count or text.count("\n") != count:
+    count = 2 + len(headers)  # split and not counted: Python counts characters one by one
+    if len(text.split("\r")) != count or len(text.split("\n")) != count:
         raise WrongResponse("a line end inside a response header")
 
     is_chunked = False

@@ -8,6 +8,7 @@ import asyncio
 import heapq
 import time
 from collections.abc import Callable
+from time import time_ns
 
 FOREVER_MS = 1 << 62
 """Later than any time that occurs; the default of "next one at" when there is none."""
@@ -15,6 +16,16 @@ FOREVER_MS = 1 << 62
 
 class Clock:
     """Milliseconds since the epoch, UTC. Moves with the wall unless frozen."""
+
+    __slots__ = (
+        "_alarm",
+        "_left",
+        "_order",
+        "_waiting",
+        "frozen_at_ms",
+        "offset_ms",
+        "on_change",
+    )
 
     def __init__(self, frozen_at_ms: int | None = None, offset_ms: int = 0) -> None:
         self.offset_ms = offset_ms
@@ -28,7 +39,7 @@ class Clock:
     def now_ms(self) -> int:
         if self.frozen_at_ms is not None:
             return self.frozen_at_ms
-        return time.time_ns() // 1_000_000 + self.offset_ms
+        return time_ns() // 1_000_000 + self.offset_ms
 
     @staticmethod
     def stopwatch_ns() -> int:
@@ -38,7 +49,7 @@ class Clock:
     @staticmethod
     def wall_ms() -> int:
         """The time that clients outside know: for the age of their signatures only."""
-        return time.time_ns() // 1_000_000
+        return time_ns() // 1_000_000
 
     def advance(self, ms: int) -> None:
         """Move forward. The clock never runs backwards: timers that fired can't un-fire."""
@@ -60,7 +71,7 @@ class Clock:
     def resume(self) -> None:
         """Go on from where the clock stands, at the wall's pace."""
         if self.frozen_at_ms is not None:
-            self.offset_ms = self.frozen_at_ms - time.time_ns() // 1_000_000
+            self.offset_ms = self.frozen_at_ms - time_ns() // 1_000_000
             self.frozen_at_ms = None
             self._changed()
 

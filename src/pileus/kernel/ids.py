@@ -8,18 +8,35 @@ ALPHANUMERIC = string.ascii_letters + string.digits
 UPPER = string.ascii_uppercase + string.digits
 LOWER = string.ascii_lowercase + string.digits
 POOL_BYTES = 4096
-_VARIANT = {digit: f"{int(digit, 16) & 3 | 8:x}" for digit in "0123456789abcdef"}
-"""A random digit as RFC 9562 wants it at the head of a uuid's fourth part: 8, 9, a or b."""
+_VERSION = bytes(byte & 0x0F | 0x40 for byte in range(256))
+_VARIANT = bytes(byte & 0x3F | 0x80 for byte in range(256))
+"""A random byte as RFC 9562 wants a uuid's seventh and ninth."""
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+def _uuids(random_bytes: bytes) -> list[str]:
+    raw = bytearray(random_bytes)
+    raw[6::16] = raw[6::16].translate(_VERSION)
+    raw[8::16] = raw[8::16].translate(_VARIANT)
+    quads = iter(raw.hex("-", 2).split("-"))
+    return [f"{a}{b}-{c}-{d}-{e}-{f}{g}{h}" for a, b, c, d, e, f, g, h in zip(*[quads] * 8, strict=True)]
 
 
 class Ids:
     """Random when `seed` is None, else the same sequence every time."""
 
+    __slots__ = (
+        "_at",
+        "_pool",
+        "_random",
+        "_uuids",
+    )
+
     def __init__(self, seed: int | None = None) -> None:
         self._random = None if seed is None else random.Random(seed)
         self._pool = b""
         self._at = 0
+        self._uuids: list[str] = []
 
     def bytes(self, count: int) -> bytes:
         if self._random is not None:
@@ -37,8 +54,11 @@ class Ids:
 
     def uuid(self) -> str:
         """Of version 4, the random ones."""
-        h = self.bytes(16).hex()
-        return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:]}"
+        if self._random is not None:
+            return _uuids(self._random.randbytes(16))[0]
+        if not self._uuids:
+            self._uuids = _uuids(os.urandom(POOL_BYTES))
+        return self._uuids.pop()
 
     def token(self, length: int, alphabet: str = ALPHANUMERIC) -> str:
         """`length` characters of `alphabet`, each equally likely."""

@@ -266,10 +266,12 @@ def resource_policy(tx: Transaction, call: Call, arn: str) -> str | None:
     table = find(tx, address)
     if table is None:
         return None
-    if arn.startswith(f"{table.arn}/stream/"):
+    if arn == table.arn:
+        policy = table.policy
+    elif arn.startswith(f"{table.arn}/stream/"):
         policy = table.stream_policies.get(arn)
     else:
-        policy = table.policy if arn == table.arn or arn.startswith(f"{table.arn}/index/") else None
+        policy = table.policy if arn.startswith(f"{table.arn}/index/") else None
     return None if policy is None else policy.document
 
 

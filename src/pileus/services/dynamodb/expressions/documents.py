@@ -13,7 +13,7 @@ from pileus.services.dynamodb.expressions.tokens import invalid
 
 def resolve(path: Path, names: Mapping[str, str]) -> Path:
     """The path with names in the place of placeholders."""
-    return Path(tuple(names[part] if part.__class__ is str and part[0] == "#" else part for part in path.parts))
+    return Path(tuple(names[part] if type(part) is str and part[0] == "#" else part for part in path.parts))
 
 
 def find(item: dict, parts: tuple[str | int, ...]) -> dict | None:
@@ -22,7 +22,7 @@ def find(item: dict, parts: tuple[str | int, ...]) -> dict | None:
     for part in parts[1:]:
         if value is None:
             return None
-        if part.__class__ is int:
+        if type(part) is int:
             elements = value.get("L")
             if elements is None or part >= len(elements):
                 return None
@@ -44,7 +44,7 @@ def finder(parts: tuple[str | int, ...]) -> Callable[[dict], dict | None]:
 
 def shown(parts: Iterable[str | int]) -> str:
     """A path as AWS prints it: [a, b, [0]]."""
-    return f"[{', '.join(f'[{part}]' if part.__class__ is int else part for part in parts)}]"
+    return f"[{', '.join(f'[{part}]' if type(part) is int else part for part in parts)}]"
 
 
 def check_apart(parameter: str, paths: Iterable[Path]) -> None:
@@ -56,7 +56,7 @@ def check_apart(parameter: str, paths: Iterable[Path]) -> None:
             if _LEAF in node:
                 raise _apart("overlap", parameter, node[_LEAF], path)
             other = next(iter(node), None)
-            if other is not None and other.__class__ is not part.__class__:
+            if other is not None and type(other) is not type(part):
                 raise _apart("conflict", parameter, _first_below(node), path)
             if depth == len(path.parts) - 1 and part in node:
                 raise _apart("overlap", parameter, _first_below(node[part]), path)

@@ -289,7 +289,7 @@ def _existing(find: Callable[[dict], dict | None]) -> Evaluate:
 def _changed_map(members: dict, tree: dict) -> dict:
     changed = dict(members)
     for name, change in tree.items():
-        if change.__class__ is _Below:
+        if type(change) is _Below:
             changed[name] = _changed_value(members.get(name), change)
         elif change is None:
             changed.pop(name, None)
@@ -316,7 +316,7 @@ def _changed_list(elements: list, tree: _Below) -> list:
     gone = []
     for index in sorted(tree):
         change = tree[index]
-        if change.__class__ is _Below:
+        if type(change) is _Below:
             if index >= len(elements):
                 raise ValidationException(WRONG_PATH)
             changed[index] = _changed_value(elements[index], change)

@@ -126,7 +126,7 @@ def _too_large_range() -> ValidationException:
 
 def _bytes_of(value: dict) -> int:
     for content in value.values():
-        if content.__class__ is str and not content.isascii():
+        if type(content) is str and not content.isascii():
             return len(content.encode())
         return len(content)
     return 0

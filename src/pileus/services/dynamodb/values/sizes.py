@@ -3,6 +3,8 @@
 Source: DynamoDB developer guide, "DynamoDB item sizes and formats".
 """
 
+from pileus.services.dynamodb.values.numbers import MAX_DIGITS
+
 MAX_ITEM_BYTES = 409_600
 """Developer guide, "Quotas in Amazon DynamoDB", Item size: 400 KB, attribute names included."""
 
@@ -23,7 +25,7 @@ def item_bytes(item: dict) -> int:
 def value_bytes(value: dict) -> int:
     """The size of a value without its name."""
     if "S" in value:
-        return _text_bytes(value["S"])
+        return text_bytes(value["S"])
     if "N" in value:
         return number_bytes(value["N"])
     ((kind, content),) = value.items()
@@ -36,14 +38,22 @@ def value_bytes(value: dict) -> int:
     if kind == "L":
         return 3 + len(content) + sum(map(value_bytes, content))
     if kind == "SS":
-        return sum(map(_text_bytes, content))
+        return sum(map(text_bytes, content))
     if kind == "NS":
         return sum(map(number_bytes, content))
     return sum(map(len, content))
 
 
-def _text_bytes(text: str) -> int:
+def text_bytes(text: str) -> int:
+    """The size of a name or a string: its bytes in UTF-8."""
     return len(text) if text.isascii() else len(text.encode())
+
+
+def canonical_integer_bytes(text: str) -> int:
+    """`number_bytes` of a whole number from 0 on in its canonical form, which most numbers are; 0: it is no such one."""
+    if not text.isdigit() or not text.isascii() or len(text) > MAX_DIGITS or (text[0] == "0" and text != "0"):
+        return 0
+    return 1 + (len(text.rstrip("0")) + 1) // 2
 
 
 def number_bytes(text: str) -> int:
