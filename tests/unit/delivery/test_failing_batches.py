@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from pileus.delivery.filters import Filters
+from pileus.store.store import Store
 from tests.unit.delivery.polling import failing as failing_for
 
 failing = partial(failing_for, otherwise={"state": {}})
@@ -90,21 +91,21 @@ async def test_what_was_processed_and_what_failed_of_a_batch_is_one_commit(cloud
     assert [(each.first, each.last, each.runs) for each in checkpoint.failing["0"]] == [(numbers[1], numbers[2], 1)]
 
 
-async def test_a_batch_that_never_failed_writes_nothing_besides_its_checkpoint(cloud, stream, target, polling):
+async def test_a_batch_that_never_failed_writes_nothing_besides_its_checkpoint(
+    cloud, stream, target, polling, monkeypatch
+):
     await polling.begin()
-    writes, write = [], cloud.store.write
+    writes, write = [], Store.write
 
-    async def counted(fn, *args, **kwargs):
+    async def counted(store, fn, *args, **kwargs):
         writes.append(fn.__name__)
-        return await write(fn, *args, **kwargs)
+        return await write(store, fn, *args, **kwargs)
 
-    polling.poller._store.write = counted
-    try:
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "write", counted)
         await stream.put(1)
         await stream.put(2)
         await cloud.settle()
-    finally:
-        polling.poller._store.write = write
     assert [name for name in writes if name != "rung"] == ["advance"] * len(target.batches)
 
 
