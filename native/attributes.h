@@ -20,7 +20,7 @@
 #define PILEUS_PLACES (1 << PILEUS_PLACES_BITS)
 #define PILEUS_ELSEWHERE -1
 
-/* The names are constants of the module, which live as long as its tables. Version 0 is no type's. */
+/* A table owns its names: getattr() may bring one that would be gone, and another in its place. Version 0 is no type's. */
 static struct pileus_slot {
     unsigned int version;
     int offset;
@@ -57,7 +57,8 @@ static __attribute__((noinline, unused)) int pileus_learn_slot(PyTypeObject *typ
     if (pileus_has_version(type)) {
         struct pileus_slot *slot = &pileus_slots[pileus_at(type->tp_version_tag, name)];
         slot->version = type->tp_version_tag;
-        slot->name = name;
+        Py_INCREF(name);
+        Py_XSETREF(slot->name, name);
         slot->offset = offset;
     }
     return offset;
@@ -110,7 +111,8 @@ static __attribute__((noinline, unused)) void pileus_learn_method(PyTypeObject *
         && PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_HAVE_VECTORCALL) && pileus_has_version(type)) {
         struct pileus_method *method = &pileus_methods[pileus_at(type->tp_version_tag, name)];
         method->version = type->tp_version_tag;
-        method->name = name;
+        Py_INCREF(name);
+        Py_XSETREF(method->name, name);
         method->method = found;
     }
 }

@@ -22,7 +22,8 @@ CONVERGED_S = 60
 
 
 class Writer:
-    """Writes to one region. `wanted`: item -> its last acknowledged number, None for deleted; `open`: may be either."""
+    """Writes to one region. `wanted`: item -> its last acknowledged number, None for deleted; `open`: what it may be as
+    well, by the writes after that one which nothing was heard of."""
 
     def __init__(self, server: Server, region: str, moments: random.Random) -> None:
         self.client = server.client("dynamodb", region_name=region)
@@ -30,7 +31,7 @@ class Writer:
         self.moments = moments
         self.number = 0
         self.wanted: dict[str, int | None] = {}
-        self.open: dict[str, int | None] = {}
+        self.open: dict[str, set[int | None]] = {}
 
     def write(self, stopping: threading.Event) -> None:
         while not stopping.is_set():
@@ -38,7 +39,7 @@ class Writer:
             own = f"{self.region} {self.moments.randrange(20)}"
             name = own if self.moments.random() < 0.7 else f"all {self.moments.randrange(5)}"
             value = None if self.moments.random() < 0.3 else self.number
-            self.open[name] = value
+            self.open.setdefault(name, set()).add(value)
             try:
                 if value is None:
                     self.client.delete_item(TableName="items", Key={"p": {"S": name}})
@@ -46,12 +47,13 @@ class Writer:
                     self.client.put_item(TableName="items", Item={"p": {"S": name}, "n": {"N": str(value)}})
             except (BotoCoreError, ConnectionError):
                 return  # killed: it may have happened or not
-            self.wanted[name] = self.open.pop(name)
+            self.wanted[name] = value
+            del self.open[name]
 
     def check(self, items: dict[str, int], seed: int) -> None:
         for name, value in self.wanted.items():
             if name.startswith(self.region):
-                allowed = {value, self.open[name]} if name in self.open else {value}
+                allowed = {value, *self.open.get(name, ())}
                 assert items.get(name) in allowed, f"{name} is {items.get(name)}, not {value} (seed {seed})"
 
 
