@@ -7,7 +7,8 @@
    The way. Small tables in each module: from type (by its version, which CPython changes whenever the type or a base of it
    is changed) and name to the slot's offset, or to the method. Only for types whose attributes are found in the ordinary
    way, and only for what an instance can't have otherwise: slots, and methods where instances have no dict. Everything else
-   goes the way that Cython takes, and so does all of it where CPython is built without its lock.
+   goes the way that Cython takes, and so does all of it where CPython is built without its lock. After an edit here: `make
+   clean`, for compiled modules are named after their Python sources alone.
 
    Source: Python/C API, "Type Objects" (tp_version_tag), "The Vectorcall Protocol", "Structure and member definitions". */
 
