@@ -8,6 +8,7 @@ from pileus.services.dynamodb.operations import (
     batches,
     exports,
     imports,
+    insights,
     items,
     partiql,
     policies,
@@ -18,9 +19,8 @@ from pileus.services.dynamodb.operations import (
 )
 
 NOT_IN_STATEMENTS = (
-    "IS with other types than NULL, MISSING, BOOL and STRING",
+    "IS and a length or precision",
     "other columns than * and document paths",
-    "arithmetic within other expressions than a SET's",
 )
 
 SERVICE = Service(
@@ -38,6 +38,7 @@ SERVICE = Service(
         backups,
         exports,
         imports,
+        insights,
     ),
     authorize=authorize,
     resources="pileus.services.dynamodb.resources",
@@ -54,6 +55,7 @@ SERVICE = Service(
         "ImportTable": tables.NOT_YET,
         "RestoreTableFromBackup": ("VectorIndexOverride",),
         "RestoreTableToPointInTime": ("VectorIndexOverride",),
+        "UpdateContributorInsights": ("ContributorInsightsAction ENABLE",),
         "UpdateTable": (*changes.NOT_YET, "MultiRegionConsistency STRONG", "ReplicaUpdates.Disassociate"),
     },
 )

@@ -99,16 +99,19 @@ def of_labelled(arn: str, kind: str) -> tuple[Address, str] | None:
     return address, label
 
 
-def of_resource(arn: str) -> Address:
-    """The table of an operation on resources (tags, policies) that takes tables' ARNs. Raises ValidationException."""
+def of_resource(call: Call, arn: str) -> Address:
+    """The table of an ARN that tags are set on or listed of: a table's, or a stream's of it, of this region. Whose it is
+    has been asked before. The texts were recorded in October 2026. Raises ValidationException."""
     if not arn.startswith("arn:"):
-        raise ValidationException(f"Invalid TableArn: ARNs must start with 'arn:': {arn}")
+        raise invalid(f"ARNs must start with 'arn:': {arn}")
     address = of_arn(arn)
     if address is None:
         raise ValidationException(f"Invalid TableArn: Invalid ResourceArn provided as input {arn}")
-    if "/index/" in arn:
-        raise ValidationException(
-            "One or more parameter values were invalid: Invalid resource arn provided, only table or stream is "
-            f"accepted. Provided resource arn: {arn}"
-        )
+    kind = arn.partition(f":table/{address.name}")[2]
+    if kind.startswith("/index/"):
+        raise invalid(f"Invalid resource arn provided, only table or stream is accepted. Provided resource arn: {arn}")
+    if kind and not kind.startswith("/stream/"):
+        raise invalid(f"Provided Arn is not a DynamoDB resource arn: {arn}")
+    if address.region != call.region or address.arn + kind != arn:
+        raise ValidationException(f"Invalid TableArn: Invalid ResourceArn provided as input {arn}")
     return address

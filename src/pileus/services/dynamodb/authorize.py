@@ -35,6 +35,12 @@ def on_table(call: Call, request: dict) -> list[str]:
     return [of_name(call, request["TableName"]).arn]
 
 
+def on_table_or_index(call: Call, request: dict) -> list[str]:
+    """The operations on contributor insights: the index where one is named."""
+    arn = of_name(call, request["TableName"]).arn
+    return [f"{arn}/index/{request['IndexName']}" if request.get("IndexName") else arn]
+
+
 def on_new_table(call: Call, request: dict) -> list[Touch]:
     """CreateTable; with tags it takes TagResource too, with a policy PutResourcePolicy."""
     arn = of_name(call, request["TableName"]).arn
@@ -196,6 +202,7 @@ RESOURCES = {
     "DeleteTable": on_table,
     "DescribeBackup": on_backup,
     "DescribeContinuousBackups": on_table,
+    "DescribeContributorInsights": on_table_or_index,
     "DescribeEndpoints": on_nothing,
     "DescribeExport": on_export,
     "DescribeImport": on_import,
@@ -210,6 +217,7 @@ RESOURCES = {
     "GetResourcePolicy": on_policed,
     "ImportTable": on_imported_table,
     "ListBackups": on_nothing,
+    "ListContributorInsights": on_nothing,
     "ListExports": on_listed,
     "ListImports": on_listed,
     "ListTables": on_nothing,
@@ -225,6 +233,7 @@ RESOURCES = {
     "TransactWriteItems": on_transaction,
     "UntagResource": on_untagged,
     "UpdateContinuousBackups": on_table,
+    "UpdateContributorInsights": on_table_or_index,
     "UpdateItem": on_item,
     "UpdateTable": on_changed_table,
     "UpdateTimeToLive": on_expiry,

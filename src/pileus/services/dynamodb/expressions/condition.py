@@ -13,18 +13,21 @@ from dataclasses import dataclass
 from pileus.services.dynamodb.expressions import documents
 from pileus.services.dynamodb.expressions.nodes import (
     And,
+    Arithmetic,
     Between,
     Comparison,
     Condition,
     Function,
     In,
     Not,
+    OfType,
     Operand,
     Or,
     Path,
     Value,
 )
 from pileus.services.dynamodb.expressions.tokens import invalid
+from pileus.services.dynamodb.values import numbers
 from pileus.services.dynamodb.values.compare import ORDERED, SET_OF, less, less_or_equal, type_of
 
 MAX_IN_CHOICES = 100
@@ -47,6 +50,7 @@ _TYPE_NAMES = frozenset({"B", "NULL", "SS", "BOOL", "L", "BS", "N", "NS", "S", "
 _SIZED = frozenset({"S", "B", "SS", "NS", "BS", "L", "M"})
 _CONTAINERS = frozenset({"S", "B", "SS", "NS", "BS", "L"})
 _TEXTS = frozenset({"S", "B"})
+_NUMBERS = frozenset({"N"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ class _Compiler:
             return self.between(node)
         if isinstance(node, In):
             return self.in_(node)
+        if isinstance(node, OfType):
+            return self.of_type(node)
         return self.predicate(node)
 
     def comparison(self, node: Comparison) -> Evaluate:
@@ -138,6 +144,15 @@ class _Compiler:
 
         return evaluate
 
+    def of_type(self, node: OfType) -> Evaluate:
+        operand, kinds = self.operand(node.operand), node.kinds
+
+        def evaluate(item: dict, values: Mapping[str, dict]) -> bool:
+            found = operand(item, values)
+            return found is not None and not kinds.isdisjoint(found)
+
+        return evaluate
+
     def predicate(self, node: Function) -> Evaluate:
         """A function that stands for a condition."""
         name = node.name
@@ -172,7 +187,7 @@ class _Compiler:
 
     def attribute_type(self, node: Function) -> Evaluate:
         find, wanted = self.operand(node.operands[0]), node.operands[1]
-        if isinstance(wanted, Function):
+        if isinstance(wanted, Function | Arithmetic):
             self.operand(wanted)
             raise self.wrong_type(node.name, "N")
         if isinstance(wanted, Path):
@@ -209,6 +224,8 @@ class _Compiler:
                 name = parts[0]
                 return lambda item, values: item.get(name)
             return lambda item, values: documents.find(item, parts)
+        if isinstance(node, Arithmetic):
+            return self.arithmetic(node)
         self.require_allowed(node)
         if node.name != "size":
             raise self.misplaced(node.name)
@@ -219,6 +236,24 @@ class _Compiler:
         def find(item: dict, values: Mapping[str, dict]) -> dict | None:
             found = sized(item, values)
             return None if found is None else size(found)
+
+        return find
+
+    def arithmetic(self, node: Arithmetic) -> Find:
+        """A sum or difference; as missing as an attribute that is not there where an operand is missing or no number.
+
+        errors   ValidationException, when it is evaluated: it has more than 38 digits or is out of range
+        """
+        left, right = self.operand(node.left), self.operand(node.right)
+        self.require_type(node.operator, node.left, _NUMBERS)
+        self.require_type(node.operator, node.right, _NUMBERS)
+        calculate = numbers.add if node.operator == "+" else numbers.subtract
+
+        def find(item: dict, values: Mapping[str, dict]) -> dict | None:
+            one, other = left(item, values), right(item, values)
+            if one is None or other is None or "N" not in one or "N" not in other:
+                return None
+            return {"N": calculate(one["N"], other["N"])}
 
         return find
 
@@ -252,8 +287,8 @@ class _Compiler:
             )
 
     def require_type(self, operator: str, node: Operand, allowed: frozenset[str]) -> None:
-        """Check the types that are known before any item is: those of values, and size()'s."""
-        if isinstance(node, Function) and "N" not in allowed:
+        """Check the types that are known before any item is: those of values, and size()'s and a sum's."""
+        if isinstance(node, Function | Arithmetic) and "N" not in allowed:
             raise self.wrong_type(operator, "N")
         if isinstance(node, Value):
             self.checks.append(type_check(self.parameter, operator, node.placeholder, allowed))

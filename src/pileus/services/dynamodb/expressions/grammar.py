@@ -295,7 +295,7 @@ class _Parser:
 
     # --- their parts
 
-    def assigned(self) -> Operand | Arithmetic:
+    def assigned(self) -> Operand:
         """The right side of a SET: an operand, or two with + or - between them; parentheses around either."""
         opened = 0
         while self.take_if("("):
@@ -307,7 +307,7 @@ class _Parser:
             self.take(")")
         return self.arithmetic(assigned) if not isinstance(assigned, Arithmetic) else assigned
 
-    def arithmetic(self, left: Operand) -> Operand | Arithmetic:
+    def arithmetic(self, left: Operand) -> Operand:
         kind = self.token.kind
         if kind not in ("+", "-"):
             return left

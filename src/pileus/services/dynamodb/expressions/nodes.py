@@ -35,7 +35,16 @@ class Function:
     operands: tuple["Operand", ...]
 
 
-Operand = Path | Value | Function
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """`operator` is + or -. In a condition, and nested, in PartiQL only."""
+
+    operator: str
+    left: "Operand"
+    right: "Operand"
+
+
+Operand = Path | Value | Function | Arithmetic
 
 
 MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -81,7 +90,15 @@ class Or:
     right: "Condition"
 
 
-Condition = Comparison | Between | In | Function | Not | And | Or
+@dataclass(frozen=True, slots=True)
+class OfType:
+    """The operand has a value, and it is of one of these types ("S", "N", …). In PartiQL only."""
+
+    operand: Operand
+    kinds: frozenset[str]
+
+
+Condition = Comparison | Between | In | Function | Not | And | Or | OfType
 
 
 def joined(join: type[And | Or], conditions: list[Condition]) -> Condition:
@@ -93,18 +110,9 @@ def joined(join: type[And | Or], conditions: list[Condition]) -> Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Arithmetic:
-    """`operator` is + or -."""
-
-    operator: str
-    left: Operand
-    right: Operand
-
-
-@dataclass(frozen=True, slots=True)
 class Action:
     """One action of an update. `section` is SET, REMOVE, ADD or DELETE; a REMOVE has no operand."""
 
     section: str
     path: Path
-    operand: Operand | Arithmetic | None
+    operand: Operand | None

@@ -13,7 +13,7 @@ import msgspec
 
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.expressions import documents
-from pileus.services.dynamodb.expressions.condition import Check, type_check, wrong_count
+from pileus.services.dynamodb.expressions.condition import Check, type_check, wrong_count, wrong_type
 from pileus.services.dynamodb.expressions.nodes import Action, Arithmetic, Function, Operand, Path, Value
 from pileus.services.dynamodb.expressions.projection import Projection
 from pileus.services.dynamodb.expressions.tokens import invalid
@@ -180,7 +180,7 @@ class _Compiler:
         parts = documents.resolve(action.path, self.names).parts
         section, operand = action.section, action.operand
         if section == "SET":
-            return Change(parts, self.assigned(operand), takes_away=False)
+            return Change(parts, self.operand(operand, is_top=True), takes_away=False)
         if section == "REMOVE":
             return Change(parts, lambda item, values: None, takes_away=True)
         placeholder = operand.placeholder
@@ -191,9 +191,7 @@ class _Compiler:
             parts, lambda item, values: change(find(item), values[placeholder]), takes_away=section == "DELETE"
         )
 
-    def assigned(self, node: Operand | Arithmetic) -> Evaluate:
-        if not isinstance(node, Arithmetic):
-            return self.operand(node, is_top=True)
+    def arithmetic(self, node: Arithmetic) -> Evaluate:
         left, right = self.operand(node.left), self.operand(node.right)
         self.require_type(node.operator, node.left, "N")
         self.require_type(node.operator, node.right, "N")
@@ -213,6 +211,8 @@ class _Compiler:
             return lambda item, values: values[placeholder]
         if isinstance(node, Path):
             return _existing(self.finder(node))
+        if isinstance(node, Arithmetic):
+            return self.arithmetic(node)
         return self.function(node, is_top)
 
     def function(self, node: Function, is_top: bool) -> Evaluate:
@@ -258,6 +258,8 @@ class _Compiler:
             self.checks.append(type_check(self.parameter, operator, node.placeholder, frozenset({kind})))
         elif isinstance(node, Function) and node.name == "if_not_exists":
             self.require_type(operator, node.operands[1], kind)
+        elif isinstance(node, Arithmetic) and kind != "N":
+            raise wrong_type(self.parameter, operator, "N")
 
     def invalid(self, message: str) -> Exception:
         return invalid(self.parameter, message)

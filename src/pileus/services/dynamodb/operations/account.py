@@ -1,9 +1,8 @@
 """Limits and endpoints."""
 
 from pileus.kernel.call import Call
+from pileus.services.dynamodb.state.records import ACCOUNT_UNITS_MAX, TABLE_UNITS_MAX
 
-ACCOUNT_UNITS, TABLE_UNITS = 80_000, 40_000
-"""Read and write units, alike. Source: developer guide, "Quotas in Amazon DynamoDB", "Default quotas"."""
 CACHED_MINUTES = 1440
 
 
@@ -19,13 +18,13 @@ async def describe_endpoints(call: Call, request: dict) -> dict:
 
 
 async def describe_limits(call: Call, request: dict) -> dict:
-    """The quotas of provisioned capacity that a new account has. Pileus refuses no capacity above them.
+    """The quotas of provisioned capacity that a new account has.
 
     source   DynamoDB API reference, DescribeLimits
     """
     return {
-        "AccountMaxReadCapacityUnits": ACCOUNT_UNITS,
-        "AccountMaxWriteCapacityUnits": ACCOUNT_UNITS,
-        "TableMaxReadCapacityUnits": TABLE_UNITS,
-        "TableMaxWriteCapacityUnits": TABLE_UNITS,
+        "AccountMaxReadCapacityUnits": ACCOUNT_UNITS_MAX,
+        "AccountMaxWriteCapacityUnits": ACCOUNT_UNITS_MAX,
+        "TableMaxReadCapacityUnits": TABLE_UNITS_MAX,
+        "TableMaxWriteCapacityUnits": TABLE_UNITS_MAX,
     }

@@ -45,7 +45,7 @@ async def list_tags_of_resource(call: Call, request: dict) -> dict:
     arn = request["ResourceArn"]
     if request.get("NextToken"):
         raise ValidationException("Invalid NextToken")  # nobody was given one
-    return {"Tags": to_list(await call.read(attachments.tagged, of_resource(arn)))}
+    return {"Tags": to_list(await call.read(attachments.tagged, of_resource(call, arn)))}
 
 
 async def put_resource_policy(call: Call, request: dict) -> dict:
@@ -71,7 +71,7 @@ async def tag_resource(call: Call, request: dict) -> dict:
     source   DynamoDB API reference, TagResource
     """
     arn = request["ResourceArn"]
-    address = of_resource(arn)
+    address = of_resource(call, arn)
     if not request["Tags"]:
         raise ValidationException("Atleast one Tag needs to be provided as Input.")
     tags = tagging.given(request["Tags"], own=call.http is None)
@@ -86,7 +86,7 @@ async def untag_resource(call: Call, request: dict) -> dict:
     source   DynamoDB API reference, UntagResource
     """
     arn = request["ResourceArn"]
-    address = of_resource(arn)
+    address = of_resource(call, arn)
     if not request["TagKeys"]:
         raise ValidationException("Atleast one Tag Key needs to be provided as Input.")
     for key in request["TagKeys"]:

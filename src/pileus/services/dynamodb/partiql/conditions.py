@@ -1,18 +1,25 @@
 """WHERE, SET and REMOVE as the expressions that the other operations evaluate: nodes of expressions/, compiled there.
 
 A literal becomes a value placeholder of its own, so that what expressions/ checks of values it checks of literals too.
+
+`a + b` and `a - b` are what SET makes of them: 38 digits, and the same error beyond. In a clause an operand that is
+missing or no number makes them MISSING, as PartiQL says of its permissive mode (specification, 7.1 "Inputs with wrong
+types"). What a comparison says of a missing value is DynamoDB's: it is unequal to every other, and neither less nor
+greater. A literal of another type is refused, as it is by the other operators. Source: developer guide, "PartiQL
+arithmetic, comparison, and logical operators for DynamoDB".
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pileus.kernel.errors import NotImplementedByUs, ValidationException
+from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.expressions import BoundCondition, BoundUpdate, nodes
 from pileus.services.dynamodb.expressions.condition import compile_condition
 from pileus.services.dynamodb.expressions.update import compile_update
 from pileus.services.dynamodb.partiql import statements as ast
 from pileus.services.dynamodb.partiql.errors import MISSING_HAS_NO_ORDER, no_set_to_add, not_well_formed
+from pileus.services.dynamodb.partiql.types import EVERY, KINDS, MISSING
 from pileus.services.dynamodb.values.compare import SETS
 
 _EXPRESSION = "expression"
@@ -80,13 +87,11 @@ class Placing:
                 return nodes.Between(*map(self.operand, (node.operand, node.low, node.high)))
             case ast.In():
                 return nodes.In(self.operand(node.operand), tuple(map(self.operand, node.options)))
-            case ast.Is(kind="NULL"):
-                return nodes.Function("attribute_type", (self._place_of(node.operand), self._value({"S": "NULL"})))
-            case ast.Is(kind="BOOL" | "STRING"):
-                kind = "BOOL" if node.kind == "BOOL" else "S"
-                return nodes.Function("attribute_type", (self._place_of(node.operand), self._value({"S": kind})))
             case ast.Is():
-                return nodes.Function("attribute_not_exists", (self._place_of(node.operand),))
+                operand = self._tested(node.operand)
+                if node.kind == MISSING:
+                    return nodes.Not(nodes.OfType(operand, EVERY))
+                return nodes.OfType(operand, KINDS[node.kind])
             case ast.Call() if node.function != "size":
                 return nodes.Function(node.function, tuple(map(self.operand, node.arguments)))
         raise not_well_formed("Expected a condition")
@@ -99,8 +104,8 @@ class Placing:
             # Source: developer guide, "Using the MISSING function with PartiQL for DynamoDB".
             if node.operator not in ("=", "<>"):
                 raise ValidationException(MISSING_HAS_NO_ORDER)
-            function = "attribute_not_exists" if node.operator == "=" else "attribute_exists"
-            return nodes.Function(function, (self._place_of(left),))
+            is_there = nodes.OfType(self._tested(left), EVERY)
+            return nodes.Not(is_there) if node.operator == "=" else is_there
         return nodes.Comparison(node.operator, self.operand(left), self.operand(right))
 
     def operand(self, node: Any) -> nodes.Operand:
@@ -112,7 +117,7 @@ class Placing:
             case ast.Call(function="size" | "list_append"):
                 return nodes.Function(node.function, tuple(map(self.operand, node.arguments)))
             case ast.Arithmetic():
-                raise NotImplementedByUs("dynamodb:ExecuteStatement with arithmetic within other expressions")
+                return nodes.Arithmetic(node.operator, self.operand(node.left), self.operand(node.right))
         raise not_well_formed("Unexpected term")
 
     def action(self, action: ast.Assignment | ast.Removal) -> nodes.Action:
@@ -120,9 +125,6 @@ class Placing:
         if isinstance(action, ast.Removal):
             return nodes.Action("REMOVE", path, None)
         value = action.value
-        if isinstance(value, ast.Arithmetic):
-            operand = nodes.Arithmetic(value.operator, self.operand(value.left), self.operand(value.right))
-            return nodes.Action("SET", path, operand)
         if isinstance(value, ast.Call) and value.function in _SET_FUNCTIONS:
             members = value.arguments[1]  # the first is the path: the grammar sees to it
             if not isinstance(members, ast.Literal) or not members.value.keys() & SETS:
@@ -135,10 +137,11 @@ class Placing:
         self.names.update((part, part) for part in path.parts if isinstance(part, str) and part.startswith("#"))
         return path
 
-    def _place_of(self, node: Any) -> nodes.Path:
-        if not isinstance(node, ast.Path):
+    def _tested(self, node: Any) -> nodes.Operand:
+        """What IS and MISSING are asked of: something of the item."""
+        if not isinstance(node, ast.Path | ast.Arithmetic | ast.Call):
             raise not_well_formed("Expected an attribute")
-        return self.path(node)
+        return self.operand(node)
 
     def _value(self, value: dict[str, Any]) -> nodes.Value:
         return nodes.Value.placed(value, self.values)

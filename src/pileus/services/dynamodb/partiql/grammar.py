@@ -26,6 +26,7 @@ from pileus.services.dynamodb.partiql.errors import (
     not_well_formed,
 )
 from pileus.services.dynamodb.partiql.tokens import END, Kind, Token, text_at, tokens_of
+from pileus.services.dynamodb.partiql.types import KINDS, OF_TWO_WORDS, WITH_SIZES
 from pileus.services.dynamodb.values.numbers import normalise
 
 NESTING_MAX = 80
@@ -277,11 +278,16 @@ class _Parser:
         raise not_well_formed("Unexpected keyword" if self._next.kind is Kind.KEYWORD else "Unexpected term")
 
     def _type(self) -> str:
-        if self._next.kind not in (Kind.KEYWORD, Kind.NAME):
+        """The name of a type, in upper case. Of what is none, the code is AWS's, the text ours."""
+        kind = self._next.text.upper() if self._next.kind in (Kind.KEYWORD, Kind.NAME) else ""
+        if kind not in KINDS:
             raise not_well_formed("Expected type name")
-        kind = self._take().text.upper()
-        if kind not in ("MISSING", "NULL", "BOOL", "STRING"):
-            raise NotImplementedByUs(f"dynamodb:ExecuteStatement with IS {kind}")
+        self._at += 1
+        second = OF_TWO_WORDS.get(kind)
+        if second is not None and (self._keyword(second) or self._word(second)):
+            kind = f"{kind} {second}"
+        if kind in WITH_SIZES and self._next == Token(Kind.SIGN, "("):
+            raise NotImplementedByUs("dynamodb:ExecuteStatement with IS and a length or precision")
         return kind
 
     # Values

@@ -53,6 +53,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
+    """operator: + or -"""
+
     operator: str
     left: Any
     right: Any
@@ -82,7 +84,7 @@ class In:
 
 @dataclass(frozen=True, slots=True)
 class Is:
-    """kind: MISSING, NULL or the name of another type, in upper case."""
+    """kind: of types.KINDS."""
 
     operand: Any
     kind: str

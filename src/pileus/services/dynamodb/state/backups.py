@@ -26,7 +26,7 @@ from pileus.services.dynamodb.errors import (
     LimitExceededException,
     TableNotFoundException,
 )
-from pileus.services.dynamodb.state import history, indexes, rows, writing
+from pileus.services.dynamodb.state import history, indexes, quotas, rows, writing
 from pileus.services.dynamodb.state.records import TABLES, Cause, TableRecord, check_room, new_label
 from pileus.services.dynamodb.state.steps import some
 from pileus.store.table import Index, Table
@@ -207,6 +207,7 @@ def _make(tx: Transaction, table: TableRecord) -> TableRecord:
         raise LimitExceededException(
             f"Subscriber limit exceeded: Only {RESTORES_MAX} restore operations can be done simultaneously"
         )
+    quotas.check(tx, None, table)
     made = replace(
         table,
         id=tx.next_sequence(),

@@ -19,6 +19,8 @@ PARTITION_KEY_BYTES_MAX = 2048
 SORT_KEY_BYTES_MAX = 1024
 TABLES_MAX = 2_500
 """Of one account in one region; more on request."""
+ACCOUNT_UNITS_MAX, TABLE_UNITS_MAX = 80_000, 40_000
+"""Provisioned read units, and as many write units: of one account in one region, and of one table; see quotas.py."""
 LOCAL_INDEXES_MAX = 5
 GLOBAL_INDEXES_MAX = 20
 INCLUDED_PER_INDEX_MAX = 20

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import ResourceInUseException, invalid
-from pileus.services.dynamodb.state import indexes, streams, ttl
+from pileus.services.dynamodb.state import indexes, quotas, streams, ttl
 from pileus.services.dynamodb.state.encryption import own_key
 from pileus.services.dynamodb.state.records import (
     TABLES,
@@ -85,6 +85,7 @@ def create(tx: Transaction, table: TableRecord, asked: dict) -> TableRecord:
     if table.stream is None:
         table = streams.open_stream(tx, table, VIEW_TYPE)
     replica = _overridden(_made(tx, table, region), asked)
+    quotas.check(tx, None, replica)
     replica = replace(replica, encryption=_encryption(table, replica, asked.get("KMSMasterKeyId")))
     replica = streams.open_stream(tx, replica, table.stream.view_type)
     TABLES.put(tx, replica)
@@ -130,6 +131,7 @@ def update(tx: Transaction, table: TableRecord, asked: dict) -> TableRecord:
         changed = replace(changed, encryption=_encryption(table, replica, asked["KMSMasterKeyId"]))
     if changed.table_class != replica.table_class:
         changed = replace(changed, table_class_changed_at_ms=tx.now_ms)
+    quotas.check(tx, replica, changed)
     changed = replace(changed, status="UPDATING")
     TABLES.put(tx, changed)
     return changed
@@ -242,6 +244,7 @@ def follow(tx: Transaction, before: TableRecord, after: TableRecord, updates: di
             key = updates.get(other.region, {}).get("KMSMasterKeyId")
             followed = replace(followed, encryption=_encryption(after, other, key))
         if followed != other:
+            quotas.check(tx, other, followed)
             followed = replace(followed, status="UPDATING")
             TABLES.put(tx, followed)
             changed.append(followed)

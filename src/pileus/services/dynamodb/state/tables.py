@@ -16,7 +16,17 @@ from pileus.services.dynamodb.errors import (
     ResourceNotFoundException,
     TableNotFound,
 )
-from pileus.services.dynamodb.state import backups, history, indexes, replica_settings, replicas, rows, streams, ttl
+from pileus.services.dynamodb.state import (
+    backups,
+    history,
+    indexes,
+    quotas,
+    replica_settings,
+    replicas,
+    rows,
+    streams,
+    ttl,
+)
 from pileus.services.dynamodb.state.encryption import own_key
 from pileus.services.dynamodb.state.records import TABLES, SecondaryIndex, TableRecord, check_room
 from pileus.store.transaction import Transaction
@@ -82,6 +92,7 @@ def create(
         status="CREATING",
         indexes=indexes.made(tx, new_indexes),
     )
+    quotas.check(tx, None, table)
     if encrypts:
         table = replace(table, encryption=own_key(table.address))
     if stream:
@@ -109,6 +120,7 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
     if plan.new_index is not None:
         created = replace(plan.new_index, id=tx.next_sequence(), status="CREATING")
         table = replace(table, indexes=(*table.indexes, created))
+    quotas.check(tx, before, table)
     if plan.dropped:
         table = _with_status(table, plan.dropped, "DELETING")
     TABLES.put(tx, table)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pileus.kernel.errors import NotImplementedByUs, ValidationException
+from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.partiql.access import KeySchema, partitions, primary_key
 from pileus.services.dynamodb.partiql.binding import bind
 from pileus.services.dynamodb.partiql.conditions import condition_of, update_of
@@ -110,9 +110,107 @@ def test_what_means_nothing_is_refused(where, why):
     assert caught.value.message == why
 
 
-def test_arithmetic_within_a_clause_is_refused_by_name():
-    with pytest.raises(NotImplementedByUs, match="arithmetic"):
-        condition("n + 1 = 6")
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("n + 1 = 6", True),
+        ("n - 1 = 4 AND 4 = n - 1", True),
+        ("n -1 = 4", True),
+        ("n - 2 - 2 = 1", True),
+        ("n - (2 - 2) = 5", True),
+        ("n = 2 + 3", True),
+        ("n + list[0] > 5.9", True),
+        ("size(s) - size(tags) = 3", True),
+        ("n BETWEEN 2 + 2 AND 3 + 3", True),
+        ("n + 1 IN (1, n, 6)", True),
+        ("contains(list, n - 4)", True),
+        ("0.1 + 0.2 = 0.3", True),
+        ("n + s = 5", False),  # s is no number, so the sum is MISSING
+        ("n + s <> 5", True),
+        ("none + 1 < 9 OR none + 1 >= 9", False),
+        ("none + 1 <> 9", True),
+        ("NOT none + 1 = 9", True),
+        ("n + none IS MISSING AND n + none = MISSING", True),
+        ("n + 1 IS INT AND n + 1 IS NOT MISSING AND n + 1 <> MISSING", True),
+        ("size(s) IS INT AND size(n) IS MISSING", True),
+    ],
+)
+def test_sums_in_a_clause(where, expected):
+    assert condition(where).holds(ITEM) is expected
+
+
+@pytest.mark.parametrize("parameter", [{"S": "1"}, {"NULL": True}, {"L": [{"N": "1"}]}])
+def test_a_sum_takes_no_value_that_is_no_number(parameter):
+    why = "Incorrect operand type for operator or function; operator or function: [+], operand type: "
+    with pytest.raises(ValidationException, match=why):
+        condition("n + ? = 6", parameter)
+
+
+@pytest.mark.parametrize("where", ["begins_with(n + 1, '6')", "size(n + 1) = 1", "attribute_type(n, n + 1)"])
+def test_a_sum_is_a_number_where_none_belongs(where):
+    with pytest.raises(ValidationException, match=r"Incorrect operand type .*, operand type: N"):
+        condition(where)
+
+
+@pytest.mark.parametrize("where", ["n + 9.99e125 > 1", "big + 1 = 0", "0 - big = 0 - small - big"])
+def test_a_sum_beyond_38_digits_is_an_error_as_in_an_update(where):
+    item = ITEM | {"big": {"N": "1" + "0" * 40}, "small": {"N": "0.1"}}
+    with pytest.raises(ValidationException, match="Number overflow"):
+        condition(where).holds(item)
+
+
+def test_a_sum_of_sums_is_set():
+    statement = bind(parse("UPDATE t SET n = n + list[0] - (n - 7) WHERE n = 5"), [])
+    assert update_of(statement.actions).apply(ITEM, ()).item["n"] == {"N": "8"}
+    with pytest.raises(ValidationException, match="operator or function: list_append, operand type: N"):
+        update_of(parse("UPDATE t SET list = list_append(list, n + 1) WHERE n = 5").actions)
+
+
+TYPED = {
+    "s": {"S": ""},
+    "n": {"N": "1.5"},
+    "b": {"B": b"x"},
+    "bool": {"BOOL": False},
+    "nil": {"NULL": True},
+    "l": {"L": []},
+    "m": {"M": {}},
+    "ss": {"SS": ["a"]},
+    "ns": {"NS": ["1"]},
+    "bs": {"BS": [b"a"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("NULL", "nil"),
+        ("MISSING", "none"),
+        ("bool", "bool"),
+        ("BOOLEAN", "bool"),
+        ("INT", "n"),
+        ("integer", "n"),
+        ("BIGINT", "n"),
+        ("DECIMAL", "n"),
+        ("FLOAT", "n"),
+        ("DOUBLE PRECISION", "n"),
+        ("STRING", "s"),
+        ("VARCHAR", "s"),
+        ("character varying", "s"),
+        ("BLOB", "b"),
+        ("LIST", "l"),
+        ("ARRAY", "l"),
+        ("STRUCT", "m"),
+        ("TUPLE", "m"),
+        ("BAG", "ss ns bs"),
+        ("TIMESTAMP", ""),
+        ("SEXP", ""),
+    ],
+)
+def test_is_asks_for_a_type(kind, names):
+    for name in (*TYPED, "none"):
+        is_of_it = name in names.split()
+        assert condition(f"{name} IS {kind}").holds(TYPED) is is_of_it, name
+        assert condition(f"{name} IS NOT {kind} AND {name} <> 'x'").holds(TYPED) is not is_of_it, name
 
 
 # The keys of a clause: whatever it is, the keys that are read hold every item that meets it, once.
@@ -128,6 +226,9 @@ _simple = st.one_of(
     st.builds("s IN ({}, {})".format, st.integers(0, 3), st.integers(0, 3)),
     st.builds(lambda low, more: f"s BETWEEN {low} AND {low + more}", st.integers(0, 3), st.integers(0, 2)),
     st.builds("x = {}".format, st.integers(0, 1)),
+    st.builds("s {} {} = {}".format, st.sampled_from("+-"), st.integers(0, 2), st.integers(0, 3)),
+    st.builds("s > x + {}".format, st.integers(0, 2)),
+    st.builds("p IS {}".format, st.sampled_from(["STRING", "INT", "MISSING", "NOT NULL"])),
 )
 CLAUSES = st.recursive(
     _simple,

@@ -84,10 +84,36 @@ def test_is_missing_and_is_null():
     assert where("a is not null") == ast.Not(ast.Is(A, "NULL"))
 
 
-def test_is_of_other_types_is_refused_by_name():
+def test_is_names_a_type_of_one_or_two_words():
     assert where("a is string") == ast.Is(A, "STRING")
-    with pytest.raises(NotImplementedByUs, match="IS LIST"):
-        where("a IS LIST")
+    assert where("a is not Bag") == ast.Not(ast.Is(A, "BAG"))
+    assert where("a IS DOUBLE") == ast.Is(A, "DOUBLE")
+    assert where("a IS double precision") == ast.Is(A, "DOUBLE PRECISION")
+    assert where("a IS CHARACTER VARYING AND a = 1") == ast.And(
+        (ast.Is(A, "CHARACTER VARYING"), ast.Comparison("=", A, number("1")))
+    )
+
+
+@pytest.mark.parametrize("kind", ["DECIMAL(5, 2)", "VARCHAR(3)", "TIME(3)"])
+def test_is_with_a_length_or_precision_is_refused_by_name(kind):
+    with pytest.raises(NotImplementedByUs, match="IS and a length or precision"):
+        where(f"a IS {kind}")
+
+
+@pytest.mark.parametrize("kind", ["NUMBER", "SS", "nothing", "5", "NOT NOT NULL", "(NULL)"])
+def test_is_of_what_is_no_type_is_refused(kind):
+    assert refusal(f"SELECT * FROM t WHERE a IS {kind}") == (
+        "Statement wasn't well formed, can't be processed: Expected type name"
+    )
+
+
+def test_sums_bind_closer_than_comparisons_and_from_the_left():
+    one = ast.Arithmetic("-", ast.Arithmetic("+", A, B), number("1"))
+    assert where("a + b - 1 = 2") == ast.Comparison("=", one, number("2"))
+    assert where("a - (b - 1) = 2") == ast.Comparison(
+        "=", ast.Arithmetic("-", A, ast.Arithmetic("-", B, number("1"))), number("2")
+    )
+    assert where("a + 1 IS MISSING") == ast.Is(ast.Arithmetic("+", A, number("1")), "MISSING")
 
 
 def test_functions_have_no_case():

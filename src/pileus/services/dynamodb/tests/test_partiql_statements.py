@@ -185,6 +185,32 @@ async def test_a_select_without_the_partition_key_scans(songs, where):
     assert answer.keys() == {"Items"}
 
 
+@pytest.mark.parametrize(
+    ("where", "expected", "looked_at"),
+    [
+        ("""Artist = 'a' AND "Year" - 2000 = Plays AND "Year" > 2001 + 2""", "a4 a5", 5),
+        ("""Artist = 'a' AND "Year" > 2003 AND Plays + 1 = 5""", "a4", 2),
+        ("""Artist = 'a' AND "Year" = 2000 + 3""", "a3", 5),
+        (""""Year" + 1 = 2004 AND Artist IS STRING""", "a3 b3 c3", 9),
+        ("Plays + Genre = 1", "", 9),
+    ],
+)
+async def test_a_sum_of_key_attributes_filters_what_the_rest_of_the_clause_reads(songs, where, expected, looked_at):
+    found = await songs(f"SELECT * FROM Music WHERE {where}")
+    assert sorted(shown(found)) == expected.split()
+    page = await songs(f"SELECT * FROM Music WHERE {where}", Limit=looked_at)
+    assert sorted(shown(page)) == expected.split()
+    shorter = await songs(f"SELECT * FROM Music WHERE {where}", Limit=looked_at - 1)
+    assert "NextToken" in shorter
+
+
+async def test_a_sum_beyond_38_digits_ends_the_statement(songs):
+    why = "Number overflow. Attempting to store a number with magnitude larger than supported range"
+    assert (
+        await refusal(songs("SELECT * FROM Music WHERE Plays + 9e125 > Plays - 9e125")) == f"ValidationException: {why}"
+    )
+
+
 async def test_columns_are_named_by_the_end_of_their_paths(music):
     await music("INSERT INTO Music VALUE {'Artist': 'a', 'Year': 1, 'd': {'e': ['x', {'f': 1}]}}")
     columns = "Artist, d.e, d.e[0], d.e[1].f, d.gone, gone"
@@ -415,12 +441,24 @@ async def test_what_else_stands_in_the_clause_is_a_condition(music):
     assert caught.value.fields["Item"]["x"] == {"N": "1"}
     await music(update + "1")
     assert (await music("SELECT x FROM Music"))["Items"] == [{"x": {"N": "5"}}]
+    await music(update + "4 + 1 AND x - 1 = 4 AND x IS INT AND gone + 1 IS MISSING")
+    delete = """DELETE FROM Music WHERE Artist = 'a' AND "Year" = 1 AND """
+    assert "ConditionalCheckFailedException" in await refusal(music(f"{delete} x + gone = 5"))
+    await music(f"{delete} x + x = 10")
+    assert (await music("SELECT x FROM Music"))["Items"] == []
 
 
 @pytest.mark.parametrize("action", ["UPDATE Music SET x = 1", "DELETE FROM Music"])
 @pytest.mark.parametrize(
     "where",
-    ["", "WHERE Artist = 'a'", """WHERE Artist = 'a' AND "Year" > 1""", """WHERE Artist = 'a' OR "Year" = 1"""],
+    [
+        "",
+        "WHERE Artist = 'a'",
+        """WHERE Artist = 'a' AND "Year" > 1""",
+        """WHERE Artist = 'a' OR "Year" = 1""",
+        """WHERE Artist = 'a' AND "Year" + 0 = 1""",
+        """WHERE Artist = 'a' AND "Year" = 0 + 1""",
+    ],
 )
 async def test_a_write_needs_the_whole_key(music, action, where):
     why = await refusal(music(f"{action} {where}"))

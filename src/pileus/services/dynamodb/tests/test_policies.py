@@ -1,6 +1,7 @@
 """Tags, resource policies, and who may do what."""
 
 import json
+import re
 
 import pytest
 
@@ -43,9 +44,34 @@ async def test_what_tags_refuse(cloud, table):
     await refused(dynamodb.TagResource(ResourceArn=table.arn, Tags=[{"Key": "x", "Value": ""}]), too_many)
     keys = [str(n) for n in range(51)]
     await refused(dynamodb.UntagResource(ResourceArn=table.arn, TagKeys=keys), too_many)
-    await refused(dynamodb.TagResource(ResourceArn="tbl", Tags=fifty), "ARNs must start with 'arn:'")
-    await refused(dynamodb.ListTagsOfResource(ResourceArn=f"{table.arn}/index/gsi"), "only table or stream is accepted")
     await refused(dynamodb.ListTagsOfResource(ResourceArn=f"{table.arn}x"), "not found", "ResourceNotFoundException")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("arn:aws:", "aws:"), "One or more parameter values were invalid: ARNs must start with 'arn:': {arn}"),
+        (("us-east-1", "eu-west-1"), "Invalid TableArn: Invalid ResourceArn provided as input {arn}"),
+        (("arn:aws:", "arn:aws-cn:"), "Invalid TableArn: Invalid ResourceArn provided as input {arn}"),
+        (("/tbl", "/ab"), "Invalid TableArn: Invalid ResourceArn provided as input {arn}"),
+        (
+            ("/tbl", "/tbl/index/gsi"),
+            "One or more parameter values were invalid: Invalid resource arn provided, only table or stream is accepted. "
+            "Provided resource arn: {arn}",
+        ),
+        (
+            ("/tbl", "/tbl/backup/0171"),
+            "One or more parameter values were invalid: Provided Arn is not a DynamoDB resource arn: {arn}",
+        ),
+    ],
+)
+async def test_tags_are_of_tables_of_this_region(cloud, table, change, message):
+    assert "us-east-1" in table.arn
+    arn = table.arn.replace(*change)
+    message = f"^ValidationException: {re.escape(message.format(arn=arn))}$"
+    await refused(cloud.dynamodb.ListTagsOfResource(ResourceArn=arn), message)
+    await refused(cloud.dynamodb.TagResource(ResourceArn=arn, Tags=[{"Key": "k", "Value": ""}]), message)
+    await refused(cloud.dynamodb.UntagResource(ResourceArn=arn, TagKeys=["k"]), message)
 
 
 @pytest.mark.parametrize(
