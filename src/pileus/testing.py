@@ -11,8 +11,9 @@ Requests are validated against the service's model and so are the results: a wro
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,6 +29,9 @@ from pileus.protocol.validate import checker
 from pileus.store.blobs import Blobs
 from pileus.store.memory import MemoryEngine
 from pileus.store.store import Store
+
+if TYPE_CHECKING:
+    from pileus.console.browser import Browser
 
 STARTS_AT_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z"""
@@ -65,6 +69,14 @@ class Cloud:
         if name not in self.pileus.registry.names:
             raise AttributeError(f"no service {name}")
         return Client(self, name, root(self.account), self.region)
+
+    @cached_property
+    def browser(self) -> "Browser":
+        """The web console, as the root of the account sees it."""
+        from pileus.console.browser import Browser
+        from pileus.console.shell import Console
+
+        return Browser(Console(self.pileus), self.region)
 
     def as_(self, principal: Principal, service: str, region: str | None = None) -> Client:
         """The same service as somebody else sees it."""

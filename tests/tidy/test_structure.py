@@ -98,6 +98,19 @@ def test_services_never_import_each_other():
     assert not crossing
 
 
+def test_pages_of_the_console_know_nothing_but_operations():
+    """They ask as the visitor may; what they could import of their service would be a way around."""
+    around = []
+    for path, tree in code().items():
+        here = path.relative_to(PACKAGE).parts
+        if here[0] != "services" or "console" not in here:
+            continue
+        for line, target in imports(path, tree):
+            if not target.startswith(("pileus.kernel.", f"pileus.services.{here[1]}.console")):
+                around.append(f"{place(path)}:{line} imports {target}")
+    assert not around
+
+
 def imported_modules(*, for_types_too: bool) -> dict[str, set[str]]:
     """Module -> the modules of ours that it imports at its top; with those that stand below TYPE_CHECKING, or without."""
 

@@ -12,6 +12,7 @@ import click
 from pileus import compiled
 from pileus.app import Pileus
 from pileus.config import Settings, SettingsError, from_environment
+from pileus.console.shell import Console
 from pileus.gateway.local import LocalApi
 from pileus.gateway.server import Server
 from pileus.kernel.clock import Clock
@@ -47,7 +48,7 @@ async def _serve(settings: Settings) -> None:
     store, blobs = open_store(settings, clock, ids)
     pileus = Pileus(settings, store, blobs, Registry.discover("pileus.services"), clock=clock, ids=ids)
     await pileus.start()
-    local = LocalApi(pileus)
+    local = LocalApi(pileus, Console(pileus).handle)
     server = Server(local.handle, settings.host, settings.port, clock=clock)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -64,7 +65,8 @@ async def _serve(settings: Settings) -> None:
         if not compiled.is_used():
             log.info("nothing is compiled here: requests take longer than they could (docs/decisions/0011)")
         place = "nothing is kept" if settings.is_ephemeral else f"data in {_short(settings.data_dir)}"
-        click.echo(f"Pileus is ready at http://{settings.host}:{server.port} ({place}). Ctrl-C stops it.")
+        address = f"http://{settings.host}:{server.port}"
+        click.echo(f"Pileus is ready at {address} ({place}). Console: {address}/console. Ctrl-C stops it.")
         await stopped.wait()
     finally:
         await server.stop(grace_s=5)

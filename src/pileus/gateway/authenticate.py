@@ -64,7 +64,7 @@ class Authenticator:
     async def _authenticate(self, exchange: Exchange, signed: Signed, dialect: Dialect) -> None:
         """Where it takes a look around to know whose the key is."""
         try:
-            principal, secret = await self._key_holder(
+            principal, secret = await self.key_holder(
                 signed.access_key_id, signed.session_token, exchange.request, dialect
             )
         except AwsError:
@@ -82,11 +82,11 @@ class Authenticator:
         request, dialect = exchange.request, dialect_of(exchange.target.protocol)
 
         async def key_holder(access_key_id: str, session_token: str | None) -> tuple[Principal, str]:
-            return await self._key_holder(access_key_id, session_token, request, dialect)
+            return await self.key_holder(access_key_id, session_token, request, dialect)
 
         return self._call(exchange, anonymous(), None), key_holder
 
-    async def _key_holder(
+    async def key_holder(
         self, key_id: str, session_token: str | None, request: HttpRequest, dialect: Dialect
     ) -> tuple[Principal, str]:
         """The principal of a key, and its secret. Raises the refusal of an unknown key."""

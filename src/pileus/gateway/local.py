@@ -1,46 +1,31 @@
 """What Pileus answers for itself, beside the AWS APIs: health, the clock, explanations. Only to this machine."""
 
-import re
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Protocol
 
 import orjson
 
 from pileus import __version__
 from pileus.authz.explain import explain
-from pileus.gateway.pipeline import Gateway
-from pileus.kernel.call import Cloud
+from pileus.gateway.clock_moves import Movable, move
 from pileus.kernel.clock import iso8601
 from pileus.kernel.http import HttpRequest, HttpResponse
-from pileus.kernel.service import Registry
 
 BODY_LIMIT_BYTES = 64 * 1024
-_UNITS_MS = {"": 1, "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-_DURATION = re.compile(r"(\d+)(ms|s|m|h|d|w)?\Z")
-_LAST_MS = 253_402_300_799_999
-"""The end of the year 9999: AWS's timestamps know none later."""
+CONSOLE = "/_pileus/console"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
-
-class Movable(Cloud, Protocol):
-    """The cloud as these pages tell of it and move it: the composition root."""
-
-    gateway: Gateway
-    registry: Registry
-
-    def isolation(self) -> dict[str, str]: ...
-
-    async def advance(self, ms: int) -> bool: ...
-
-    async def keep_clock(self) -> None: ...
+Console = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 
 class LocalApi:
-    """The outermost handler: /_pileus/…, the services' own routes, then the AWS APIs."""
+    """The outermost handler: /_pileus/…, the services' own routes, then the AWS APIs.
 
-    def __init__(self, pileus: Movable) -> None:
+    console  answers what lies at /_pileus/console; None: there is none
+    """
+
+    def __init__(self, pileus: Movable, console: Console | None = None) -> None:
         self._pileus = pileus
+        self._console = console
         self._aws = pileus.gateway.handle
         self._pages: dict[str, Callable[[HttpRequest], Awaitable[dict]]] = {
             "/_pileus/health": self._health,
@@ -53,6 +38,8 @@ class LocalApi:
         start = request.path[:2]
         if start == "/_":
             return self._local(request)
+        if start == "/c" and self._console is not None and is_address_of_console(request):
+            return self._console(request)
         return self._of_service(request) if start == "/-" else self._aws(request)
 
     async def _of_service(self, request: HttpRequest) -> HttpResponse:
@@ -63,6 +50,8 @@ class LocalApi:
         return await self._aws(request)
 
     async def _local(self, request: HttpRequest) -> HttpResponse:
+        if self._console is not None and request.path.startswith(CONSOLE):
+            return await self._console(request)
         is_health = request.path.endswith("/health")
         if request.client_host not in _LOOPBACK or (not is_health and await self._pileus.is_function(request.peer)):
             return _json(403, {"message": "Only this machine may ask that, and no function on it."})
@@ -106,36 +95,10 @@ class LocalApi:
         clock = self._pileus.clock
         moved: dict = {}
         if request.method == "POST":
-            is_quiet = await self._move(orjson.loads(await request.body.read(BODY_LIMIT_BYTES)))
+            is_quiet = await move(self._pileus, orjson.loads(await request.body.read(BODY_LIMIT_BYTES)))
             moved = {} if is_quiet is None else {"is_quiet": is_quiet}
         stands = {"now": iso8601(clock.now_ms()), "now_ms": clock.now_ms(), "is_frozen": clock.frozen_at_ms is not None}
         return stands | moved
-
-    async def _move(self, move: object) -> bool | None:
-        pileus, is_quiet = self._pileus, None
-        if not isinstance(move, dict):
-            raise ValueError("say advance, set, freeze or resume")
-        if "advance" in move:
-            is_quiet = await self._advance(duration_ms(str(move["advance"])))
-        elif "set" in move:
-            is_quiet = await self._advance(_forward(pileus.clock.now_ms(), str(move["set"])))
-        elif move.get("freeze"):
-            if move["freeze"] is not True:
-                _forward(pileus.clock.now_ms(), str(move["freeze"]))  # refused before anything stands
-            pileus.clock.freeze()  # first: a running clock would have passed the time by the moment it is there
-            if move["freeze"] is not True:
-                is_quiet = await self._advance(_forward(pileus.clock.now_ms(), str(move["freeze"])))
-        elif move.get("resume") is True:
-            pileus.clock.resume()
-        else:
-            raise ValueError("say advance, set, freeze or resume")
-        await pileus.keep_clock()
-        return is_quiet
-
-    async def _advance(self, ms: int) -> bool:
-        if self._pileus.clock.now_ms() + ms > _LAST_MS:
-            raise ValueError("the clock ends with the year 9999")
-        return await self._pileus.advance(ms)
 
     def _explain(self, request_id: str) -> dict:
         denial = self._pileus.gateway.authorizer.denials.get(request_id)
@@ -147,25 +110,21 @@ class LocalApi:
         }
 
 
+def is_address_of_console(request: HttpRequest) -> bool:
+    """`/console`, as one types it: unsigned and asked for by a browser. Else it is a bucket of that name."""
+    return (
+        request.path in ("/console", "/console/")
+        and request.method == "GET"
+        and not request.query
+        and "authorization" not in request.headers
+        and "text/html" in request.headers.get("accept", "")
+    )
+
+
 def _is_no_web_page(request: HttpRequest) -> bool:
     """False for what a browser could send on behalf of a page: with an Origin, or to a name that leads here."""
     host = request.host.rsplit(":", 1)[0].strip("[]")
     return "origin" not in request.headers and host in _LOOPBACK
-
-
-def duration_ms(text: str) -> int:
-    """ "90s", "5m", "12h", "30d", or plain milliseconds. Raises ValueError."""
-    found = _DURATION.match(text.strip())
-    if found is None:
-        raise ValueError(f"{text!r} is no duration: write 90s, 5m, 12h or 30d")
-    return int(found.group(1)) * _UNITS_MS[found.group(2) or ""]
-
-
-def _forward(now_ms: int, time: str) -> int:
-    at_ms = int(datetime.fromisoformat(time).timestamp() * 1000)
-    if at_ms < now_ms:
-        raise ValueError("the clock moves only forward")
-    return at_ms - now_ms
 
 
 def _json(status: int, content: dict) -> HttpResponse:

@@ -79,6 +79,7 @@ class Service:
     takes_signature_v2  besides Signature Version 4, which all take
     event_source    dotted module with EVENT_SOURCE, where functions and pipes can be fed from this service's queues or
                     streams: see delivery/sources.py
+    console         dotted module with CONSOLE, its pages in the web console: see kernel/pages.py
     """
 
     name: str
@@ -102,6 +103,7 @@ class Service:
     strangers: Callable | None = None
     takes_signature_v2: bool = False
     event_source: str | None = None
+    console: str | None = None
 
     def operation(self, name: str) -> Operation | None:
         """The function of the model's operation `name`, or None while nobody wrote it."""

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from pileus.gateway.local import duration_ms
+from pileus.gateway.clock_moves import duration_ms
 from pileus.kernel.clock import iso8601
 from pileus.testing import STARTS_AT_MS
 

@@ -44,6 +44,7 @@ SERVICE = Service(
     resources="pileus.services.dynamodb.resources",
     timers=background.TIMERS,
     event_source="pileus.services.dynamodb.event_source",
+    console="pileus.services.dynamodb.console",
     events=background.EVENTS,
     violation=errors.violation,
     beyond_model=browsers.beyond_model,
