@@ -19,6 +19,7 @@ SERVICE = Service(
     operations=(stacks, change_sets, contents, templates),
     authorize=authorize,
     resources="pileus.services.cloudformation.resources",
+    console="pileus.services.cloudformation.console",
     events=background.EVENTS,
     timers=background.TIMERS,
     routes=responses.ROUTES,

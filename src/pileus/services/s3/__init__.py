@@ -54,6 +54,7 @@ SERVICE = Service(
     ),
     authorize=authorize,
     resources="pileus.services.s3.resources",
+    console="pileus.services.s3.console",
     events=background.EVENTS,
     timers=background.TIMERS,
     violation=wording.violation,
