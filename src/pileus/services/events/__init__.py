@@ -9,6 +9,7 @@ SERVICE = Service(
     operations=(buses, rules, targets, events, archives, permissions, tags),
     authorize=authorize,
     resources="pileus.services.events.resources",
+    console="pileus.services.events.console",
     timers=background.TIMERS,
     events=background.EVENTS,
     refuses={

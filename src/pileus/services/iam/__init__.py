@@ -24,6 +24,7 @@ SERVICE = Service(
     operations.MODULES,
     authorize,
     resources="pileus.services.iam.resources",
+    console="pileus.services.iam.console",
     start=usage.start,
     stop=usage.stop,
     violation=errors.violation,

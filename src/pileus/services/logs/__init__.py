@@ -13,6 +13,7 @@ SERVICE = Service(
     operations=(groups, streams, events, filters, policies, tags),
     authorize=authorize,
     resources="pileus.services.logs.resources",
+    console="pileus.services.logs.console",
     timers={"logs.expire": expire},
     events={DELIVERY: background.deliver},
     violation=errors.violation,

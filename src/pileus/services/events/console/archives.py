@@ -1,0 +1,82 @@
+"""Archives: what a bus received, kept; and the start of a replay of it."""
+
+from datetime import UTC, datetime
+
+from pileus.kernel.errors import ValidationException
+from pileus.kernel.pages import Page, Redirect, Visit
+from pileus.services.events.console.lists import must_be, some_of
+
+
+async def show_all(visit: Visit) -> Page:
+    answer, listed = await some_of(visit, "ListArchives", {}, "archives")
+    return Page("archives.html", "Archives", {"archives": answer["Archives"], **listed})
+
+
+async def create(visit: Visit) -> Redirect:
+    name, fields = visit.typed("name"), _fields(visit)
+    bus = await visit.invoke("DescribeEventBus", {"Name": visit.typed("bus") or "default"})
+    given = {member: value for member, value in fields.items() if value != ""}
+    await visit.invoke("CreateArchive", {"ArchiveName": name, "EventSourceArn": bus["Arn"], **given})
+    return Redirect(visit.url("archives", name), f"The archive {name} is there.")
+
+
+async def show(visit: Visit) -> Page:
+    archive = await _described(visit)
+    bus = archive["EventSourceArn"].partition("event-bus/")[2]
+    trail = (("Archives", visit.url("archives")),)
+    return Page("archive.html", archive["ArchiveName"], {"archive": archive, "bus": bus}, trail=trail)
+
+
+async def update(visit: Visit) -> Redirect:
+    await visit.invoke("UpdateArchive", {"ArchiveName": visit.labels["archive"], **_fields(visit)})
+    return Redirect(visit.url("archives", visit.labels["archive"]), "The archive is changed.")
+
+
+async def replay(visit: Visit) -> Redirect:
+    """To the bus that the events came from, as AWS demands."""
+    name, start, end = visit.typed("name"), _time(visit.typed("start")), _time(visit.typed("end"))
+    archive = await _described(visit)
+    asked = {
+        "ReplayName": name,
+        "EventSourceArn": archive["ArchiveArn"],
+        "EventStartTime": start,
+        "EventEndTime": end,
+        "Destination": {"Arn": archive["EventSourceArn"]},
+    }
+    rules = visit.typed("rules").split()
+    if rules:
+        asked["Destination"]["FilterArns"] = rules
+    await visit.invoke("StartReplay", asked)
+    return Redirect(visit.url("replays", name), f"The replay {name} has begun.")
+
+
+async def delete(visit: Visit) -> Redirect:
+    name = visit.labels["archive"]
+    must_be(visit, name)
+    await visit.invoke("DeleteArchive", {"ArchiveName": name})
+    return Redirect(visit.url("archives"), f"The archive {name} is deleted.")
+
+
+async def _described(visit: Visit) -> dict:
+    return await visit.invoke("DescribeArchive", {"ArchiveName": visit.labels["archive"]})
+
+
+def _fields(visit: Visit) -> dict:
+    """No days: for ever."""
+    days = visit.typed("days") or "0"
+    if not days.isdecimal():
+        raise ValidationException("The retention must be a number of days.")
+    return {
+        "Description": visit.typed("description"),
+        "EventPattern": visit.typed("pattern"),
+        "RetentionDays": int(days),
+    }
+
+
+def _time(text: str) -> datetime:
+    """UTC, as the console shows times."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValidationException("Write the time as 2026-01-31 12:00:00, in UTC.") from error
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
