@@ -1,6 +1,6 @@
 """Templates: the shell's own and those of the services' folders, and what they may use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,17 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, Pref
 from pileus.kernel.clock import iso8601
 
 TEMPLATES = Path(__file__).parent / "templates"
-GOOD = ("ACTIVE", "AVAILABLE", "COMPLETED", "CREATE_COMPLETE", "ENABLED", "Enabled", "OPEN", "UPDATE_COMPLETE")
+GOOD = (
+    "ACTIVE",
+    "AVAILABLE",
+    "Active",
+    "COMPLETED",
+    "CREATE_COMPLETE",
+    "ENABLED",
+    "Enabled",
+    "OPEN",
+    "UPDATE_COMPLETE",
+)
 BAD = ("ALARM", "DELETE_FAILED", "FAILED", "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "ROLLBACK", "Failed")
 
 
@@ -28,7 +38,14 @@ def environment(folders: Mapping[str, str]) -> Environment:
     services: dict[str, BaseLoader] = {name: FileSystemLoader(folder) for name, folder in folders.items()}
     loader = ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader(services)])
     env = Templates(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    env.filters |= {"moment": moment, "size": size, "json": pretty, "tone": tone, "number": number}
+    env.filters |= {
+        "moment": moment,
+        "size": size,
+        "json": pretty,
+        "tone": tone,
+        "number": number,
+        "tag_pairs": tag_pairs,
+    }
     return env
 
 
@@ -60,6 +77,11 @@ def size(count: int | None) -> str:
 
 def number(count: int | None) -> str:
     return "" if count is None else f"{count:,}"
+
+
+def tag_pairs(tags: Mapping[str, str] | Sequence[Mapping[str, str]]) -> list[tuple[str, str]]:
+    """Tags by key, of either form in which AWS writes them."""
+    return sorted(tags.items() if isinstance(tags, Mapping) else ((tag["Key"], tag["Value"]) for tag in tags))
 
 
 def pretty(value: Any) -> str:

@@ -201,10 +201,7 @@ class Console:
     ) -> HttpResponse:
         notice = unquote(cookies(request).get(NOTICE, ""))
         clock = self._cloud.clock
-        shown = {
-            "form": visit.form,
-            "error": visit.error,
-            **values,
+        of_shell = {
             "visit": visit,
             "url": visit.url,
             "root": ROOT,
@@ -220,6 +217,8 @@ class Console:
             "version": __version__,
             "is_signed_in": COOKIE in cookies(request),
         }
+        assert not values.keys() & of_shell.keys(), "a page's value would be hidden by one of the shell's"
+        shown = {"form": visit.form, "error": visit.error, **values, **of_shell}
         headers = [("content-type", "text/html; charset=utf-8"), *HEADERS]
         if refresh_s:
             headers.append(("refresh", str(refresh_s)))

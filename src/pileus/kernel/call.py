@@ -99,6 +99,13 @@ class Call(msgspec.Struct):
     """The condition keys that the gateway collected for authorization."""
     seen: int = 0
     """The newest commit this call has looked at: it is on disk before the answer goes out."""
+    is_of_page: bool = False
+    """A page of the console asks, for its visitor."""
+
+    @property
+    def is_from_outside(self) -> bool:
+        """Whether somebody asks who uses the cloud, not one of its own services."""
+        return self.http is not None or self.is_of_page
 
     @property
     def clock(self) -> Clock:

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from pileus.kernel.call import Cloud
-from pileus.kernel.errors import AwsError
+from pileus.kernel.errors import AwsError, ValidationException
 from pileus.kernel.http import Body, HttpResponse
 from pileus.kernel.principal import Principal
 
@@ -80,7 +80,7 @@ class Visit(msgspec.Struct):
             service or self.service, operation, principal=self.principal, account=self.account, region=self.region
         )
         call.source_ip, call.is_secure, call.endpoint = self.source_ip, self.is_secure, self.endpoint
-        call.user_agent = "pileus-console"
+        call.user_agent, call.is_of_page = "pileus-console", True
         return await self.cloud.invoke(call, request or {})
 
     def url(self, *segments: str, service: str = "", **query: object) -> str:
@@ -92,6 +92,12 @@ class Visit(msgspec.Struct):
     def typed(self, name: str, default: str = "") -> str:
         """What a field of the form holds; where there is no form, what the query says of it."""
         return self.form.get(name, self.query.get(name, default)).strip()
+
+    def must_be(self, name: str) -> None:
+        """Refuse a deletion whose form doesn't hold the name: scripts only help to type it right."""
+        typed = self.form.get("typed_name", "")
+        if name not in (typed, typed.strip()):
+            raise ValidationException(f"To delete {name}, type its name.")
 
 
 Show = Callable[[Visit], Awaitable[Page | HttpResponse]]

@@ -109,9 +109,9 @@ def require_owner(found: Bucket, expected: str | None) -> None:
 
 def require_region(call: Call, found: Bucket) -> None:
     """Whoever signs for another region than the bucket's is sent there; SDKs follow by themselves."""
-    if call.http is None or found.region == call.region or call.principal.kind == "anonymous":
+    if not call.is_from_outside or found.region == call.region or call.principal.kind == "anonymous":
         return
-    if signature_version(call) == "AWS":
+    if call.http is not None and signature_version(call) == "AWS":
         return  # it names no region
     raise errors.PermanentRedirect(
         Endpoint=f"{found.name}.s3.{found.region}.amazonaws.com",
@@ -398,8 +398,8 @@ def is_of_form(call: Call) -> bool:
     return call.http is None and call.context.get("s3:authType") == "POST"
 
 
-def is_from_outside(call: Call) -> bool:
-    """Not by one of the cloud's own services, whose bodies never leave this process."""
+def is_over_the_wire(call: Call) -> bool:
+    """Not by a page or one of the cloud's own services, whose bodies never leave this process."""
     return call.http is not None or is_of_form(call)
 
 

@@ -392,8 +392,14 @@ def _policy(tx: Transaction, call: Call, bucket: Bucket, version: Version | None
     )
 
 
+SIGNED_BY_CONSOLE = {"s3:authType": "REST-HEADER", "s3:signatureversion": "AWS4-HMAC-SHA256"}
+"""As a console that signs what it asks for its visitor."""
+
+
 def _request_keys(call: Call) -> dict[str, Any]:
     """How the request was signed. User guide, "Amazon S3 policy keys for Signature Version 4 authentication"."""
+    if call.is_of_page:
+        return dict(SIGNED_BY_CONSOLE)
     if call.http is None:
         return dict(call.context)  # a browser's form says it there
     if call.principal.kind == "anonymous":

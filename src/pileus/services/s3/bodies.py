@@ -73,7 +73,7 @@ class taken:
         named = stated[0] if stated else _announced(call, request)
         chosen = named or self._algorithm or DEFAULT_ALGORITHM
         md5 = _decoded_md5(request.get("ContentMD5"))
-        if self._locks and named is None and md5 is None and asked.is_from_outside(call):
+        if self._locks and named is None and md5 is None and asked.is_over_the_wire(call):
             raise errors.InvalidRequest(
                 f"Content-MD5 OR x-amz-checksum- HTTP header is required for {_PUTTING[call.operation]} requests with "
                 "Object Lock parameters"

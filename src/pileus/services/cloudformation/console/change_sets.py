@@ -1,7 +1,7 @@
 """A stack's change sets: what each would change, and its execution."""
 
 from pileus.kernel.pages import Page, Redirect, Visit
-from pileus.services.cloudformation.console.stacks import described, must_be, of_stack, refresh_s
+from pileus.services.cloudformation.console.stacks import described, of_stack, refresh_s
 
 
 async def show_all(visit: Visit) -> Page:
@@ -39,7 +39,7 @@ async def execute(visit: Visit) -> Redirect:
 
 
 async def delete(visit: Visit) -> Redirect:
-    must_be(visit, visit.labels["change_set"])
+    visit.must_be(visit.labels["change_set"])
     await visit.invoke("DeleteChangeSet", _named(visit))
     return Redirect(visit.url("stacks", visit.labels["stack"], "change-sets"), "The change set is deleted.")
 

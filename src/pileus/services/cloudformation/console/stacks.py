@@ -1,6 +1,5 @@
 """The list of stacks, and one: its state, parameters, outputs and tags, and its end."""
 
-from pileus.kernel.errors import ValidationException
 from pileus.kernel.pages import Page, Redirect, Visit
 
 REFRESH_S = 3
@@ -68,7 +67,7 @@ async def continue_rollback(visit: Visit) -> Redirect:
 
 async def delete(visit: Visit) -> Redirect:
     stack = await described(visit)
-    must_be(visit, stack["StackName"])
+    visit.must_be(stack["StackName"])
     asked = {"StackName": stack["StackId"]}
     if _names(visit, "retained"):
         asked["RetainResources"] = _names(visit, "retained")
@@ -93,12 +92,6 @@ def refresh_s(visit: Visit, *statuses: str) -> int:
     """Not while somebody types, and not on a later page, whose beginning would move."""
     is_busy = any(status.endswith(("IN_PROGRESS", "PENDING")) and status != "REVIEW_IN_PROGRESS" for status in statuses)
     return REFRESH_S if is_busy and not visit.form and not visit.query.get("from") else 0
-
-
-def must_be(visit: Visit, name: str) -> None:
-    """Refuse a deletion whose form doesn't hold the name."""
-    if visit.typed("typed_name") != name:
-        raise ValidationException(f"To delete {name}, type its name.")
 
 
 def _names(visit: Visit, field: str) -> list[str]:

@@ -87,7 +87,7 @@ async def create_stack(call: Call, request: dict) -> dict:
 
 def _parent(call: Call) -> dict[str, str]:
     """Of a nested stack: the executor's call says on whose behalf it comes."""
-    if call.http is not None or not call.source_arn or ":cloudformation:" not in call.source_arn:
+    if call.is_from_outside or not call.source_arn or ":cloudformation:" not in call.source_arn:
         return {}
     parent, _ = call.cloud.store.look(ledger.stack_by_id, call.source_arn)
     return {} if parent is None else {"parent_id": parent.id, "root_id": parent.root_id or parent.id}

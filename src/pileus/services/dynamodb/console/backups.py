@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from pileus.kernel.errors import ValidationException
 from pileus.kernel.pages import Page, Redirect, Visit
-from pileus.services.dynamodb.console.tables import REFRESH_S, described, must_be, trail
+from pileus.services.dynamodb.console.tables import REFRESH_S, described, trail
 
 A_PAGE = 50
 
@@ -67,7 +67,7 @@ async def restore(visit: Visit) -> Redirect:
 
 
 async def delete(visit: Visit) -> Redirect:
-    must_be(visit, visit.typed("name"))
+    visit.must_be(visit.typed("name"))
     await visit.invoke("DeleteBackup", {"BackupArn": visit.typed("arn")})
     return Redirect(visit.url("backups"), f"The backup {visit.typed('name')} is deleted.")
 

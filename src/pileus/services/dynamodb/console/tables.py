@@ -62,7 +62,7 @@ async def show(visit: Visit) -> Page:
 
 async def delete(visit: Visit) -> Redirect:
     name = visit.labels["table"]
-    must_be(visit, name)
+    visit.must_be(name)
     await visit.invoke("DeleteTable", {"TableName": name})
     return Redirect(visit.url("tables"), f"The table {name} is being deleted.")
 
@@ -90,7 +90,7 @@ async def create_index(visit: Visit) -> Redirect:
 
 async def delete_index(visit: Visit) -> Redirect:
     name = visit.typed("index")
-    must_be(visit, name)
+    visit.must_be(name)
     updates = [{"Delete": {"IndexName": name}}]
     await visit.invoke("UpdateTable", {"TableName": visit.labels["table"], "GlobalSecondaryIndexUpdates": updates})
     return Redirect(visit.url("tables", visit.labels["table"]), f"The index {name} is being deleted.")
@@ -112,12 +112,6 @@ def keys_of(table: dict, schema: list[dict]) -> list[dict]:
 
 def trail(visit: Visit) -> tuple[tuple[str, str], ...]:
     return (("Tables", visit.url("tables")),)
-
-
-def must_be(visit: Visit, name: str) -> None:
-    """Refuse a deletion whose form doesn't hold the name: scripts only help to type it right."""
-    if visit.typed("typed_name") != name:
-        raise ValidationException(f"To delete {name}, type its name.")
 
 
 def throughput(visit: Visit) -> dict:

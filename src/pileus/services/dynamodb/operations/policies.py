@@ -74,7 +74,7 @@ async def tag_resource(call: Call, request: dict) -> dict:
     address = of_resource(call, arn)
     if not request["Tags"]:
         raise ValidationException("Atleast one Tag needs to be provided as Input.")
-    tags = tagging.given(request["Tags"], own=call.http is None)
+    tags = tagging.given(request["Tags"], own=not call.is_from_outside)
     await call.write(attachments.change_tags, address, tags, [], tagging.check_number)
     return {}
 

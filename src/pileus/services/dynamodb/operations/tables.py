@@ -129,7 +129,7 @@ def new_table(call: Call, request: dict) -> NewTable:
     keys = schemas.keys_of(request["KeySchema"], types, is_index=False)
     indexes = schemas.new_indexes(request, types, keys, billing)
     encryption, encrypts = changes.encryption_of(request.get("SSESpecification") or {})
-    tags = tagging.given(request.get("Tags"), own=call.http is None)
+    tags = tagging.given(request.get("Tags"), own=not call.is_from_outside)
     record = TableRecord(
         *address,
         id=0,

@@ -215,6 +215,8 @@ async def test_a_table_is_restored_to_a_moment(cloud, music):
 async def test_settings(cloud, music):
     arn = (await cloud.dynamodb.DescribeTable(TableName="music"))["Table"]["TableArn"]
     await cloud.browser.post(f"{music}/settings", "protection", enabled="true")
+    refused = await cloud.browser.post(f"{music}/settings", "tag", key="aws:team", value="core")
+    assert refused.status == 400  # such tags are the cloud's own
     await cloud.browser.post(f"{music}/settings", "tag", key="team", value="core")
     await cloud.browser.post(f"{music}/settings", "capacity", billing="PROVISIONED", read="3", write="4")
     await cloud.advance(600_000)

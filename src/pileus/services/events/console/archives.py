@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from pileus.kernel.errors import ValidationException
 from pileus.kernel.pages import Page, Redirect, Visit
-from pileus.services.events.console.lists import must_be, some_of
+from pileus.services.events.console.lists import some_of
 
 
 async def show_all(visit: Visit) -> Page:
@@ -52,7 +52,7 @@ async def replay(visit: Visit) -> Redirect:
 
 async def delete(visit: Visit) -> Redirect:
     name = visit.labels["archive"]
-    must_be(visit, name)
+    visit.must_be(name)
     await visit.invoke("DeleteArchive", {"ArchiveName": name})
     return Redirect(visit.url("archives"), f"The archive {name} is deleted.")
 

@@ -1,7 +1,7 @@
 """The list of event buses; what one is, its policy and tags."""
 
 from pileus.kernel.pages import Page, Redirect, Visit
-from pileus.services.events.console.lists import must_be, some_of
+from pileus.services.events.console.lists import some_of
 
 
 async def show_all(visit: Visit) -> Page:
@@ -49,7 +49,7 @@ async def put_policy(visit: Visit) -> Redirect:
 
 async def delete(visit: Visit) -> Redirect:
     name = visit.labels["bus"]
-    must_be(visit, name)
+    visit.must_be(name)
     await visit.invoke("DeleteEventBus", {"Name": name})
     return Redirect(visit.url("buses"), f"The event bus {name} is deleted.")
 

@@ -1,6 +1,5 @@
 """What all pages of the service do: lists by the beginning of a name, names typed."""
 
-from pileus.kernel.errors import ValidationException
 from pileus.kernel.pages import Visit
 
 A_PAGE = 50
@@ -18,9 +17,3 @@ async def some_of(visit: Visit, operation: str, asked: dict, *place: str) -> tup
     following = answer.get("NextToken", "")
     more = visit.url(*place, prefix=prefix, **{"from": following}) if following else ""
     return answer, {"prefix": prefix, "more": more}
-
-
-def must_be(visit: Visit, name: str) -> None:
-    """Refuse a deletion whose form doesn't hold the name: scripts only help to type it right."""
-    if visit.typed("typed_name") != name:
-        raise ValidationException(f"To delete {name}, type its name.")

@@ -3,7 +3,7 @@
 from pileus.kernel.errors import AwsError, ValidationException
 from pileus.kernel.pages import Page, Redirect, Visit
 from pileus.services.events.console.buses import trail
-from pileus.services.events.console.lists import must_be, some_of
+from pileus.services.events.console.lists import some_of
 from pileus.services.events.console.targets import all_targets, to_form
 
 PATTERN = """{
@@ -73,7 +73,7 @@ async def disable(visit: Visit) -> Redirect:
 
 async def delete(visit: Visit) -> Redirect:
     bus, name = visit.labels["bus"], visit.labels["rule"]
-    must_be(visit, name)
+    visit.must_be(name)
     await visit.invoke("DeleteRule", _of(visit))
     return Redirect(visit.url("buses", bus), f"The rule {name} is deleted.")
 

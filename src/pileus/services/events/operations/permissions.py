@@ -28,7 +28,7 @@ async def put_permission(call: Call, request: dict) -> dict:
     statement_id, policy = request.get("StatementId"), request.get("Policy")
     if policy is not None:
         document = await _checked(call, policy)
-        if statement_id is None or call.http is not None:
+        if statement_id is None or call.is_from_outside:
             await call.write(state.change_policy, bus, lambda _: json.dumps(document, separators=(",", ":")))
             return {}
         statement = {**_statements(document)[0], "Sid": statement_id}

@@ -29,7 +29,8 @@ async def untag_resource(call: Call, request: dict) -> dict:
 def tags_in(call: Call, tags: list[dict] | None) -> dict[str, str]:
     """errors   ValidationException"""
     found = kernel_tags.from_list(tags)
-    problem = kernel_tags.tag_problem(found, own=call.http is None)  # stacks set their aws:cloudformation:… from inside
+    # Stacks set their aws:cloudformation:… from inside.
+    problem = kernel_tags.tag_problem(found, own=not call.is_from_outside)
     if problem is not None:
         raise errors.ValidationException(problem)
     return found

@@ -216,6 +216,8 @@ async def test_a_rule_is_deleted_by_its_name_when_it_has_no_target(cloud, rule, 
 @pytest.mark.parametrize("page", [RULE, f"{BUS}/settings"])
 async def test_tags(cloud, rule, page):
     arn = rule if page == RULE else (await cloud.events.DescribeEventBus())["Arn"]
+    refused = await cloud.browser.post(page, "tag", key="aws:team", value="core")
+    assert refused.status == 400  # such tags are the cloud's own
     await cloud.browser.post(page, "tag", key="team", value="core")
     assert (await cloud.events.ListTagsForResource(ResourceARN=arn))["Tags"] == [{"Key": "team", "Value": "core"}]
     assert "team core Remove" in (await cloud.browser.get(page)).text

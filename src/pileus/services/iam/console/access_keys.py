@@ -2,7 +2,7 @@
 
 from pileus.kernel.errors import AwsError
 from pileus.kernel.pages import Page, Redirect, Visit
-from pileus.services.iam.console.kinds import all_of, back, must_be, named, page
+from pileus.services.iam.console.kinds import all_of, back, named, page
 
 
 async def show(visit: Visit) -> Page:
@@ -38,6 +38,6 @@ async def set_status(visit: Visit) -> Redirect:
 
 async def delete(visit: Visit) -> Redirect:
     key = visit.typed("key")
-    must_be(visit, key)
+    visit.must_be(key)
     await visit.invoke("DeleteAccessKey", named(visit, AccessKeyId=key))
     return back(visit, f"The access key {key} is deleted.", "keys")

@@ -1,7 +1,7 @@
 """The list of groups; one of them and who is in it."""
 
 from pileus.kernel.pages import Page, Redirect, Visit
-from pileus.services.iam.console.kinds import back, must_be, named, page, some_of
+from pileus.services.iam.console.kinds import back, named, page, some_of
 
 
 async def show_all(visit: Visit) -> Page:
@@ -35,6 +35,6 @@ async def remove(visit: Visit) -> Redirect:
 
 async def delete(visit: Visit) -> Redirect:
     name = visit.labels["Group"]
-    must_be(visit, name)
+    visit.must_be(name)
     await visit.invoke("DeleteGroup", {"GroupName": name})
     return Redirect(visit.url("groups"), f"The group {name} is deleted.")

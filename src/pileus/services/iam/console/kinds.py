@@ -5,7 +5,6 @@ The pattern of each one's pages has a single label, and its name is that word: "
 
 from urllib.parse import unquote
 
-from pileus.kernel.errors import ValidationException
 from pileus.kernel.pages import Page, Redirect, Visit
 
 PLACES = {"User": "users", "Group": "groups", "Role": "roles", "Policy": "policies"}
@@ -75,9 +74,3 @@ async def all_of(visit: Visit, operation: str, member: str, asked: dict) -> list
 def document(encoded: str) -> str:
     """A policy of an answer, where all are percent-encoded."""
     return unquote(encoded)
-
-
-def must_be(visit: Visit, name: str) -> None:
-    """Refuse a deletion whose form doesn't hold the name: scripts only help to type it right."""
-    if visit.typed("typed_name") != name:
-        raise ValidationException(f"To delete {name}, type its name.")

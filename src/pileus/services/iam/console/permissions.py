@@ -2,7 +2,7 @@
 
 from pileus.kernel.errors import ValidationException
 from pileus.kernel.pages import Page, Redirect, Visit
-from pileus.services.iam.console.kinds import all_of, back, document, kind, must_be, named, page
+from pileus.services.iam.console.kinds import all_of, back, document, kind, named, page
 
 
 async def show(visit: Visit) -> Page:
@@ -45,7 +45,7 @@ async def put_inline(visit: Visit) -> Redirect:
 
 async def delete_inline(visit: Visit) -> Redirect:
     policy = visit.typed("policy")
-    must_be(visit, policy)
+    visit.must_be(policy)
     await visit.invoke(f"Delete{kind(visit)}Policy", named(visit, PolicyName=policy))
     return back(visit, f"The inline policy {policy} is deleted.", "permissions")
 

@@ -1,7 +1,7 @@
 """Managed policies: the list; one of them, its versions, and who has it."""
 
 from pileus.kernel.pages import Page, Redirect, Visit
-from pileus.services.iam.console.kinds import ALLOWING, all_of, back, document, must_be, named, page, some_of
+from pileus.services.iam.console.kinds import ALLOWING, all_of, back, document, named, page, some_of
 
 SCOPES = (("Local", "the account's"), ("AWS", "AWS's"), ("All", "all"))
 KINDS = (("User", "users"), ("Group", "groups"), ("Role", "roles"))
@@ -78,14 +78,14 @@ async def set_default(visit: Visit) -> Redirect:
 
 async def delete_version(visit: Visit) -> Redirect:
     version = visit.form.get("version", "")
-    must_be(visit, version)
+    visit.must_be(version)
     await visit.invoke("DeletePolicyVersion", named(visit, VersionId=version))
     return back(visit, f"The version {version} is deleted.")
 
 
 async def delete(visit: Visit) -> Redirect:
     name = _name(visit.labels["Policy"])
-    must_be(visit, name)
+    visit.must_be(name)
     await visit.invoke("DeletePolicy", named(visit))
     return Redirect(visit.url("policies"), f"The policy {name} is deleted.")
 

@@ -2,7 +2,7 @@
 
 from pileus.kernel.errors import ValidationException
 from pileus.kernel.pages import Page, Redirect, Visit
-from pileus.services.iam.console.kinds import back, document, must_be, named, page, some_of
+from pileus.services.iam.console.kinds import back, document, named, page, some_of
 
 TRUST = """{
   "Version": "2012-10-17",
@@ -55,6 +55,6 @@ async def update(visit: Visit) -> Redirect:
 
 async def delete(visit: Visit) -> Redirect:
     name = visit.labels["Role"]
-    must_be(visit, name)
+    visit.must_be(name)
     await visit.invoke("DeleteRole", {"RoleName": name})
     return Redirect(visit.url("roles"), f"The role {name} is deleted.")

@@ -1,7 +1,7 @@
 """The list of users; one of them, its groups, tags and boundary."""
 
 from pileus.kernel.pages import Page, Redirect, Visit
-from pileus.services.iam.console.kinds import all_of, back, must_be, named, page, some_of
+from pileus.services.iam.console.kinds import all_of, back, named, page, some_of
 
 
 async def show_all(visit: Visit) -> Page:
@@ -35,6 +35,6 @@ async def leave(visit: Visit) -> Redirect:
 
 async def delete(visit: Visit) -> Redirect:
     name = visit.labels["User"]
-    must_be(visit, name)
+    visit.must_be(name)
     await visit.invoke("DeleteUser", {"UserName": name})
     return Redirect(visit.url("users"), f"The user {name} is deleted.")

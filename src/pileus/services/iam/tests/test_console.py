@@ -239,6 +239,8 @@ async def test_policies_are_attached_and_written_inline(cloud, ann, role, policy
 async def test_boundaries_and_tags(cloud, ann, role, policy, word):
     page, asked = (ann, {"UserName": "ann"}) if word == "User" else (role, {"RoleName": "runs"})
     await cloud.browser.post(page, "boundary", boundary=policy)
+    refused = await cloud.browser.post(page, "tag", key="aws:team", value="core")
+    assert refused.status == 400  # such tags are the cloud's own
     await cloud.browser.post(page, "tag", key="team", value="core")
     got = (await getattr(cloud.iam, f"Get{word}")(**asked))[word]
     assert got["PermissionsBoundary"]["PermissionsBoundaryArn"] == policy

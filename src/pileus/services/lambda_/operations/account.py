@@ -63,7 +63,7 @@ async def tag_resource(call: Call, request: dict) -> dict:
 
     errors   ResourceNotFoundException, InvalidParameterValueException
     """
-    if problem := tag_problem(request["Tags"], own=call.http is None):
+    if problem := tag_problem(request["Tags"], own=not call.is_from_outside):
         raise errors.InvalidParameterValueException(problem)
     mapping = mapping_id_of_arn(request["Resource"])
     if mapping is not None:

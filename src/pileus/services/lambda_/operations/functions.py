@@ -33,7 +33,7 @@ async def create_function(call: Call, request: dict) -> dict:
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
         )
     tags = request.get("Tags") or {}
-    if problem := tag_problem(tags, own=call.http is None):  # stacks mark what they make
+    if problem := tag_problem(tags, own=not call.is_from_outside):  # stacks mark what they make
         raise errors.InvalidParameterValueException(problem)
     await call.read(_require_absent, ref)
     service = call.cloud.engines["lambda"]

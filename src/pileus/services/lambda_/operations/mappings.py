@@ -41,7 +41,7 @@ async def create_event_source_mapping(call: Call, request: dict) -> dict:
     polling = Polling(**{**defaults, **changes})
     require_consistent(asdict(polling), limits)
     tags = request.get("Tags") or {}
-    if problem := tag_problem(tags, own=call.http is None):
+    if problem := tag_problem(tags, own=not call.is_from_outside):
         raise errors.InvalidParameterValueException(problem)
     role = await _require_readable(call, ref, source, str(arn))
     if polling.on_failure_arn:

@@ -50,9 +50,3 @@ def trail(visit: Visit, *, of_stream: bool = False) -> tuple[tuple[str, str], ..
     above = (("Log groups", visit.url("groups")),)
     group = visit.labels["group"]
     return (*above, (group, visit.url("groups", group))) if of_stream else above
-
-
-def must_be(visit: Visit, name: str) -> None:
-    """Refuse a deletion whose form doesn't hold the name: scripts only help to type it right."""
-    if visit.typed("typed_name") != name.strip():
-        raise ValidationException(f"To delete {name}, type its name.")

@@ -2,7 +2,7 @@
 
 from pileus.kernel.errors import AwsError
 from pileus.kernel.pages import Page, Redirect, Visit
-from pileus.services.logs.console.groups import RETENTION_DAYS, days_in, must_be, trail
+from pileus.services.logs.console.groups import RETENTION_DAYS, days_in, trail
 
 
 async def show(visit: Visit) -> Page:
@@ -59,7 +59,7 @@ async def untag(visit: Visit) -> Redirect:
 
 async def delete(visit: Visit) -> Redirect:
     name = visit.labels["group"]
-    must_be(visit, name)
+    visit.must_be(name)
     await visit.invoke("DeleteLogGroup", {"logGroupName": name})
     return Redirect(visit.url("groups"), f"The log group {name} is deleted.")
 

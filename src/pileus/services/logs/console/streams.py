@@ -1,7 +1,7 @@
 """A group's streams, and one of them: its events, a page at a time both ways."""
 
 from pileus.kernel.pages import Page, Redirect, Visit
-from pileus.services.logs.console.groups import must_be, trail
+from pileus.services.logs.console.groups import trail
 
 A_PAGE = 50
 EVENTS_A_PAGE = 200
@@ -64,6 +64,6 @@ async def show(visit: Visit) -> Page:
 
 async def delete(visit: Visit) -> Redirect:
     group, name = visit.labels["group"], visit.labels["stream"]
-    must_be(visit, name)
+    visit.must_be(name)
     await visit.invoke("DeleteLogStream", {"logGroupName": group, "logStreamName": name})
     return Redirect(visit.url("groups", group), f"The stream {name} is deleted.")

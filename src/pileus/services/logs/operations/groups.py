@@ -32,7 +32,7 @@ async def create_log_group(call: Call, request: dict) -> dict:
         raise NotImplementedByUs(f"logs:CreateLogGroup with the log group class {log_group_class}")
     tags = request.get("tags") or {}
     # AWS's own services set aws: tags, stacks above all.
-    problem = tag_problem(tags, own=call.http is None)
+    problem = tag_problem(tags, own=not call.is_from_outside)
     if problem:
         raise errors.InvalidParameterException(problem)
     await call.write(

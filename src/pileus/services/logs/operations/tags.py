@@ -48,7 +48,7 @@ def group_of_arn(call: Call, arn: str) -> str:
 
 
 async def _tag(call: Call, group_name: str, tags: dict[str, str]) -> None:
-    problem = tag_problem(tags, own=call.http is None)
+    problem = tag_problem(tags, own=not call.is_from_outside)
     if problem:
         raise errors.InvalidParameterException(problem)
     await call.write(state.tag, names.group_key(call, group_name), tags, max_tags=MAX_TAGS)

@@ -200,6 +200,8 @@ async def test_settings(cloud, stream):
     page = f"{PAGE}/settings"
     await cloud.browser.post(page, "retention", days="30")
     await cloud.browser.post(page, "protection", enabled="true")
+    refused = await cloud.browser.post(page, "tag", key="aws:team", value="core")
+    assert refused.status == 400  # such tags are the cloud's own
     await cloud.browser.post(page, "tag", key="team", value="core")
     (group,) = (await cloud.logs.DescribeLogGroups())["logGroups"]
     assert (group["retentionInDays"], group["deletionProtectionEnabled"]) == (30, True)

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
-from pileus.kernel.errors import AwsError, ValidationException
+from pileus.kernel.errors import AwsError
 from pileus.kernel.pages import Page, Redirect, Visit
 
 A_PAGE = 100
@@ -79,9 +79,3 @@ def of(visit: Visit) -> dict:
 
 def trail(visit: Visit) -> tuple[tuple[str, str], ...]:
     return (("Buckets", visit.url("buckets")),)
-
-
-def must_be(visit: Visit, name: str) -> None:
-    """Refuse a deletion whose form doesn't hold the name. A key may begin or end in spaces, so it is taken as it came."""
-    if visit.form.get("typed_name") != name:
-        raise ValidationException(f"To delete {name}, type its name.")

@@ -2,7 +2,7 @@
 
 from pileus.kernel.pages import Page, Redirect, Visit
 from pileus.services.s3.console import documents
-from pileus.services.s3.console.buckets import must_be, of, told, trail
+from pileus.services.s3.console.buckets import of, told, trail
 from pileus.services.s3.console.objects import delete_each, together
 
 A_PAGE = 50
@@ -50,7 +50,7 @@ async def abort(visit: Visit) -> Redirect:
 
 async def empty(visit: Visit) -> Redirect:
     """Delete a listing's worth of versions and delete markers, and say whether there are more."""
-    must_be(visit, visit.labels["bucket"])
+    visit.must_be(visit.labels["bucket"])
     listed = await visit.invoke("ListObjectVersions", {**of(visit), "MaxKeys": EMPTIED_AT_ONCE})
     found = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in together(listed)]
     if found:
@@ -60,7 +60,7 @@ async def empty(visit: Visit) -> Redirect:
 
 
 async def delete(visit: Visit) -> Redirect:
-    must_be(visit, visit.labels["bucket"])
+    visit.must_be(visit.labels["bucket"])
     await visit.invoke("DeleteBucket", of(visit))
     return Redirect(visit.url("buckets"), f"The bucket {visit.labels['bucket']} is deleted.")
 

@@ -8,7 +8,7 @@ from pileus.kernel.errors import AwsError
 from pileus.kernel.http import FilePart, HttpResponse
 from pileus.kernel.pages import Page, Redirect, Visit
 from pileus.services.s3.console import tags
-from pileus.services.s3.console.buckets import Told, must_be, of, told, trail
+from pileus.services.s3.console.buckets import Told, of, told, trail
 from pileus.services.s3.console.objects import together
 
 PREVIEW_BYTES = 64 * 1024
@@ -109,7 +109,7 @@ async def untag(visit: Visit) -> Redirect:
 async def delete(visit: Visit) -> Redirect:
     """Where versions are kept, this only puts a delete marker on top."""
     named = {**of(visit), "Key": visit.query.get("key", "")}
-    must_be(visit, named["Key"])
+    visit.must_be(named["Key"])
     answer = await visit.invoke("DeleteObject", named)
     notice = "A delete marker hides the object now." if answer.get("DeleteMarker") else "The object is deleted."
     return Redirect(_folder_url(visit, _folder(named["Key"])), notice)
@@ -117,7 +117,7 @@ async def delete(visit: Visit) -> Redirect:
 
 async def delete_version(visit: Visit) -> Redirect:
     key, version = visit.query.get("key", ""), visit.form.get("version", "")
-    must_be(visit, key)
+    visit.must_be(key)
     answer = await visit.invoke("DeleteObject", {**of(visit), "Key": key, "VersionId": version})
     notice = "The delete marker is gone." if answer.get("DeleteMarker") else "The version is deleted."
     return Redirect(_folder_url(visit, _folder(key), versions="on"), notice)

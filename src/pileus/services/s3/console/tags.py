@@ -10,9 +10,7 @@ async def put(visit: Visit, kind: str, named: dict, key: str, value: str | None)
     kind   Bucket or Object
     named  Bucket, Key, VersionId: whose it is
     """
-    # Pages call from inside the cloud, where S3 takes such tags: its own services set them.
-    if _is_of_aws(key):
-        raise AwsError("System tags cannot be added/updated by requester", code="InvalidTag")
+    # System tags stay, whoever replaces the others.
     tags = [tag for tag in await _present(visit, kind, named) if tag["Key"] != key and not _is_of_aws(tag["Key"])]
     if value is not None:
         tags.append({"Key": key, "Value": value})

@@ -32,7 +32,7 @@ async def create_bucket(call: Call, request: dict) -> dict:
     grants = access.bucket_grants_asked(request, call.principal.account or call.account)
     if grants is not None and ownership == "BucketOwnerEnforced" and not access.is_private(grants, call.account):
         raise errors.InvalidBucketAclWithObjectOwnership()
-    tags = asked.tag_set({"TagSet": configuration.get("Tags", [])}, MAX_BUCKET_TAGS, is_system=call.http is None)
+    tags = asked.tag_set({"TagSet": configuration.get("Tags", [])}, MAX_BUCKET_TAGS, is_system=not call.is_from_outside)
     await call.write(
         _create,
         name,
@@ -55,7 +55,7 @@ def _create(tx, name: str, tags: dict, **how) -> None:
 def _region(call: Call, constraint: str | None) -> str:
     constraint = REGIONS_SAID_OTHERWISE.get(constraint, constraint)
     if not constraint:
-        if call.region == "us-east-1" or call.http is None:
+        if call.region == "us-east-1" or not call.is_from_outside:
             return call.region
         raise errors.IllegalLocationConstraintException(
             "The unspecified location constraint is incompatible for the region specific endpoint this request was "

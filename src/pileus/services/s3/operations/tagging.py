@@ -14,7 +14,7 @@ from pileus.store.transaction import Transaction
 async def put_bucket_tagging(call: Call, request: dict) -> dict:
     """Replace the bucket's tags. Those that AWS's services set (calls from inside the cloud) outlive a user's change."""
     bucket = await asked.bucket(call, request)
-    tags = asked.tag_set(request["Tagging"], MAX_BUCKET_TAGS, is_system=call.http is None)
+    tags = asked.tag_set(request["Tagging"], MAX_BUCKET_TAGS, is_system=not call.is_from_outside)
     await call.write(_set_bucket_tags, bucket.name, tags)
     return {}
 

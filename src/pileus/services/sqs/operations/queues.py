@@ -143,7 +143,7 @@ def _is_fifo(name: str, wanted: dict[str, str]) -> bool:
 
 
 def _check_tags(call: Call, tags: dict[str, str]) -> None:
-    problem = tag_problem(tags, own=call.http is None)  # stacks set their aws:cloudformation:… from inside
+    problem = tag_problem(tags, own=not call.is_from_outside)  # stacks set their aws:cloudformation:… from inside
     if problem is not None:
         raise InvalidParameterText(problem)
 
