@@ -10,16 +10,8 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, Pref
 from pileus.kernel.clock import iso8601
 
 TEMPLATES = Path(__file__).parent / "templates"
-GOOD = (
-    "ACTIVE",
-    "AVAILABLE",
-    "Active",
-    "COMPLETED",
-    "CREATE_COMPLETE",
-    "ENABLED",
-    "Enabled",
-    "OPEN",
-    "UPDATE_COMPLETE",
+GOOD = frozenset(
+    ["ACTIVE", "AVAILABLE", "COMPLETED", "CREATE_COMPLETE", "ENABLED", "OPEN", "SUCCESSFUL", "UPDATE_COMPLETE"]
 )
 BAD = ("ALARM", "DELETE_FAILED", "FAILED", "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "ROLLBACK", "Failed")
 
@@ -56,7 +48,7 @@ def moment(value: Any) -> str:
     if hasattr(value, "timestamp"):
         value = value.timestamp()
     elif isinstance(value, str):
-        if not value.isdigit():
+        if not value.isdecimal():
             return value
         value = int(value)
     ms = int(value if value > 1e11 else value * 1000)
@@ -96,7 +88,7 @@ def pretty(value: Any) -> str:
 
 def tone(status: str) -> str:
     """Which colour a status has: good, bad, or (on its way) busy."""
-    if status in GOOD:
+    if status.upper() in GOOD:
         return "good"
     if any(status.startswith(bad) or status.endswith(bad) for bad in BAD):
         return "bad"

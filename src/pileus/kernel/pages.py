@@ -7,6 +7,7 @@ more than the visitor may with any other client.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -18,6 +19,7 @@ from pileus.kernel.http import Body, HttpResponse
 from pileus.kernel.principal import Principal
 
 ROOT = "/_pileus/console"
+DIGITS_MAX = 18
 """Where the console is. No bucket's name begins with an underscore, so no path of S3's is hidden."""
 
 
@@ -83,9 +85,13 @@ class Visit(msgspec.Struct):
         call.user_agent, call.is_of_page = "pileus-console", True
         return await self.cloud.invoke(call, request or {})
 
-    def url(self, *segments: str, service: str = "", **query: object) -> str:
-        """The address of a page; what is empty in the query is left out."""
-        path = "/".join(quote(segment, safe="") for segment in (self.region, service or self.service, *segments))
+    def url(self, /, *segments: str, **query: object) -> str:
+        """The address of a page of this service; what is empty in the query is left out."""
+        return self.url_of(self.service, *segments, **query)
+
+    def url_of(self, service: str, /, *segments: str, **query: object) -> str:
+        """The address of another service's page."""
+        path = "/".join(quote(segment, safe="") for segment in (self.region, service, *segments))
         kept = {name: value for name, value in query.items() if value not in ("", None)}
         return f"{ROOT}/{path}" + (f"?{urlencode(kept)}" if kept else "")
 
@@ -93,11 +99,26 @@ class Visit(msgspec.Struct):
         """What a field of the form holds; where there is no form, what the query says of it."""
         return self.form.get(name, self.query.get(name, default)).strip()
 
-    def must_be(self, name: str) -> None:
+    def whole(self, name: str, label: str) -> int:
+        """The whole number that a field holds; `label` begins the sentence that says there is none."""
+        text = self.typed(name)
+        if not text.isdecimal() or len(text) > DIGITS_MAX:
+            raise ValidationException(f"{label} must be a whole number.")
+        return int(text)
+
+    def time(self, name: str) -> datetime:
+        """The time that a field holds: UTC, as the console shows times, unless it says otherwise."""
+        try:
+            time = datetime.fromisoformat(self.typed(name))
+        except ValueError as error:
+            raise ValidationException("Write the time as 2026-01-31 12:00:00, in UTC.") from error
+        return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+    def must_be(self, name: str, verb: str = "delete") -> None:
         """Refuse a deletion whose form doesn't hold the name: scripts only help to type it right."""
         typed = self.form.get("typed_name", "")
         if name not in (typed, typed.strip()):
-            raise ValidationException(f"To delete {name}, type its name.")
+            raise ValidationException(f"To {verb} {name}, type its name.")
 
 
 Show = Callable[[Visit], Awaitable[Page | HttpResponse]]

@@ -27,6 +27,7 @@ SERVICE = Service(
     operations=(functions, versions, invocations, permissions, layers, mappings, account),
     authorize=authorize,
     resources="pileus.services.lambda_.resources",
+    console="pileus.services.lambda_.console",
     events=background.EVENTS,
     start=background.start,
     stop=background.stop,

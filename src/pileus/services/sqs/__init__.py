@@ -9,6 +9,7 @@ SERVICE = Service(
     operations=(queues, messages, permissions, move_tasks),
     authorize=authorize,
     resources="pileus.services.sqs.resources",
+    console="pileus.services.sqs.console",
     timers=background.TIMERS,
     violation=errors.violation,
     event_source="pileus.services.sqs.event_source",

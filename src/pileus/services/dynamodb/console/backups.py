@@ -1,8 +1,5 @@
 """Backups on demand, and point-in-time recovery."""
 
-from datetime import UTC, datetime
-
-from pileus.kernel.errors import ValidationException
 from pileus.kernel.pages import Page, Redirect, Visit
 from pileus.services.dynamodb.console.tables import REFRESH_S, described, trail
 
@@ -53,7 +50,7 @@ async def restore_to_time(visit: Visit) -> Redirect:
     """To the latest moment that can be restored, where no time is given."""
     asked = {"SourceTableName": visit.labels["table"], "TargetTableName": visit.typed("target")}
     if visit.typed("time"):
-        asked["RestoreDateTime"] = _time(visit.typed("time"))
+        asked["RestoreDateTime"] = visit.time("time")
     else:
         asked["UseLatestRestorableTime"] = True
     await visit.invoke("RestoreTableToPointInTime", asked)
@@ -70,12 +67,3 @@ async def delete(visit: Visit) -> Redirect:
     visit.must_be(visit.typed("name"))
     await visit.invoke("DeleteBackup", {"BackupArn": visit.typed("arn")})
     return Redirect(visit.url("backups"), f"The backup {visit.typed('name')} is deleted.")
-
-
-def _time(text: str) -> datetime:
-    """UTC, as the console shows times."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValidationException("Write the time as 2026-01-31 12:00:00, in UTC.") from error
-    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)

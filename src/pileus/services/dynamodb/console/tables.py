@@ -1,6 +1,6 @@
 """The list of tables, and what one is: its keys, indexes and sizes."""
 
-from pileus.kernel.errors import AwsError, ValidationException
+from pileus.kernel.errors import AwsError
 from pileus.kernel.pages import Page, Redirect, Visit
 
 A_PAGE = 50
@@ -116,15 +116,9 @@ def trail(visit: Visit) -> tuple[tuple[str, str], ...]:
 
 def throughput(visit: Visit) -> dict:
     return {
-        name: units(visit, field) for name, field in (("ReadCapacityUnits", "read"), ("WriteCapacityUnits", "write"))
+        name: visit.whole(field, f"The {field} capacity")
+        for name, field in (("ReadCapacityUnits", "read"), ("WriteCapacityUnits", "write"))
     }
-
-
-def units(visit: Visit, field: str) -> int:
-    text = visit.typed(field)
-    if not text.isdecimal():
-        raise ValidationException(f"The {field} capacity must be a number of units.")
-    return int(text)
 
 
 def _schema(visit: Visit) -> dict:

@@ -143,8 +143,13 @@ async def test_items_are_queried_filtered_and_paged(cloud, music):
     first = await cloud.browser.get(f"{music}/items", mode="query", key0="a", descending="true")
     assert "50 found, 50 looked at" in first.text
     (more,) = [link for link in first.links if "from=" in link]
-    second = await cloud.browser.send("GET", *more.split("?", 1))
+    page, query = more.split("?", 1)
+    second = await cloud.browser.send(
+        "GET", page, f"{query}&self=1&service=s3"
+    )  # names that Python's own might collide with
     assert "10 found, 10 looked at" in second.text
+    again = await cloud.browser.send("GET", page, "mode=query&key0=a&self=1&service=s3")
+    assert f"{page}?" in next(link for link in again.links if "from=" in link)
     refused = await cloud.browser.get(f"{music}/items", mode="query", key0="")
     assert "ValidationException" in refused.text
 
@@ -237,4 +242,4 @@ async def test_settings(cloud, music):
     seen = await cloud.browser.post(f"{music}/settings", "policy", policy="{")
     assert seen.status == 400
     seen = await cloud.browser.post(f"{music}/settings", "capacity", billing="PROVISIONED", read="many", write="4")
-    assert "The read capacity must be a number of units." in seen.text
+    assert "The read capacity must be a whole number." in seen.text

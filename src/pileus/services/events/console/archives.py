@@ -1,8 +1,5 @@
 """Archives: what a bus received, kept; and the start of a replay of it."""
 
-from datetime import UTC, datetime
-
-from pileus.kernel.errors import ValidationException
 from pileus.kernel.pages import Page, Redirect, Visit
 from pileus.services.events.console.lists import some_of
 
@@ -34,7 +31,7 @@ async def update(visit: Visit) -> Redirect:
 
 async def replay(visit: Visit) -> Redirect:
     """To the bus that the events came from, as AWS demands."""
-    name, start, end = visit.typed("name"), _time(visit.typed("start")), _time(visit.typed("end"))
+    name, start, end = visit.typed("name"), visit.time("start"), visit.time("end")
     archive = await _described(visit)
     asked = {
         "ReplayName": name,
@@ -63,20 +60,8 @@ async def _described(visit: Visit) -> dict:
 
 def _fields(visit: Visit) -> dict:
     """No days: for ever."""
-    days = visit.typed("days") or "0"
-    if not days.isdecimal():
-        raise ValidationException("The retention must be a number of days.")
     return {
         "Description": visit.typed("description"),
         "EventPattern": visit.typed("pattern"),
-        "RetentionDays": int(days),
+        "RetentionDays": visit.whole("days", "The retention in days") if visit.typed("days") else 0,
     }
-
-
-def _time(text: str) -> datetime:
-    """UTC, as the console shows times."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValidationException("Write the time as 2026-01-31 12:00:00, in UTC.") from error
-    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)

@@ -303,7 +303,7 @@ async def test_an_archive_is_made_changed_and_deleted(cloud):
     got = await cloud.events.DescribeArchive(ArchiveName="kept")
     assert (got["RetentionDays"], "EventPattern" in got, "Description" in got) == (0, False, False)
     seen = await cloud.browser.post(page, "update", days="many", pattern="", description="")
-    assert "The retention must be a number of days." in seen.text
+    assert "The retention in days must be a whole number." in seen.text
     assert "To delete kept, type its name." in (await cloud.browser.post(page, "delete", typed_name="")).text
     assert not await is_gone(cloud.events.DescribeArchive(ArchiveName="kept"))
     await cloud.browser.post(page, "delete", typed_name="kept")

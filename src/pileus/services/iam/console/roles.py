@@ -1,6 +1,5 @@
 """The list of roles; one of them, who may assume it, its tags and boundary."""
 
-from pileus.kernel.errors import ValidationException
 from pileus.kernel.pages import Page, Redirect, Visit
 from pileus.services.iam.console.kinds import back, document, named, page, some_of
 
@@ -45,10 +44,8 @@ async def set_trust(visit: Visit) -> Redirect:
 
 
 async def update(visit: Visit) -> Redirect:
-    session = visit.typed("session")
-    if not session.isdecimal():
-        raise ValidationException("The longest session must be a number of seconds.")
-    asked = named(visit, Description=visit.typed("description"), MaxSessionDuration=int(session))
+    longest_s = visit.whole("session", "The longest session")
+    asked = named(visit, Description=visit.typed("description"), MaxSessionDuration=longest_s)
     await visit.invoke("UpdateRole", asked)
     return back(visit, "The role is changed.")
 

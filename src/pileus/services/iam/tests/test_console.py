@@ -266,7 +266,7 @@ async def test_a_roles_trust_and_sessions_are_changed(cloud, role):
     seen = await cloud.browser.post(role, "trust", trust="{}")
     assert "MalformedPolicyDocument" in seen.text
     seen = await cloud.browser.post(role, "update", description="", session="long")
-    assert "must be a number of seconds" in seen.text
+    assert "must be a whole number" in seen.text
     assert (await cloud.iam.GetRole(RoleName="runs"))["Role"] == got
 
 

@@ -1,8 +1,6 @@
 """A group's events across its streams, by a pattern and by time."""
 
-from datetime import UTC, datetime
-
-from pileus.kernel.errors import AwsError, ValidationException
+from pileus.kernel.errors import AwsError
 from pileus.kernel.pages import Page, Visit
 from pileus.services.logs.console.groups import trail
 
@@ -40,16 +38,7 @@ def _asked(visit: Visit, typed: dict[str, str]) -> dict:
         asked["logStreamNames"] = [typed["stream"]]
     for name, member in (("since", "startTime"), ("until", "endTime")):
         if typed[name]:
-            asked[member] = _ms(typed[name])
+            asked[member] = int(visit.time(name).timestamp() * 1000)
     if visit.query.get("from"):
         asked["nextToken"] = visit.query["from"]
     return asked
-
-
-def _ms(text: str) -> int:
-    """UTC, as the console shows times."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValidationException("Write the time as 2026-01-31 12:00:00, in UTC.") from error
-    return int((time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -55,7 +55,7 @@ async def show_all(visit: Visit) -> Page:
     values = {
         "rows": rows,
         "prefix": visit.query.get("prefix", ""),
-        "more": visit.url("buckets", **{**visit.query, "from": more}) if more else "",
+        "more": visit.url("buckets", **{"prefix": visit.query.get("prefix"), "from": more}) if more else "",
     }
     return Page("buckets.html", "Buckets", values)
 

@@ -1,6 +1,5 @@
 """A bucket's versioning, encryption, Object Lock, notifications and tags."""
 
-from pileus.kernel.errors import ValidationException
 from pileus.kernel.pages import Page, Redirect, Visit
 from pileus.services.s3.console import documents, tags
 from pileus.services.s3.console.buckets import of, told, trail
@@ -41,9 +40,7 @@ async def set_lock(visit: Visit) -> Redirect:
     """The default retention of new versions; without a mode there is none."""
     configuration: dict = {"ObjectLockEnabled": "Enabled"}
     if visit.typed("mode"):
-        if not visit.typed("days").isdecimal():
-            raise ValidationException("Say for how many days.")
-        retention = {"Mode": visit.typed("mode"), "Days": int(visit.typed("days"))}
+        retention = {"Mode": visit.typed("mode"), "Days": visit.whole("days", "The number of days")}
         configuration["Rule"] = {"DefaultRetention": retention}
     await visit.invoke("PutObjectLockConfiguration", {**of(visit), "ObjectLockConfiguration": configuration})
     return _back(visit, "The default retention is set. It holds for new versions.")
