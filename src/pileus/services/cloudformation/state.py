@@ -260,7 +260,10 @@ def cancel_update(tx: Transaction, stack_id: str) -> None:
 
 
 def continue_rollback(tx: Transaction, stack_id: str, operation: Operation) -> None:
-    """Take up the undoing of the update that could not be undone, with the resources `operation.left_out` as they are."""
+    """Take up the undoing of the update that could not be undone, with the resources `operation.left_out` as they are.
+
+    The words for a resource that may not be skipped are ours: AWS documents none.
+    """
     stack = STACKS.get(tx, stack_id)
     if stack.status != "UPDATE_ROLLBACK_FAILED":
         raise errors.ValidationError(
@@ -268,6 +271,11 @@ def continue_rollback(tx: Transaction, stack_id: str, operation: Operation) -> N
         )
     failed = [row for row in OPERATIONS.scan(tx, stack.id) if row.ended_as == "UPDATE_ROLLBACK_FAILED"]
     undone = max(failed, key=lambda row: row.started_ms)
+    strange = sorted({*operation.left_out} - undone.failed.keys() - {*undone.left_out})
+    if strange:
+        raise errors.ValidationError(
+            f"The rollback of [{', '.join(strange)}] has not failed: only resources whose rollback failed can be skipped."
+        )
     again = replace(
         undone,
         phase=UNDO,

@@ -30,7 +30,7 @@ async def continue_update_rollback(call: Call, request: dict) -> dict:
     """Take up a rollback that failed, leaving out ResourcesToSkip.
 
     request  ContinueUpdateRollbackInput
-    errors   ValidationError: the stack is not in UPDATE_ROLLBACK_FAILED
+    errors   ValidationError: the stack is not in UPDATE_ROLLBACK_FAILED, or the rollback of what is skipped did not fail
     """
     if request.get("ForceRollback"):
         raise NotImplementedByUs("cloudformation:ContinueUpdateRollback with ForceRollback")

@@ -183,6 +183,9 @@ async def test_a_failed_update_leaves_the_stack_as_it_was(cloud, shelf):
     assert await status_of(cloud) == "UPDATE_ROLLBACK_FAILED"
     with pytest.raises(NotImplementedByUs):
         await cloud.cloudformation.ContinueUpdateRollback(StackName="shop", ForceRollback=True)
+    for other in ("Ground", "None"):
+        with pytest.raises(AwsError, match=other):
+            await cloud.cloudformation.ContinueUpdateRollback(StackName="shop", ResourcesToSkip=["Wall", other])
     await cloud.cloudformation.ContinueUpdateRollback(StackName="shop", ResourcesToSkip=["Wall"])
     await cloud.settle()
     assert await status_of(cloud) == "UPDATE_ROLLBACK_COMPLETE"
