@@ -197,7 +197,7 @@ async def test_processes_stand_still_between_invocations(bench, monkeypatch):
     (runtime,) = _descendants(first.process.pid)
     async with asyncio.timeout(10):
         while _state(runtime) != "T":
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
     again = await bench.call(spec)
     assert again.payload == b'"on"' and again.environment_id == first.id
 
