@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -253,3 +254,11 @@ def test_every_path_the_documents_name_is_there(document: str):
         if not path.startswith("/") and not any((start / path).exists() for start in (ROOT, PACKAGE))
     ]
     assert not missing
+
+
+def test_whatever_lies_in_the_package_is_installed_with_it():
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["*"]
+    files = [path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    built = {".py", ".c", ".so"}
+    left_behind = [path for path in files if path.suffix not in built and f"*{path.suffix}" not in patterns]
+    assert not left_behind
