@@ -10,6 +10,7 @@ A pytest plugin: installing Pileus installs it. Operations are called as the mod
 Requests are validated against the service's model and so are the results: a wrong shape fails here.
 """
 
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -77,6 +78,14 @@ class Cloud:
         from pileus.console.shell import Console
 
         return Browser(Console(self.pileus), self.region)
+
+    async def visit_as(self, user: str, *actions: str) -> None:
+        """Sign the browser in as a new user, who may do these alone."""
+        await self.iam.CreateUser(UserName=user)
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        await self.iam.PutUserPolicy(UserName=user, PolicyName="p", PolicyDocument=document)
+        await self.browser.sign_in((await self.iam.CreateAccessKey(UserName=user))["AccessKey"])
 
     def as_(self, principal: Principal, service: str, region: str | None = None) -> Client:
         """The same service as somebody else sees it."""

@@ -51,6 +51,16 @@ class Browser:
         address = path if path.startswith("/") else f"{ROOT}/{self._region}/{path}"
         return await self.send("POST", address, urlencode(query or {}), body, headers)
 
+    async def follow(self, seen: Seen, part: str) -> Seen:
+        """The page behind the one link that holds `part`."""
+        (address,) = {link for link in seen.links if part in link}
+        return await self.send("GET", *address.partition("#")[0].split("?", 1))
+
+    async def sign_in(self, key: dict, to: str = "") -> Seen:
+        """key  an AccessKey as CreateAccessKey answers it; to  where the page that asks for it comes from"""
+        form = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
+        return await self.post(f"{ROOT}/sign-in", "", query={"to": to}, **form)
+
     async def send(
         self, method: str, path: str, query: str = "", body: bytes = b"", headers: dict[str, str] | None = None
     ) -> Seen:

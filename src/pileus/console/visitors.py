@@ -10,7 +10,6 @@ Functions are on loopback too, and are refused altogether.
 """
 
 import hmac
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -86,7 +85,7 @@ def is_of_another_page(request: HttpRequest) -> bool:
     """Whether a browser sends this for a page that is not the console's own."""
     origin = request.headers.get("origin")
     if origin is not None:
-        return urlsplit(origin).netloc != request.host
+        return origin.rpartition("://")[2] != request.host
     return request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
 
 

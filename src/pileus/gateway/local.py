@@ -9,9 +9,9 @@ from pileus.authz.explain import explain
 from pileus.gateway.clock_moves import Movable, move
 from pileus.kernel.clock import iso8601
 from pileus.kernel.http import HttpRequest, HttpResponse
+from pileus.kernel.pages import ROOT
 
 BODY_LIMIT_BYTES = 64 * 1024
-CONSOLE = "/_pileus/console"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Console = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -50,7 +50,7 @@ class LocalApi:
         return await self._aws(request)
 
     async def _local(self, request: HttpRequest) -> HttpResponse:
-        if self._console is not None and request.path.startswith(CONSOLE):
+        if self._console is not None and request.path.startswith(ROOT):
             return await self._console(request)
         is_health = request.path.endswith("/health")
         if request.client_host not in _LOOPBACK or (not is_health and await self._pileus.is_function(request.peer)):

@@ -54,6 +54,18 @@ class Cloud(Protocol):
         """Whether a connection on loopback was made by a function that runs here, not by a program of the user's."""
         ...
 
+    def call(
+        self,
+        service: str,
+        operation: str = "",
+        *,
+        principal: Principal,
+        account: str | None = None,
+        region: str | None = None,
+    ) -> "Call":
+        """A call that begins inside the cloud."""
+        ...
+
     async def invoke(self, call: "Call", request: dict) -> dict:
         """Validate, authorize and run `call.operation`, as the gateway does with one that came over HTTP."""
         ...

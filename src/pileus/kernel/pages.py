@@ -8,7 +8,7 @@ more than the visitor may with any other client.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -19,14 +19,9 @@ from pileus.kernel.http import Body, HttpResponse
 from pileus.kernel.principal import Principal
 
 ROOT = "/_pileus/console"
-DIGITS_MAX = 18
 """Where the console is. No bucket's name begins with an underscore, so no path of S3's is hidden."""
 
-
-class Asking(Protocol):
-    """The cloud as pages reach it: the composition root."""
-
-    def call(self, service: str, operation: str = "", *, principal: Principal, account: str, region: str) -> Any: ...
+DIGITS_MAX = 18
 
 
 class Page(msgspec.Struct):

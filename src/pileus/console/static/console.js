@@ -1,4 +1,4 @@
-// Conveniences only: every page works without scripts.
+// Conveniences: what a page is for works without scripts, but for sending files.
 "use strict";
 
 // What can't be undone is asked for twice.

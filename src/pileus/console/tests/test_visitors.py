@@ -32,11 +32,6 @@ async def key_of_user(cloud, name: str, *actions: str) -> dict:
     return (await cloud.iam.CreateAccessKey(UserName=name))["AccessKey"]
 
 
-async def sign_in(browser: Browser, key: dict, to: str = ""):
-    form = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
-    return await browser.post(f"{ROOT}/sign-in", "", query={"to": to}, **form)
-
-
 async def test_on_this_machine_the_visitor_is_root_as_with_the_well_known_key(cloud):
     assert f"arn:aws:iam::{cloud.account}:root" in (await cloud.browser.get("")).text
 
@@ -66,6 +61,7 @@ async def test_no_function_may_use_it(cloud):
         {"origin": "https://example.com"},
         {"origin": "http://localhost:3000"},
         {"origin": "null"},
+        {"origin": "http://[localhost:4566"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
     ],
@@ -93,7 +89,7 @@ async def test_no_page_frames_it_and_only_its_own_scripts_run(cloud):
 async def test_strict_asks_for_a_key_and_goes_where_one_wanted_to(cloud, strict):
     assert "Access key ID" in (await strict.get("dynamodb/tables")).html
     key = await key_of_user(cloud, "reader", "dynamodb:ListTables")
-    seen = await sign_in(strict, key, to=TABLES)
+    seen = await strict.sign_in(key, to=TABLES)
     assert "There is no table in this region." in seen.text
     assert "reader · " in seen.html
 
@@ -101,23 +97,23 @@ async def test_strict_asks_for_a_key_and_goes_where_one_wanted_to(cloud, strict)
 @pytest.mark.parametrize("to", ["https://example.com/", "//example.com", "/_pileus/consolex", "/bucket"])
 async def test_a_sign_in_leads_nowhere_else(cloud, strict, to):
     key = await key_of_user(cloud, "reader", "dynamodb:ListTables")
-    assert "Your cloud" in (await sign_in(strict, key, to=to)).text
+    assert "Your cloud" in (await strict.sign_in(key, to=to)).text
 
 
 async def test_the_well_known_key_is_none_where_only_keys_count_that_exist(cloud, strict):
-    seen = await sign_in(strict, {"AccessKeyId": "test", "SecretAccessKey": "test"})
+    seen = await strict.sign_in({"AccessKeyId": "test", "SecretAccessKey": "test"})
     assert (seen.status, "There is no such access key" in seen.html) == (403, True)
 
 
 async def test_a_wrong_secret_signs_nobody_in(cloud, strict):
     key = await key_of_user(cloud, "reader", "dynamodb:ListTables")
-    seen = await sign_in(strict, {**key, "SecretAccessKey": "x" + key["SecretAccessKey"][1:]})
+    seen = await strict.sign_in({**key, "SecretAccessKey": "x" + key["SecretAccessKey"][1:]})
     assert (seen.status, strict.cookies) == (403, {})
 
 
 async def test_who_signed_in_may_what_their_policies_say(cloud, strict):
     key = await key_of_user(cloud, "reader", "dynamodb:ListTables")
-    await sign_in(strict, key)
+    await strict.sign_in(key)
     seen = await strict.post("dynamodb/tables", "create", name="made", partition_key="id", billing="PAY_PER_REQUEST")
     assert seen.status == 403
     assert "is not authorized to perform: dynamodb:CreateTable" in seen.text
@@ -127,7 +123,7 @@ async def test_who_signed_in_may_what_their_policies_say(cloud, strict):
 
 async def test_a_key_that_is_gone_ends_the_visit(cloud, strict):
     key = await key_of_user(cloud, "reader", "dynamodb:ListTables")
-    await sign_in(strict, key)
+    await strict.sign_in(key)
     await cloud.iam.UpdateAccessKey(UserName="reader", AccessKeyId=key["AccessKeyId"], Status="Inactive")
     assert "Access key ID" in (await strict.get("dynamodb/tables")).html
     await cloud.iam.UpdateAccessKey(UserName="reader", AccessKeyId=key["AccessKeyId"], Status="Active")
@@ -143,7 +139,7 @@ async def test_temporary_credentials_sign_in_too(cloud, strict):
 
 async def test_signing_out_ends_it(cloud, strict):
     key = await key_of_user(cloud, "reader", "dynamodb:ListTables")
-    await sign_in(strict, key)
+    await strict.sign_in(key)
     cookie = dict(strict.cookies)
     await strict.post(f"{ROOT}/sign-out", "")
     strict.cookies = cookie
@@ -152,7 +148,7 @@ async def test_signing_out_ends_it(cloud, strict):
 
 async def test_sign_ins_are_bounded(cloud, strict):
     key = await key_of_user(cloud, "reader", "dynamodb:ListTables")
-    await sign_in(strict, key)
+    await strict.sign_in(key)
     first = dict(strict.cookies)
     visitors = strict._console._visitors
     request = HttpRequest("POST", "/", headers={"host": "localhost"})

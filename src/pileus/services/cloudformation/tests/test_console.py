@@ -1,13 +1,9 @@
 """CloudFormation's pages: what they show and do is what the operations tell and did."""
 
-import dataclasses
 import json
 
 import pytest
 
-from pileus.console.browser import Browser
-from pileus.console.shell import Console
-from pileus.kernel.pages import ROOT
 from pileus.services.cloudformation.tests.conftest import status_of, story, thing
 
 SHOP = "cloudformation/stacks/shop"
@@ -32,22 +28,6 @@ PAINTED = body(
 async def shop(cloud, shelf):
     await create(cloud, body(Description=SCRIPT))
     return SHOP
-
-
-@pytest.fixture
-async def reader(cloud):
-    """A browser whose visitor may list the stacks and nothing else."""
-    cloud.pileus.settings = dataclasses.replace(cloud.pileus.settings, auth="strict")
-    cloud.pileus.gateway.authenticator._is_local = False
-    await cloud.iam.CreateUser(UserName="reader")
-    statement = {"Effect": "Allow", "Action": "cloudformation:ListStacks", "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    await cloud.iam.PutUserPolicy(UserName="reader", PolicyName="p", PolicyDocument=document)
-    key = (await cloud.iam.CreateAccessKey(UserName="reader"))["AccessKey"]
-    browser = Browser(Console(cloud.pileus), cloud.region)
-    form = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
-    await browser.post(f"{ROOT}/sign-in", "", **form)
-    return browser
 
 
 async def create(cloud, text: str, name: str = "shop", **more) -> str:
@@ -96,8 +76,7 @@ async def test_a_page_of_stacks_leads_to_the_next(cloud, shelf):
         await cloud.cloudformation.CreateStack(StackName=f"stack-{at:03}", TemplateBody=body())
     first = await cloud.browser.get("cloudformation/stacks", status="all")
     assert ("stack-101" in first.text, "stack-001" in first.text) == (True, False)
-    (more,) = [link for link in first.links if "from=" in link]
-    second = await cloud.browser.send("GET", *more.split("?", 1))
+    second = await cloud.browser.follow(first, "from=")
     assert ("stack-101" in second.text, "stack-001" in second.text) == (False, True)
     assert ("refresh" in first.headers, "refresh" in second.headers) == (True, False)
 
@@ -338,8 +317,7 @@ async def test_a_page_of_changes_leads_to_the_next(cloud, shelf):
     await cloud.browser.post("cloudformation/new-stack", "change-set", **form)
     await cloud.settle()
     first = await cloud.browser.get(f"{SHOP}/change-sets/big")
-    (more,) = [link for link in first.links if "from=" in link]
-    second = await cloud.browser.send("GET", *more.split("?", 1))
+    second = await cloud.browser.follow(first, "from=")
     assert (first.text.count("Add Thing"), second.text.count("Add Thing")) == (100, 2)
 
 
@@ -382,12 +360,13 @@ async def test_a_page_of_exports_leads_to_the_next(cloud, shelf):
 # Permissions
 
 
-async def test_who_may_not_sees_why(cloud, shop, reader):
-    assert "shop CREATE_COMPLETE" in (await reader.get("cloudformation/stacks")).text
+async def test_who_may_not_sees_why(cloud, shop):
+    await cloud.visit_as("reader", "cloudformation:ListStacks")
+    assert "shop CREATE_COMPLETE" in (await cloud.browser.get("cloudformation/stacks")).text
     denied = "reader is not authorized to perform: cloudformation:"
     for path in (SHOP, f"{SHOP}/events", f"{SHOP}/update", "cloudformation/exports"):
-        seen = await reader.get(path)
+        seen = await cloud.browser.get(path)
         assert (seen.status, denied in seen.text) == (403, True), path
-    refused = await reader.post("cloudformation/new-stack", "create", name="other", template=body())
+    refused = await cloud.browser.post("cloudformation/new-stack", "create", name="other", template=body())
     assert (refused.status, f"{denied}CreateStack" in refused.text) == (403, True)
     assert len((await cloud.cloudformation.ListStacks())["StackSummaries"]) == 1

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import pytest
 
 from pileus.kernel.errors import AwsError
-from pileus.kernel.pages import ROOT
 
 SCRIPT = "<script>alert(1)</script>"
 PATTERN = json.dumps({"source": ["shop"]})
@@ -30,28 +29,12 @@ async def archive(cloud):
     return "events/archives/kept"
 
 
-async def follow(cloud, page, part: str):
-    """The page behind the one link that has this part."""
-    (address,) = [link for link in page.links if part in link]
-    return await cloud.browser.send("GET", *address.partition("#")[0].split("?", 1))
-
-
 async def is_gone(waiting) -> bool:
     try:
         await waiting
     except AwsError as error:
         return error.code == "ResourceNotFoundException"
     return False
-
-
-async def visit_as(cloud, *actions: str) -> None:
-    """Sign the browser in as a user that may do these alone."""
-    await cloud.iam.CreateUser(UserName="ann")
-    allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}
-    await cloud.iam.PutUserPolicy(UserName="ann", PolicyName="p", PolicyDocument=json.dumps(allow))
-    key = (await cloud.iam.CreateAccessKey(UserName="ann"))["AccessKey"]
-    form = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
-    await cloud.browser.post(f"{ROOT}/sign-in", "", **form)
 
 
 # Buses
@@ -81,7 +64,7 @@ async def test_a_page_of_buses_leads_to_the_next(cloud):
     for at in range(52):
         await cloud.events.CreateEventBus(Name=f"bus-{at:02}")
     first = await cloud.browser.get("events/buses", prefix="bus")
-    second = await follow(cloud, first, "from=")
+    second = await cloud.browser.follow(first, "from=")
     assert ("bus-49" in first.text, "bus-50" in first.text) == (True, False)
     assert ("bus-49" in second.text, "bus-51" in second.text) == (False, True)
 
@@ -138,7 +121,7 @@ async def test_a_page_of_rules_leads_to_the_next(cloud):
     for at in range(52):
         await cloud.events.PutRule(Name=f"rule-{at:02}", EventPattern=PATTERN)
     first = await cloud.browser.get(BUS)
-    second = await follow(cloud, first, "from=")
+    second = await cloud.browser.follow(first, "from=")
     assert ("rule-49" in first.text, "rule-50" in first.text) == (True, False)
     assert ("rule-49" in second.text, "rule-51" in second.text) == (False, True)
 
@@ -175,7 +158,7 @@ async def test_targets_are_set_changed_and_removed(cloud, rule, listen):
     assert target == {"Id": "q", "Arn": queue.arn, "InputPath": "$.detail"}
     page = await cloud.browser.get(RULE)
     assert f"q {queue.arn} – $.detail Remove" in page.text
-    opened = await follow(cloud, page, "target=q")
+    opened = await cloud.browser.follow(page, "target=q")
     assert ('value="q"' in opened.html, '"InputPath": "$.detail"' in opened.text) == (True, True)
     await cloud.browser.post(RULE, "put-target", id="q", arn=queue.arn, more='{"Input": "{}"}')
     (target,) = (await cloud.events.ListTargetsByRule(Rule="orders"))["Targets"]
@@ -270,7 +253,7 @@ async def test_an_event_that_failed_says_why(cloud, rule, listen, form, why):
 
 
 async def test_a_pattern_is_tried(cloud, rule):
-    page = await follow(cloud, await cloud.browser.get(RULE), "/pattern?")
+    page = await cloud.browser.follow(await cloud.browser.get(RULE), "/pattern?")
     assert '"shop"' in page.text
     event = {
         "id": "1",
@@ -330,7 +313,7 @@ async def test_pages_of_archives_and_replays_lead_to_the_next(cloud, archive):
         await cloud.settle()
     for page in ("events/archives", "events/replays"):
         first = await cloud.browser.get(page, prefix="made")
-        second = await follow(cloud, first, "from=")
+        second = await cloud.browser.follow(first, "from=")
         assert ("made-49" in first.text, "made-50" in first.text) == (True, False), page
         assert ("made-49" in second.text, "made-51" in second.text) == (False, True), page
 
@@ -372,7 +355,7 @@ async def test_a_replay_is_cancelled(cloud, archive):
 
 
 async def test_who_may_not_is_told_so(cloud, rule):
-    await visit_as(cloud, "events:DescribeRule", "events:ListTargetsByRule", "events:ListTagsForResource")
+    await cloud.visit_as("ann", "events:DescribeRule", "events:ListTargetsByRule", "events:ListTagsForResource")
     seen = await cloud.browser.post(RULE, "disable")
     assert seen.status == 403
     assert "ann is not authorized to perform: events:DisableRule" in seen.text

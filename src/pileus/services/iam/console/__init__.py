@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pileus.kernel.pages import Pages, Place
-from pileus.services.iam.console import access_keys, groups, permissions, policies, roles, simulator, tags, users
+from pileus.services.iam.console import access_keys, groups, kinds, permissions, policies, roles, simulator, tags, users
 
 TAGS = {"tag": tags.tag, "untag": tags.untag}
 PERMISSIONS = Place(
@@ -30,7 +30,7 @@ CONSOLE = Pages(
                 "join": users.join,
                 "leave": users.leave,
                 "boundary": permissions.set_boundary,
-                "delete": users.delete,
+                "delete": kinds.delete,
                 **TAGS,
             },
         ),
@@ -41,7 +41,7 @@ CONSOLE = Pages(
             {"create": access_keys.create, "status": access_keys.set_status, "delete": access_keys.delete},
         ),
         "groups": Place(groups.show_all, {"create": groups.create}),
-        "groups/{Group}": Place(groups.show, {"add": groups.add, "remove": groups.remove, "delete": groups.delete}),
+        "groups/{Group}": Place(groups.show, {"add": groups.add, "remove": groups.remove, "delete": kinds.delete}),
         "groups/{Group}/permissions": PERMISSIONS,
         "groups/{Group}/inline": INLINE,
         "roles": Place(roles.show_all, {"create": roles.create}),
@@ -51,7 +51,7 @@ CONSOLE = Pages(
                 "trust": roles.set_trust,
                 "update": roles.update,
                 "boundary": permissions.set_boundary,
-                "delete": roles.delete,
+                "delete": kinds.delete,
                 **TAGS,
             },
         ),

@@ -71,6 +71,30 @@ async def all_of(visit: Visit, operation: str, member: str, asked: dict) -> list
         asked["Marker"] = answer["Marker"]
 
 
+async def listed(visit: Visit, word: str) -> Page:
+    """The list of users or groups."""
+    place = PLACES[word]
+    answer, more = await some_of(visit, f"List{word}s", {}, place)
+    values = {"word": word, "place": place, "rows": answer[f"{word}s"], "more": more}
+    return Page("identities.html", f"{word}s", values)
+
+
+async def create(visit: Visit, word: str, notice: str) -> Redirect:
+    """A user or group. notice  what follows its name when it is there"""
+    name = visit.typed("name")
+    await visit.invoke(f"Create{word}", {f"{word}Name": name, "Path": visit.typed("under") or "/"})
+    return Redirect(visit.url(PLACES[word], name), f"The {word.lower()} {name} {notice}.")
+
+
+async def delete(visit: Visit) -> Redirect:
+    """A user, group or role."""
+    word = kind(visit)
+    name = visit.labels[word]
+    visit.must_be(name)
+    await visit.invoke(f"Delete{word}", {f"{word}Name": name})
+    return Redirect(visit.url(PLACES[word]), f"The {word.lower()} {name} is deleted.")
+
+
 def document(encoded: str) -> str:
     """A policy of an answer, where all are percent-encoded."""
     return unquote(encoded)

@@ -48,10 +48,3 @@ async def update(visit: Visit) -> Redirect:
     asked = named(visit, Description=visit.typed("description"), MaxSessionDuration=longest_s)
     await visit.invoke("UpdateRole", asked)
     return back(visit, "The role is changed.")
-
-
-async def delete(visit: Visit) -> Redirect:
-    name = visit.labels["Role"]
-    visit.must_be(name)
-    await visit.invoke("DeleteRole", {"RoleName": name})
-    return Redirect(visit.url("roles"), f"The role {name} is deleted.")

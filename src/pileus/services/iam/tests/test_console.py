@@ -46,26 +46,12 @@ def page_of(arn: str, *below: str) -> str:
     return "/".join(["iam/policies", quote(arn, safe=""), *below])
 
 
-async def next_page(cloud, seen):
-    (more,) = [link for link in seen.links if "from=" in link]
-    return await cloud.browser.send("GET", *more.split("?", 1))
-
-
 async def is_gone(waiting) -> bool:
     try:
         await waiting
     except AwsError as error:
         return error.code == "NoSuchEntity"
     return False
-
-
-async def visit_as(cloud, *actions: str) -> None:
-    """Sign the browser in as a user that may do these alone."""
-    await cloud.iam.CreateUser(UserName="visitor")
-    await cloud.iam.PutUserPolicy(UserName="visitor", PolicyName="p", PolicyDocument=allow(*actions))
-    key = (await cloud.iam.CreateAccessKey(UserName="visitor"))["AccessKey"]
-    form = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
-    await cloud.browser.post(f"{ROOT}/sign-in", "", **form)
 
 
 # Lists
@@ -111,7 +97,7 @@ async def test_pages_of_lists_lead_to_the_next(cloud):
         await cloud.iam.CreateGroup(GroupName=f"n{at:02}")
     for path in ("iam/users", "iam/groups", "iam/roles", "iam/policies", "iam/groups/all"):
         first = await cloud.browser.get(path)
-        second = await next_page(cloud, first)
+        second = await cloud.browser.follow(first, "from=")
         assert [name in first.text for name in ("n48", "n51")] == [True, False], path
         assert [name in second.text for name in ("n48", "n51")] == [False, True], path
 
@@ -326,7 +312,7 @@ async def test_who_has_a_policy_is_paged(cloud, policy):
         await cloud.iam.CreateUser(UserName=f"n{at:02}")
         await cloud.iam.AttachUserPolicy(UserName=f"n{at:02}", PolicyArn=policy)
     first = await cloud.browser.get(page_of(policy, "entities"))
-    second = await next_page(cloud, first)
+    second = await cloud.browser.follow(first, "from=")
     assert ("n49" in first.text, "n50" in first.text, "n49" in second.text, "n51" in second.text) == (
         True,
         False,
@@ -407,7 +393,7 @@ async def test_who_is_not_there_is_not_simulated(cloud):
 
 
 async def test_who_may_not_is_told_so(cloud, ann):
-    await visit_as(cloud, "iam:GetUser", "iam:ListGroupsForUser", "iam:ListAccessKeys")
+    await cloud.visit_as("visitor", "iam:GetUser", "iam:ListGroupsForUser", "iam:ListAccessKeys")
     seen = await cloud.browser.post(ann, "delete", typed_name="ann")
     assert seen.status == 403
     assert "visitor is not authorized to perform: iam:DeleteUser" in seen.text
@@ -417,5 +403,5 @@ async def test_who_may_not_is_told_so(cloud, ann):
 
 async def test_keys_are_listed_to_who_may_not_ask_when_they_were_used(cloud, ann):
     key = (await cloud.iam.CreateAccessKey(UserName="ann"))["AccessKey"]["AccessKeyId"]
-    await visit_as(cloud, "iam:ListAccessKeys")
+    await cloud.visit_as("visitor", "iam:ListAccessKeys")
     assert f"{key} Active 2026-01-01 00:00:00 AccessDenied" in (await cloud.browser.get(f"{ann}/keys")).text

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from pileus.kernel.errors import AwsError
-from pileus.kernel.pages import ROOT
 from pileus.services.lambda_.tests.material import allow, zipped
 
 SCRIPT = "<script>alert(1)</script>"
@@ -23,21 +22,6 @@ async def mapping(cloud, make):
     made = await cloud.lambda_.CreateEventSourceMapping(FunctionName="echo", EventSourceArn=QUEUE_ARN)
     await cloud.settle()
     return made["UUID"]
-
-
-async def follow(cloud, page, part: str):
-    """The page behind the one link that has this part."""
-    (address,) = [link for link in page.links if part in link]
-    return await cloud.browser.send("GET", *address.split("?", 1))
-
-
-async def visit_as(cloud, *actions: str) -> None:
-    """Sign the browser in as a user that may do these alone."""
-    await cloud.iam.CreateUser(UserName="ann")
-    await cloud.iam.PutUserPolicy(UserName="ann", PolicyName="p", PolicyDocument=allow(*actions))
-    key = (await cloud.iam.CreateAccessKey(UserName="ann"))["AccessKey"]
-    form = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
-    await cloud.browser.post(f"{ROOT}/sign-in", "", **form)
 
 
 async def configuration(cloud) -> dict:
@@ -81,7 +65,7 @@ async def test_a_page_of_functions_leads_to_the_next(cloud, make):
     for at in range(52):
         await make(f"function-{at:02}")
     first = await cloud.browser.get("lambda/functions")
-    second = await follow(cloud, first, "from=")
+    second = await cloud.browser.follow(first, "from=")
     assert ("function-49" in first.text, "function-50" in first.text) == (True, False)
     assert ("function-49" in second.text, "function-51" in second.text) == (False, True)
 
@@ -212,7 +196,7 @@ async def test_a_page_of_mappings_leads_to_the_next(cloud, mapping):
     await cloud.settle()
     for page in ("lambda/mappings", f"{PAGE}/mappings"):
         first = await cloud.browser.get(page)
-        second = await follow(cloud, first, "from=")
+        second = await cloud.browser.follow(first, "from=")
         assert (first.text.count(QUEUE_ARN), second.text.count(QUEUE_ARN)) == (50, 3)
 
 
@@ -257,9 +241,9 @@ async def test_versions_and_aliases_are_paged_apart(cloud, make):
         await cloud.lambda_.CreateAlias(FunctionName="echo", Name=f"alias-{at:02}", FunctionVersion="1")
     first = await cloud.browser.get(f"{PAGE}/versions")
     assert ("echo:49" in first.text, "echo:50" in first.text, "alias-49" in first.text) == (True, False, True)
-    second = await follow(cloud, first, "?from=")
+    second = await cloud.browser.follow(first, "?from=")
     assert ("echo:49" in second.text, "echo:52" in second.text, "alias-49" in second.text) == (False, True, True)
-    third = await follow(cloud, second, "aliases_from=")
+    third = await cloud.browser.follow(second, "aliases_from=")
     assert ("echo:52" in third.text, "alias-49" in third.text, "alias-51" in third.text) == (True, False, True)
 
 
@@ -402,11 +386,11 @@ async def test_a_page_of_layers_leads_to_the_next(cloud):
         await cloud.lambda_.PublishLayerVersion(LayerName=f"layer-{at:02}", Content={"ZipFile": zipped()})
         await cloud.lambda_.PublishLayerVersion(LayerName="tools", Content={"ZipFile": zipped()})
     first = await cloud.browser.get("lambda/layers")
-    second = await follow(cloud, first, "from=")
+    second = await cloud.browser.follow(first, "from=")
     assert ("layer-49" in first.text, "layer-50" in first.text) == (True, False)
     assert ("layer-49" in second.text, "layer-51" in second.text) == (False, True)
     first = await cloud.browser.get("lambda/layers/tools")
-    second = await follow(cloud, first, "from=")
+    second = await cloud.browser.follow(first, "from=")
     assert (first.text.count(":layer:tools:"), second.text.count(":layer:tools:")) == (50, 2)
 
 
@@ -414,7 +398,7 @@ async def test_a_page_of_layers_leads_to_the_next(cloud):
 
 
 async def test_who_may_not_is_told_so(cloud, mapping):
-    await visit_as(cloud, "lambda:GetFunction", "lambda:GetFunctionConfiguration", "lambda:GetEventSourceMapping")
+    await cloud.visit_as("ann", "lambda:GetFunction", "lambda:GetFunctionConfiguration", "lambda:GetEventSourceMapping")
     seen = await cloud.browser.post(f"{PAGE}/invoke", "invoke", event="{}", type="RequestResponse")
     assert (seen.status, "ann is not authorized to perform: lambda:InvokeFunction" in seen.text) == (403, True)
     seen = await cloud.browser.post(f"lambda/mappings/{mapping}", "delete", typed_name=mapping)

@@ -1,12 +1,9 @@
 """CloudWatch Logs' pages: what they show and do is what the operations tell and did."""
 
 import io
-import json
 import zipfile
 
 import pytest
-
-from pileus.kernel.pages import ROOT
 
 GROUP = "/app/shop"
 PAGE = "logs/groups/%2Fapp%2Fshop"
@@ -35,16 +32,6 @@ async def follow(cloud, page, label: str):
     return await cloud.browser.send("GET", *address.split("?", 1))
 
 
-async def visit_as(cloud, *actions: str) -> None:
-    """Sign the browser in as a user that may do these alone."""
-    await cloud.iam.CreateUser(UserName="ann")
-    allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}
-    await cloud.iam.PutUserPolicy(UserName="ann", PolicyName="p", PolicyDocument=json.dumps(allow))
-    key = (await cloud.iam.CreateAccessKey(UserName="ann"))["AccessKey"]
-    form = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
-    await cloud.browser.post(f"{ROOT}/sign-in", "", **form)
-
-
 async def test_a_group_is_made_and_listed(cloud):
     seen = await cloud.browser.post("logs/groups", "create", name=GROUP, days="7")
     assert f"The log group {GROUP} is there." in seen.text
@@ -66,7 +53,7 @@ async def test_a_group_that_is_refused_is_not_made(cloud):
 
 
 async def test_a_group_whose_retention_is_refused_says_that_it_is_there(cloud):
-    await visit_as(cloud, "logs:CreateLogGroup", "logs:DescribeLogGroups")
+    await cloud.visit_as("ann", "logs:CreateLogGroup", "logs:DescribeLogGroups")
     seen = await cloud.browser.post("logs/groups", "create", name="app", days="7")
     assert seen.status == 403
     assert "The log group app is there, but keeps events for ever: User:" in seen.text
@@ -242,7 +229,7 @@ async def test_subscriptions_are_shown(cloud, stream):
 
 
 async def test_who_may_not_is_told_so(cloud, stream):
-    await visit_as(cloud, "logs:DescribeLogStreams", "logs:GetLogEvents")
+    await cloud.visit_as("ann", "logs:DescribeLogStreams", "logs:GetLogEvents")
     seen = await cloud.browser.post(stream, "delete", typed_name="one")
     assert seen.status == 403
     assert "ann is not authorized to perform: logs:DeleteLogStream" in seen.text

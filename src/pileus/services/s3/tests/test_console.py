@@ -1,33 +1,14 @@
 """S3's pages: what they show and do is what the operations tell and did."""
 
-import dataclasses
 import json
 
 import pytest
 
-from pileus.console.browser import Browser
-from pileus.console.shell import Console
 from pileus.kernel.errors import AwsError
 from pileus.kernel.pages import ROOT
 
 BOX = "s3/buckets/box"
 SCRIPT = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-async def reader(cloud):
-    """A browser whose visitor may list the buckets and nothing else."""
-    cloud.pileus.settings = dataclasses.replace(cloud.pileus.settings, auth="strict")
-    cloud.pileus.gateway.authenticator._is_local = False
-    await cloud.iam.CreateUser(UserName="reader")
-    statement = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    await cloud.iam.PutUserPolicy(UserName="reader", PolicyName="p", PolicyDocument=document)
-    key = (await cloud.iam.CreateAccessKey(UserName="reader"))["AccessKey"]
-    browser = Browser(Console(cloud.pileus), cloud.region)
-    form = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
-    await browser.post(f"{ROOT}/sign-in", "", **form)
-    return browser
 
 
 async def put(cloud, key: str, body: bytes = b"text", **more) -> str:
@@ -75,8 +56,7 @@ async def test_buckets_are_found_by_prefix_and_paged(cloud):
         await cloud.s3.CreateBucket(Bucket=f"box-{at:03}")
     first = await cloud.browser.get("s3/buckets")
     assert ("box-099" in first.text, "box-100" in first.text) == (True, False)
-    (more,) = [link for link in first.links if "from=" in link]
-    second = await cloud.browser.send("GET", *more.split("?", 1))
+    second = await cloud.browser.follow(first, "from=")
     assert ("box-099" in second.text, "box-101" in second.text) == (False, True)
     found = await cloud.browser.get("s3/buckets", prefix="box-05")
     assert ("box-059" in found.text, "box-060" in found.text) == (True, False)
@@ -122,8 +102,7 @@ async def test_a_page_of_keys_leads_to_the_next(cloud, bucket, versions):
         await put(cloud, f"some/key-{at:03}")
     first = await cloud.browser.get(BOX, prefix="some/", versions=versions)
     assert ("key-099" in first.text, "key-100" in first.text) == (True, False)
-    (more,) = [link for link in first.links if "from=" in link]
-    second = await cloud.browser.send("GET", *more.split("?", 1))
+    second = await cloud.browser.follow(first, "from=")
     assert ("key-099" in second.text, "key-101" in second.text, "from=" in second.html) == (False, True, False)
 
 
@@ -409,8 +388,7 @@ async def test_unfinished_uploads_are_paged_and_aborted(cloud, bucket):
     for at in range(52):
         await cloud.s3.CreateMultipartUpload(Bucket="box", Key=f"big-{at:02}")
     first = await cloud.browser.get(f"{BOX}/management")
-    (more,) = [link for link in first.links if "from=" in link]
-    second = await cloud.browser.send("GET", *more.split("?", 1))
+    second = await cloud.browser.follow(first, "from=")
     assert ("big-49" in first.text, "big-50" in first.text, "big-51" in second.text) == (True, False, True)
     (upload,) = (await cloud.s3.ListMultipartUploads(Bucket="box", Prefix="big-51"))["Uploads"]
     await cloud.browser.post(f"{BOX}/management", "abort", key="big-51", upload=upload["UploadId"])
@@ -420,16 +398,17 @@ async def test_unfinished_uploads_are_paged_and_aborted(cloud, bucket):
 # Permissions
 
 
-async def test_who_may_not_sees_why(cloud, bucket, reader):
+async def test_who_may_not_sees_why(cloud, bucket):
     await put(cloud, "a")
-    assert "box us-east-1" in (await reader.get("s3/buckets")).text
+    await cloud.visit_as("reader", "s3:ListAllMyBuckets")
+    assert "box us-east-1" in (await cloud.browser.get("s3/buckets")).text
     denied = "reader is not authorized to perform: s3:"
     for path in (BOX, f"{BOX}/object?key=a", f"{BOX}/download?key=a"):
-        seen = await reader.send("GET", f"{ROOT}/us-east-1/{path}".partition("?")[0], path.partition("?")[2])
+        seen = await cloud.browser.send("GET", f"{ROOT}/us-east-1/{path}".partition("?")[0], path.partition("?")[2])
         assert (seen.status, denied in seen.text) == (403, True), path
     for page, count in (("properties", 6), ("permissions", 5), ("management", 2)):
-        seen = await reader.get(f"{BOX}/{page}")
+        seen = await cloud.browser.get(f"{BOX}/{page}")
         assert (seen.status, seen.text.count(denied)) == (200, count), page
-    refused = await reader.post(f"{BOX}/management", "delete", typed_name="box")
+    refused = await cloud.browser.post(f"{BOX}/management", "delete", typed_name="box")
     assert (refused.status, f"{denied}DeleteBucket" in refused.text) == (403, True)
     assert [each["Name"] for each in (await cloud.s3.ListBuckets())["Buckets"]] == ["box"]

@@ -4,27 +4,9 @@ import json
 
 import pytest
 
-from pileus.kernel.pages import ROOT
-
 SCRIPT = "<script>alert(1)</script>"
 PAGE = "sqs/queues/jobs"
 RECEIVE = {"count": "10", "timeout": "30", "wait": "0"}
-
-
-async def follow(cloud, page, part: str):
-    """The page behind the one link that has this part."""
-    (address,) = [link for link in page.links if part in link]
-    return await cloud.browser.send("GET", *address.split("?", 1))
-
-
-async def visit_as(cloud, *actions: str) -> None:
-    """Sign the browser in as a user that may do these alone."""
-    await cloud.iam.CreateUser(UserName="ann")
-    allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}
-    await cloud.iam.PutUserPolicy(UserName="ann", PolicyName="p", PolicyDocument=json.dumps(allow))
-    key = (await cloud.iam.CreateAccessKey(UserName="ann"))["AccessKey"]
-    form = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
-    await cloud.browser.post(f"{ROOT}/sign-in", "", **form)
 
 
 async def queue_names(cloud) -> list[str]:
@@ -93,7 +75,7 @@ async def test_queues_are_found_by_prefix_and_paged(cloud, make):
     assert "other" in (await cloud.browser.get("sqs/queues")).text
     first = await cloud.browser.get("sqs/queues", prefix="queue-")
     assert ("queue-24" in first.text, "queue-25" in first.text, "other" in first.text) == (True, False, False)
-    second = await follow(cloud, first, "from=")
+    second = await cloud.browser.follow(first, "from=")
     assert ("queue-24" in second.text, "queue-26" in second.text, "other" in second.text) == (False, True, False)
 
 
@@ -278,7 +260,7 @@ async def test_a_page_of_sources_leads_to_the_next(cloud, make):
     for at in range(52):
         await make(f"source-{at:02}", RedrivePolicy=redrive)
     first = await cloud.browser.get("sqs/queues/dead/dead-letters")
-    second = await follow(cloud, first, "from=")
+    second = await cloud.browser.follow(first, "from=")
     assert ("source-49" in first.text, "source-50" in first.text) == (True, False)
     assert ("source-49" in second.text, "source-51" in second.text) == (False, True)
 
@@ -353,7 +335,7 @@ async def test_tags(cloud, jobs):
 
 async def test_who_may_not_is_told_so(cloud, jobs):
     await jobs.send("a")
-    await visit_as(cloud, "sqs:ListQueues", "sqs:GetQueueAttributes")
+    await cloud.visit_as("ann", "sqs:ListQueues", "sqs:GetQueueAttributes")
     seen = await cloud.browser.post(f"{PAGE}/messages", "receive", **RECEIVE)
     assert (seen.status, "ann is not authorized to perform: sqs:receivemessage" in seen.text) == (403, True)
     assert await jobs.counts() == (1, 0, 0)
@@ -364,6 +346,6 @@ async def test_who_may_not_is_told_so(cloud, jobs):
 
 
 async def test_of_a_queue_that_one_may_not_look_at_the_list_has_the_name(cloud, jobs):
-    await visit_as(cloud, "sqs:ListQueues")
+    await cloud.visit_as("ann", "sqs:ListQueues")
     seen = await cloud.browser.get("sqs/queues")
     assert (seen.status, "jobs Standard AccessDenied" in seen.text) == (200, True)
