@@ -243,3 +243,13 @@ async def test_settings(cloud, music):
     assert seen.status == 400
     seen = await cloud.browser.post(f"{music}/settings", "capacity", billing="PROVISIONED", read="many", write="4")
     assert "The read capacity must be a whole number." in seen.text
+
+
+async def test_who_may_not_sees_why_and_changes_nothing(cloud, music):
+    await cloud.visit_as("reader", "dynamodb:ListTables", "dynamodb:DescribeTable")
+    assert "music" in (await cloud.browser.get("dynamodb/tables")).text
+    denied = "reader is not authorized to perform: dynamodb:"
+    assert f"{denied}Scan" in (await cloud.browser.get(f"{music}/items")).text
+    refused = await cloud.browser.post(music, "delete", typed_name="music")
+    assert (refused.status, f"{denied}DeleteTable" in refused.text) == (403, True)
+    assert (await cloud.dynamodb.DescribeTable(TableName="music"))["Table"]["TableStatus"] == "ACTIVE"
