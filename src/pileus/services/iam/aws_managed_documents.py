@@ -61,6 +61,34 @@ STATEMENTS: dict[str, list[dict]] = {
             "iam:SimulatePrincipalPolicy",
         )
     ],
+    "/aws-service-role/AWSApplicationAutoscalingDynamoDBTablePolicy": [
+        _allow(
+            "dynamodb:DescribeTable",
+            "dynamodb:UpdateTable",
+            "cloudwatch:PutMetricAlarm",
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:DeleteAlarms",
+        )
+    ],
+    "/aws-service-role/DynamoDBCloudWatchContributorInsightsServiceRolePolicy": [
+        _allow(
+            "cloudwatch:DeleteInsightRules",
+            "cloudwatch:PutInsightRule",
+            on="arn:aws:cloudwatch:*:*:insight-rule/DynamoDBContributorInsights*",
+        ),
+        _allow("cloudwatch:DescribeInsightRules"),
+    ],
+    "/aws-service-role/DynamoDBReplicationServiceRolePolicy": [
+        _allow(
+            "dynamodb:DescribeTable",
+            "application-autoscaling:RegisterScalableTarget",
+            "application-autoscaling:DescribeScalableTargets",
+            "application-autoscaling:DeregisterScalableTarget",
+            "application-autoscaling:PutScalingPolicy",
+            "application-autoscaling:DescribeScalingPolicies",
+            "application-autoscaling:DeleteScalingPolicy",
+        )
+    ],
     "/service-role/AWSLambdaBasicExecutionRole": [_allow(*_LOGS)],
     "/service-role/AWSLambdaDynamoDBExecutionRole": [
         _allow(

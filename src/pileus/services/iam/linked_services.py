@@ -16,6 +16,7 @@ _ROLES = {
     "batch.amazonaws.com": "Batch",
     "cloudtrail.amazonaws.com": "CloudTrail",
     "config.amazonaws.com": "Config",
+    "contributorinsights.dynamodb.amazonaws.com": "DynamoDBCloudWatchContributorInsights",
     "delivery.logs.amazonaws.com": "LogDelivery",
     "dynamodb.application-autoscaling.amazonaws.com": "ApplicationAutoScaling_DynamoDBTable",
     "ecs.amazonaws.com": "ECS",
@@ -43,6 +44,12 @@ _ROLES = {
     "ssm.amazonaws.com": "AmazonSSM",
 }
 _WITH_SUFFIX = {"autoscaling.amazonaws.com"}
+_POLICIES = {
+    "contributorinsights.dynamodb.amazonaws.com": "DynamoDBCloudWatchContributorInsightsServiceRolePolicy",
+    "dynamodb.application-autoscaling.amazonaws.com": "AWSApplicationAutoscalingDynamoDBTablePolicy",
+    "replication.dynamodb.amazonaws.com": "DynamoDBReplicationServiceRolePolicy",
+}
+"""The policies of the roles that Pileus's own services act as; those of the others are nobody's to use here."""
 
 
 def role_name(service: str, suffix: str) -> str:
@@ -52,6 +59,12 @@ def role_name(service: str, suffix: str) -> str:
     if suffix and service not in _WITH_SUFFIX:
         raise InvalidInput(f"Custom suffix is not allowed for {service}")
     return _PREFIX + _ROLES[service] + (f"_{suffix}" if suffix else "")
+
+
+def policies(service: str, partition: str) -> tuple[str, ...]:
+    """ARNs of the managed policies that the role is made with."""
+    name = _POLICIES.get(service)
+    return () if name is None else (f"arn:{partition}:iam::aws:policy/aws-service-role/{name}",)
 
 
 def trust_policy(service: str) -> str:

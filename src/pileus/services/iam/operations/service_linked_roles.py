@@ -11,7 +11,7 @@ from pileus.services.iam.transitions import identities
 async def create_service_linked_role(call: Call, request: dict) -> dict:
     """Make the role that a service acts as, below /aws-service-role/<service>/, trusted by that service alone.
 
-    It has no policy of AWS's attached: our services do not act through it.
+    It has its policy of AWS's attached where one of our services acts through it.
     errors   InvalidInput (there is one already, or the service takes no suffix)
     source   IAM API reference, CreateServiceLinkedRole; IAM user guide, "Service-linked roles"
     """
@@ -28,6 +28,7 @@ async def create_service_linked_role(call: Call, request: dict) -> dict:
         trust=linked_services.trust_policy(service),
         description=request.get("Description", ""),
         service=service,
+        attached=linked_services.policies(service, partition_of(call.region)),
     )
     return {"Role": role_out(role)}
 

@@ -287,6 +287,18 @@ async def test_a_service_linked_role_belongs_to_its_service(cloud):
     await refused(cloud.iam.GetRole(RoleName=role["RoleName"]), "NoSuchEntity")
 
 
+async def test_a_role_that_our_services_act_as_is_made_with_its_policy(cloud):
+    made = {"AWSServiceName": "replication.dynamodb.amazonaws.com"}
+    name = (await cloud.iam.CreateServiceLinkedRole(**made))["Role"]["RoleName"]
+    (attached,) = (await cloud.iam.ListAttachedRolePolicies(RoleName=name))["AttachedPolicies"]
+    assert attached["PolicyName"] == "DynamoDBReplicationServiceRolePolicy"
+    asked = {"PolicyArn": attached["PolicyArn"]}
+    assert [role["RoleName"] for role in (await cloud.iam.ListEntitiesForPolicy(**asked))["PolicyRoles"]] == [name]
+    await cloud.iam.DeleteServiceLinkedRole(RoleName=name)
+    assert (await cloud.iam.ListEntitiesForPolicy(**asked))["PolicyRoles"] == []
+    await cloud.iam.CreateServiceLinkedRole(**made)
+
+
 # Policies
 
 

@@ -58,8 +58,9 @@ def create_role(
     boundary: str = "",
     tags: dict[str, str] | None = None,
     service: str = "",
+    attached: tuple[str, ...] = (),
 ) -> state.Role:
-    """service  of a service-linked role"""
+    """service  of a service-linked role;  attached  ARNs of AWS's policies that it is made with"""
     documents.check_trust(tx, trust)
     _check_new(tx, "role", account, name)
     role = state.Role(
@@ -75,9 +76,12 @@ def create_role(
         boundary=boundary,
         tags=merged({}, tags or {}),
         service=service,
+        attached=attached,
     )
     _limit(tx, role, "role", boundary)
     state.ROLES.insert(tx, role)
+    for arn in attached:
+        state.ATTACHMENTS.put(tx, state.Attachment(account, arn, "permissions", "role", name))
     return role
 
 
