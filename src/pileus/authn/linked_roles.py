@@ -23,14 +23,14 @@ class LinkedRole:
         path = f"aws-service-role/{self.service}"
         return f"arn:{partition_of(call.region)}:iam::{call.account}:role/{path}/{self.name}"
 
-    async def ensure(self, call: Call) -> None:
-        """Make the role where it isn't there yet, as the caller: who may not make it gets AccessDenied."""
+    async def ensure(self, call: Call, *, principal: Principal | None = None) -> None:
+        """Make the role where it isn't there yet, as the caller or `principal`: who may not make it gets AccessDenied."""
         try:
             await call.invoke("iam", "GetRole", {"RoleName": self.name}, principal=root(call.account))
         except AwsError as error:
             if error.code != "NoSuchEntity":
                 raise
-            await call.invoke("iam", "CreateServiceLinkedRole", {"AWSServiceName": self.service})
+            await call.invoke("iam", "CreateServiceLinkedRole", {"AWSServiceName": self.service}, principal=principal)
 
     async def session(self, call: Call) -> Principal:
         """Whom the service acts as in the account of the call. Raises AwsError where somebody deleted the role."""
@@ -45,3 +45,12 @@ class LinkedRole:
         return principal.kind == "assumed-role" and principal.issuer_arn.endswith(
             f":role/aws-service-role/{self.service}/{self.name}"
         )
+
+
+DYNAMODB_AUTO_SCALING = LinkedRole(
+    "dynamodb.application-autoscaling.amazonaws.com", "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable"
+)
+DYNAMODB_INSIGHTS = LinkedRole(
+    "contributorinsights.dynamodb.amazonaws.com", "AWSServiceRoleForDynamoDBCloudWatchContributorInsights"
+)
+DYNAMODB_REPLICATION = LinkedRole("replication.dynamodb.amazonaws.com", "AWSServiceRoleForDynamoDBReplication")

@@ -39,7 +39,7 @@ SERVICE = Service(
         "SimulatePrincipalPolicy": ("PolicyExclusionList", *simulation.NOT_HONOURED),
     },
     lacks={
-        "CreateServiceLinkedRole": ("the permissions that AWS attaches",),
+        "CreateServiceLinkedRole": ("the permissions that AWS attaches, where no service here acts as the role",),
         "GetPolicyVersion": ("AWS managed policies have their default version only",),
         "ListPolicies": ("of AWS's policies, those carried here",),
     },

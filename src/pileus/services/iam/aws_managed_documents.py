@@ -81,13 +81,16 @@ STATEMENTS: dict[str, list[dict]] = {
     "/aws-service-role/DynamoDBReplicationServiceRolePolicy": [
         _allow(
             "dynamodb:DescribeTable",
+            "dynamodb:UpdateTable",
             "application-autoscaling:RegisterScalableTarget",
             "application-autoscaling:DescribeScalableTargets",
             "application-autoscaling:DeregisterScalableTarget",
             "application-autoscaling:PutScalingPolicy",
             "application-autoscaling:DescribeScalingPolicies",
             "application-autoscaling:DeleteScalingPolicy",
-        )
+        ),
+        _allow("iam:CreateServiceLinkedRole")
+        | {"Condition": {"StringEquals": {"iam:AWSServiceName": "dynamodb.application-autoscaling.amazonaws.com"}}},
     ],
     "/service-role/AWSLambdaBasicExecutionRole": [_allow(*_LOGS)],
     "/service-role/AWSLambdaDynamoDBExecutionRole": [
