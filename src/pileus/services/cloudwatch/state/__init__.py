@@ -1,0 +1,1 @@
+"""State, by subject: `records.py` has the tables and quotas."""
