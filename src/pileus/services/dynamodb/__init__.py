@@ -1,9 +1,10 @@
 """Amazon DynamoDB. Start at state/__init__.py: it opens with the essay."""
 
 from pileus.kernel.service import Service
-from pileus.services.dynamodb import authorize, background, browsers, changes, errors
+from pileus.services.dynamodb import authorize, background, browsers, changes, errors, meter
 from pileus.services.dynamodb.operations import (
     account,
+    auto_scaling,
     backups,
     batches,
     exports,
@@ -34,6 +35,7 @@ SERVICE = Service(
         partiql,
         ttl,
         account,
+        auto_scaling,
         policies,
         backups,
         exports,
@@ -46,6 +48,7 @@ SERVICE = Service(
     event_source="pileus.services.dynamodb.event_source",
     console="pileus.services.dynamodb.console",
     events=background.EVENTS,
+    start=meter.start,
     violation=errors.violation,
     beyond_model=browsers.beyond_model,
     decorate=browsers.decorate,
@@ -56,7 +59,6 @@ SERVICE = Service(
         "ImportTable": tables.NOT_YET,
         "RestoreTableFromBackup": ("VectorIndexOverride",),
         "RestoreTableToPointInTime": ("VectorIndexOverride",),
-        "UpdateContributorInsights": ("ContributorInsightsAction ENABLE",),
         "UpdateTable": (*changes.NOT_YET, "MultiRegionConsistency STRONG", "ReplicaUpdates.Disassociate"),
     },
 )

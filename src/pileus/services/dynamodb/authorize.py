@@ -209,6 +209,7 @@ RESOURCES = {
     "DescribeKinesisStreamingDestination": on_table,
     "DescribeLimits": on_nothing,
     "DescribeTable": on_table,
+    "DescribeTableReplicaAutoScaling": on_table,
     "DescribeTimeToLive": on_table,
     "ExecuteStatement": permissions.on_statement,
     "ExecuteTransaction": permissions.on_transaction,
@@ -236,6 +237,7 @@ RESOURCES = {
     "UpdateContributorInsights": on_table_or_index,
     "UpdateItem": on_item,
     "UpdateTable": on_changed_table,
+    "UpdateTableReplicaAutoScaling": on_table,
     "UpdateTimeToLive": on_expiry,
 }
 

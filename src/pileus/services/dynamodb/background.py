@@ -1,11 +1,13 @@
 """The timers and events of DynamoDB: kind -> handler. A timer's key is the id of what it is about, as text."""
 
-from pileus.services.dynamodb import exporting, importing
+from pileus.services.dynamodb import auto_scaling, exporting, importing, insights_rules
 from pileus.services.dynamodb.state import (
     backups,
     expiry,
     history,
     indexes,
+    insights,
+    replica_settings,
     replicas,
     replication,
     streams,
@@ -34,4 +36,6 @@ TIMERS = {
 EVENTS = {
     EXPORTS.work: exporting.write_export,
     IMPORTS.work: importing.fill_table,
+    insights.CHANGE: insights_rules.change,
+    replica_settings.MIRROR: auto_scaling.mirror,
 }

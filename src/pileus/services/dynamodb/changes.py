@@ -65,6 +65,8 @@ class Plan:
     encrypts        with a key of DynamoDB's own in KMS, whose ARN the transition makes
     is_quiet        the table stays ACTIVE
     replicas        of ReplicaUpdates: Create, Update or Delete, and the action
+    scaled          whose writes scale, where the change needs to know: auto_scaling.scaled_writes
+    is_scaling      auto scaling asks for it
     """
 
     table: TableRecord
@@ -74,6 +76,8 @@ class Plan:
     encrypts: bool = False
     is_quiet: bool = False
     replicas: list[tuple[str, dict]] = field(default_factory=list)
+    scaled: frozenset[str] = frozenset()
+    is_scaling: bool = False
 
 
 def check(request: dict) -> None:
@@ -124,7 +128,18 @@ def _check_alone(asked: set[str], kinds: set[str]) -> None:
         raise invalid("You cannot create or delete index while changing stream status")
 
 
-def plan(request: dict, table: TableRecord, now_ms: int) -> Plan:
+def asks_for_scaling(request: dict, table: TableRecord) -> bool:
+    """Whether it must be known what of the table scales: for a new replica, or a global table's new index."""
+    if table.billing != schemas.PROVISIONED:
+        return False
+    return any(kind == "Create" for kind, _ in _replica_updates(request)) or (
+        bool(table.replicas) and any(kind == "Create" for kind, _ in _index_updates(request))
+    )
+
+
+def plan(
+    request: dict, table: TableRecord, now_ms: int, *, scaled: frozenset[str] = frozenset(), is_scaling: bool = False
+) -> Plan:
     """Of a request that `check` has passed.
 
     Raises ValidationException, LimitExceededException, ResourceNotFoundException.
@@ -145,7 +160,17 @@ def plan(request: dict, table: TableRecord, now_ms: int) -> Plan:
     quiet = QUIET if new_index is not None or dropped else {*QUIET, "GlobalSecondaryIndexUpdates"}
     is_quiet = {name for name in ASKS if request.get(name) or name in QUIET & request.keys()} <= quiet
     changed = replace(changed, settling=next((name for name in SETTLING if request.get(name) is not None), ""))
-    return Plan(changed, new_index, dropped, stream, encrypts, is_quiet, list(_replica_updates(request)))
+    return Plan(
+        changed,
+        new_index,
+        dropped,
+        stream,
+        encrypts,
+        is_quiet,
+        list(_replica_updates(request)),
+        scaled,
+        is_scaling,
+    )
 
 
 def refuse_unknown(request: dict) -> None:

@@ -37,22 +37,10 @@ def detail_of(request: dict) -> str:
     return "" if wanted is None or wanted == "NONE" else wanted
 
 
-def consumed_by(written: Written, *, in_transaction: bool = False) -> Consumed:
-    return capacity.of_write(
-        written.table,
-        written.suffix,
-        written.old,
-        written.new,
-        written.old_bytes,
-        written.new_bytes,
-        in_transaction=in_transaction,
-    )
-
-
 def consumed_together(written: Written, is_made: bool) -> Consumed:
     """By a write of a transaction; where its token had made it before, it reads what was written."""
     if is_made:
-        return consumed_by(written, in_transaction=True)
+        return capacity.of_written(written, in_transaction=True)
     return Consumed(capacity.read_units(written.old_bytes, True, in_transaction=True))
 
 
@@ -61,7 +49,7 @@ def capacities_out(
 ) -> dict:
     """ConsumedCapacity of a request that names many tables, each as it names it; what it consumed is taken from them.
 
-    bucket  of throttle: READ or WRITE
+    bucket  READ or WRITE
     kind    see capacity.out
     """
     detail = detail_of(request)

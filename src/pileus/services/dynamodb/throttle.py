@@ -8,21 +8,24 @@ Source: DynamoDB developer guide, "Burst and adaptive capacity", "Provisioned ca
 ("If the index's capacity is insufficient, writes to the table are throttled").
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pileus.kernel.call import Call
+from pileus.services.dynamodb import meter
 from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import (
     IndexThroughputExceeded,
     ProvisionedThroughputExceededException,
     TransactionCanceledException,
 )
+from pileus.services.dynamodb.scalable import READ, WRITE
 from pileus.services.dynamodb.state.capacity import Consumed
 from pileus.services.dynamodb.state.items import reason_of
 from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord, Throughput
+from pileus.services.dynamodb.state.rows import Item
 from pileus.services.dynamodb.state.tables import find
 
-READ, WRITE = "read", "write"
 BURST_S = 300
 ENGINE = "dynamodb.throttle"
 BUCKETS_MAX = 100_000
@@ -38,11 +41,19 @@ def _buckets(call: Call) -> dict[tuple[int, str], Bucket]:
     return call.cloud.engines.setdefault(ENGINE, {})
 
 
-async def admit(call: Call, address: Address, kind: str, index: str = "") -> None:
+async def admit(
+    call: Call,
+    address: Address,
+    kind: str,
+    index: str = "",
+    keys: Iterable[Item] = (),
+    partition: Item | None = None,
+) -> None:
     """Raise ProvisionedThroughputExceededException while a bucket that the request would take from is empty.
 
     kind   READ: the table's, or that of the global index that is read. WRITE: the table's and its global indexes'
     index  the name of the index that is read
+    keys, partition   of the items, or the partition, that are asked for: contributor insights count refusals of each
     """
     table = await call.read(find, address)
     if table is None or table.billing != "PROVISIONED":
@@ -50,9 +61,11 @@ async def admit(call: Call, address: Address, kind: str, index: str = "") -> Non
     read_index = table.index(index) if index else None
     if read_index is not None and not read_index.is_local:
         if _level(call, read_index.id, kind, read_index.throughput) <= 0:
+            meter.refused(call, table, read_index, keys, partition)
             raise _index_exceeded(table, read_index, kind)
         return
     if _level(call, table.id, kind, table.throughput) <= 0:
+        meter.refused(call, table, None, keys, partition)
         raise ProvisionedThroughputExceededException(ThrottlingReasons=[_reason("Table", kind, table.arn)])
     if kind == WRITE:
         for one in table.global_indexes:
@@ -60,8 +73,10 @@ async def admit(call: Call, address: Address, kind: str, index: str = "") -> Non
                 raise _index_exceeded(table, one, kind)
 
 
-async def admit_together(call: Call, addresses: list[Address], kind: str) -> None:
+async def admit_together(call: Call, addresses: list[Address], kind: str, keys: Sequence[Item] | None = None) -> None:
     """Admit a transaction with actions on these tables, or cancel it with a reason for each action of a table that may not.
+
+    keys   of each action's item, for contributor insights
 
     Source: API reference, TransactionCanceledException ("Provisioned Throughput Exceeded").
     """
@@ -69,8 +84,9 @@ async def admit_together(call: Call, addresses: list[Address], kind: str) -> Non
         return
     reasons = [{"Code": "None"} for _ in addresses]
     for address in dict.fromkeys(addresses):
+        theirs = [key for key, one in zip(keys or (), addresses, strict=False) if one == address]
         try:
-            await admit(call, address, kind)
+            await admit(call, address, kind, keys=theirs)
         except ProvisionedThroughputExceededException as error:
             for at, one in enumerate(addresses):
                 if one == address:
@@ -89,7 +105,8 @@ def _reason(of: str, kind: str, arn: str) -> dict:
 
 
 def spend(call: Call, table: TableRecord, kind: str, consumed: Consumed) -> None:
-    """Take what a request consumed from the buckets of its table and indexes."""
+    """A request consumed this: take it from the buckets of its table and indexes, and tell those who watch."""
+    meter.spent(call, table, kind, consumed)
     if not call.cloud.settings.is_dynamodb_throttle or table.billing != "PROVISIONED":
         return
     of_table = consumed.table
@@ -100,6 +117,11 @@ def spend(call: Call, table: TableRecord, kind: str, consumed: Consumed) -> None
         elif index.throughput is not None:
             _take(call, index.id, kind, index.throughput, units)
     _take(call, table.id, kind, table.throughput, of_table)
+
+
+def wants_units(call: Call, table: TableRecord) -> bool:
+    """Whether anybody wants to know what a request consumes, but for who made it."""
+    return table.is_metered or call.cloud.settings.is_dynamodb_throttle
 
 
 def _rate(throughput: Throughput, kind: str) -> int:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from pileus.kernel.pages import Pages, Place
-from pileus.services.dynamodb.console import backups, items, settings, statements, streams, tables
+from pileus.services.dynamodb.console import backups, insights, items, settings, statements, streams, tables
 
 CONSOLE = Pages(
     title="DynamoDB",
-    about="tables, items, PartiQL, streams, backups",
+    about="tables, items, PartiQL, streams, backups, insights",
     menu=(("Tables", "tables"), ("PartiQL editor", "partiql"), ("Backups", "backups")),
     places={
         "tables": Place(tables.show_all, {"create": tables.create}),
@@ -24,6 +24,7 @@ CONSOLE = Pages(
             backups.show,
             {"create": backups.create, "recovery": backups.set_recovery, "restore": backups.restore_to_time},
         ),
+        "tables/{table}/insights": Place(insights.show, {"enable": insights.enable, "disable": insights.disable}),
         "tables/{table}/settings": Place(
             settings.show,
             {

@@ -21,7 +21,14 @@ async def show(visit: Visit) -> Page:
             raise
         policy = ""
     is_on_demand = table.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
-    values = {"table": table, "here": "settings", "tags": tags, "policy": policy, "is_on_demand": is_on_demand}
+    values = {
+        "table": table,
+        "here": "settings",
+        "tags": tags,
+        "policy": policy,
+        "is_on_demand": is_on_demand,
+        "scaling": visit.url_of("application-autoscaling", "targets"),
+    }
     return Page("settings.html", table["TableName"], values, trail=trail(visit))
 
 

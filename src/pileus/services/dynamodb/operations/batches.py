@@ -2,11 +2,11 @@
 
 from pileus.kernel.call import Call
 from pileus.kernel.errors import AwsError, ValidationException
-from pileus.services.dynamodb import throttle
+from pileus.services.dynamodb import meter, throttle
 from pileus.services.dynamodb.addresses import Address, of_name
 from pileus.services.dynamodb.errors import ResourceNotFoundException, invalid
 from pileus.services.dynamodb.expressions import bind, legacy
-from pileus.services.dynamodb.parameters import collection_metrics, consumed_by, detail_of, wants_metrics
+from pileus.services.dynamodb.parameters import collection_metrics, detail_of, wants_metrics
 from pileus.services.dynamodb.state import capacity, items, keys, rows
 from pileus.services.dynamodb.state.capacity import Consumed
 from pileus.services.dynamodb.state.items import Write
@@ -34,7 +34,7 @@ async def batch_get_item(call: Call, request: dict) -> dict:
     _check_once_each(addresses)
     legacy.refuse_mixed_projections(asked.values())
     parts = {name: (bind(wanted, "ProjectionExpression").projection, _keys(wanted)) for name, wanted in asked.items()}
-    left = await _throttled(call, addresses, throttle.READ)
+    left = await _throttled(call, addresses, throttle.READ, {name: wanted for name, (_, wanted) in parts.items()})
     gets = [(name, addresses[name], wanted) for name, (_, wanted) in parts.items() if name not in left]
     found = await call.read(_get_all, gets)
     unprocessed = {name: asked[name] for name in left}
@@ -48,8 +48,14 @@ async def batch_get_item(call: Call, request: dict) -> dict:
         missing = [key for key, entry in zip(asked[name]["Keys"], entries, strict=True) if entry is None]
         if missing:
             unprocessed[name] = asked[name] | {"Keys": missing}
-        consumed = Consumed(sum((capacity.read_units(size, is_consistent) for _, size in there), 0.0))
+        read = [
+            (key, capacity.read_units(entry[1], is_consistent))
+            for key, entry in zip(parts[name][1], entries, strict=True)
+            if entry is not None
+        ]
+        consumed = Consumed(sum((units for _, units in read), 0.0))
         throttle.spend(call, table, throttle.READ, consumed)
+        meter.accessed(call, table, read)
         if detail := detail_of(request):
             consumed_capacity.append(capacity.out(table, name, consumed, detail))
     answer = {"Responses": responses, "UnprocessedKeys": unprocessed}
@@ -100,7 +106,8 @@ async def batch_write_item(call: Call, request: dict) -> dict:
     addresses = {name: of_name(call, name) for name in asked}
     _check_once_each(addresses)
     writes = {name: [_write_of(one) for one in wanted] for name, wanted in asked.items()}
-    left = await _throttled(call, addresses, throttle.WRITE)
+    written_keys = {name: [one.item for one in wanted] for name, wanted in writes.items()}
+    left = await _throttled(call, addresses, throttle.WRITE, written_keys)
     flat = [(addresses[name], one) for name, wanted in writes.items() if name not in left for one in wanted]
     written = iter(await call.write(items.write_all, flat))
     answer: dict = {"UnprocessedItems": {name: asked[name] for name in left}}
@@ -111,7 +118,9 @@ async def batch_write_item(call: Call, request: dict) -> dict:
         done = [next(written) for _ in wanted]
         consumed = Consumed()
         for one in done:
-            consumed.add(consumed_by(one))
+            units = capacity.of_written(one)
+            meter.wrote(call, one, units)
+            consumed.add(units)
         throttle.spend(call, done[0].table, throttle.WRITE, consumed)
         if detail := detail_of(request):
             consumed_capacity.append(capacity.out(done[0].table, name, consumed, detail))
@@ -144,7 +153,7 @@ def _check_once_each(addresses: dict[str, Address]) -> None:
         raise invalid("Table is named more than once in the request")
 
 
-async def _throttled(call: Call, addresses: dict[str, Address], kind: str) -> set[str]:
+async def _throttled(call: Call, addresses: dict[str, Address], kind: str, keys: dict[str, list[Item]]) -> set[str]:
     """The tables whose requests stay unprocessed; where none could be processed, the batch is refused."""
     if not call.cloud.settings.is_dynamodb_throttle:
         return set()
@@ -152,7 +161,7 @@ async def _throttled(call: Call, addresses: dict[str, Address], kind: str) -> se
     refusal: AwsError | None = None
     for name, address in addresses.items():
         try:
-            await throttle.admit(call, address, kind)
+            await throttle.admit(call, address, kind, keys=keys[name])
         except ResourceNotFoundException:
             raise
         except AwsError as error:

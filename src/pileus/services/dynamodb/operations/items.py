@@ -3,12 +3,11 @@
 from collections.abc import Awaitable
 
 from pileus.kernel.call import Call
-from pileus.services.dynamodb import throttle
+from pileus.services.dynamodb import meter, throttle
 from pileus.services.dynamodb.addresses import Address, of_name
 from pileus.services.dynamodb.expressions import bind
 from pileus.services.dynamodb.parameters import (
     collection_metrics,
-    consumed_by,
     detail_of,
     return_values,
     shows_failed,
@@ -48,15 +47,16 @@ async def get_item(call: Call, request: dict) -> dict:
     projection = bind(request, "ProjectionExpression").projection
     key = read_item(request["Key"])
     if call.cloud.settings.is_dynamodb_throttle:
-        await throttle.admit(call, address, throttle.READ)
+        await throttle.admit(call, address, throttle.READ, keys=[key])
     table, item, size_bytes = await call.read(items.get, address, key)
     answer = {}
     if item is not None:
         answer["Item"] = item if projection is None else projection.of(item)
     detail = detail_of(request)
-    if detail or call.cloud.settings.is_dynamodb_throttle:
+    if detail or throttle.wants_units(call, table):
         consumed = Consumed(capacity.read_units(size_bytes, bool(request.get("ConsistentRead"))))
         throttle.spend(call, table, throttle.READ, consumed)
+        meter.accessed(call, table, [(key, consumed.table)])
         if detail:
             answer["ConsumedCapacity"] = capacity.out(table, request["TableName"], consumed, detail)
     return answer
@@ -112,7 +112,7 @@ def _write(call: Call, request: dict, asked: Write) -> Awaitable[Written]:
 
 
 async def _admitted(call: Call, address: Address, asked: Write) -> Written:
-    await throttle.admit(call, address, throttle.WRITE)
+    await throttle.admit(call, address, throttle.WRITE, keys=[asked.item])
     return await call.write(items.write, address, asked)
 
 
@@ -120,9 +120,10 @@ def _answer(call: Call, request: dict, written: Written) -> dict:
     """What the four say beside the item, where the request wants to know it."""
     answer = {}
     detail = detail_of(request)
-    if detail or call.cloud.settings.is_dynamodb_throttle:
-        consumed = consumed_by(written)
+    if detail or throttle.wants_units(call, written.table):
+        consumed = capacity.of_written(written)
         throttle.spend(call, written.table, throttle.WRITE, consumed)
+        meter.wrote(call, written, consumed)
         if detail:
             answer["ConsumedCapacity"] = capacity.out(written.table, request["TableName"], consumed, detail)
     if wants_metrics(request) and written.table.local_indexes:

@@ -9,7 +9,6 @@ from pileus.services.dynamodb.addresses import Address, of_name
 from pileus.services.dynamodb.operations.turns import in_turns
 from pileus.services.dynamodb.parameters import (
     capacities_out,
-    consumed_by,
     consumed_together,
     detail_of,
     digest_of,
@@ -81,7 +80,7 @@ async def batch_execute_statement(call: Call, request: dict) -> dict:
             continue
         shown = result.items if is_read else writes.returned(one.statement, result)
         responses.append({"TableName": name} | ({"Item": shown[0]} if shown else {}))
-        consumed = result.consumed if is_read else consumed_by(result)
+        consumed = result.consumed if is_read else capacity.of_written(result)
         by_table.setdefault(name, (result.table, Consumed()))[1].add(consumed)
     bucket = throttle.READ if is_read else throttle.WRITE
     return {"Responses": responses} | capacities_out(call, request, by_table, bucket)
@@ -106,7 +105,7 @@ async def execute_statement(call: Call, request: dict) -> dict:
         await throttle.admit(call, asked.address, throttle.WRITE)
     written: Written = await call.write(writes.write, asked.address, asked.statement, shows_failed=asked.shows_failed)
     answer = {"Items": writes.returned(asked.statement, written)}
-    return answer | _capacity(call, request, asked, written.table, consumed_by(written), throttle.WRITE)
+    return answer | _capacity(call, request, asked, written.table, capacity.of_written(written), throttle.WRITE)
 
 
 async def execute_transaction(call: Call, request: dict) -> dict:

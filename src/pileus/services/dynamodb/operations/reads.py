@@ -2,13 +2,14 @@
 
 from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
-from pileus.services.dynamodb import throttle
+from pileus.services.dynamodb import meter, throttle
 from pileus.services.dynamodb.addresses import of_name
 from pileus.services.dynamodb.expressions import bind
 from pileus.services.dynamodb.operations.turns import in_turns
 from pileus.services.dynamodb.parameters import detail_of
 from pileus.services.dynamodb.state import capacity, reading
 from pileus.services.dynamodb.state.reading import Reading
+from pileus.services.dynamodb.state.rows import Item
 from pileus.services.dynamodb.values import read_item
 
 SEGMENTS_MAX = 1_000_000
@@ -109,11 +110,18 @@ def _segment(request: dict) -> tuple[int, int]:
     return segment, segments
 
 
+def _partition(asked: Reading) -> Item | None:
+    """The values that a query names, among them the partition key; None: it is a scan."""
+    if asked.tests is None:
+        return None
+    return {name: test.operands[0] for name, test in asked.tests.by_attribute.items() if test.operator == "="}
+
+
 async def _page(call: Call, request: dict, asked: Reading) -> dict:
     address = of_name(call, request["TableName"])
     is_throttled = call.cloud.settings.is_dynamodb_throttle
     if is_throttled:
-        await throttle.admit(call, address, throttle.READ, asked.index)
+        await throttle.admit(call, address, throttle.READ, asked.index, partition=_partition(asked))
     page = await in_turns(call, reading.page, address, asked)
     answer: dict = {"Count": page.count, "ScannedCount": page.scanned}
     if asked.select != "COUNT":
@@ -121,9 +129,10 @@ async def _page(call: Call, request: dict, asked: Reading) -> dict:
     if page.last_key is not None:
         answer["LastEvaluatedKey"] = page.last_key
     detail = detail_of(request)
-    if detail or is_throttled:
+    if detail or throttle.wants_units(call, page.table):
         consumed = page.consumed(page.units(asked.is_consistent), asked.is_consistent)
         throttle.spend(call, page.table, throttle.READ, consumed)
+        meter.page_read(call, page, consumed, _partition(asked))
         if detail:
             answer["ConsumedCapacity"] = capacity.out(page.table, request["TableName"], consumed, detail)
     return answer

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from pileus.authn.linked_roles import DYNAMODB_AUTO_SCALING
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
-from pileus.services.dynamodb import changes, descriptions, schemas, tagging
+from pileus.services.dynamodb import auto_scaling, changes, descriptions, schemas, tagging
 from pileus.services.dynamodb.addresses import Address, of_name
 from pileus.services.dynamodb.resource_policies import new_policy
 from pileus.services.dynamodb.state import tables
@@ -89,7 +90,13 @@ async def update_table(call: Call, request: dict) -> dict:
     """
     address = _address(call, request)
     changes.check(request)
-    table = await call.write(tables.change, address, partial(changes.plan, request))
+    table = await call.read(tables.find, address)
+    scaled: frozenset[str] = frozenset()
+    if table is not None and changes.asks_for_scaling(request, table):
+        scaled = await auto_scaling.scaled_writes(call, table)
+    is_scaling = DYNAMODB_AUTO_SCALING.is_acting(call.principal)
+    plan_of = partial(changes.plan, request, scaled=scaled, is_scaling=is_scaling)
+    table = await call.write(tables.change, address, plan_of)
     return {"TableDescription": await call.read(descriptions.table_out, table)}
 
 

@@ -2,7 +2,7 @@
 
 from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
-from pileus.services.dynamodb import throttle
+from pileus.services.dynamodb import meter, throttle
 from pileus.services.dynamodb.addresses import of_name
 from pileus.services.dynamodb.errors import TransactionCanceledException
 from pileus.services.dynamodb.expressions import bind
@@ -38,7 +38,7 @@ async def transact_get_items(call: Call, request: dict) -> dict:
         projections.append(bind(wanted, "ProjectionExpression").projection)
         gets.append((of_name(call, wanted["TableName"]), read_item(wanted["Key"])))
         named.append(wanted["TableName"])
-    await throttle.admit_together(call, [address for address, _ in gets], throttle.READ)
+    await throttle.admit_together(call, [address for address, _ in gets], throttle.READ, [key for _, key in gets])
     found = await call.read(transactions.read, gets)
     if sum(size_bytes for _, _, size_bytes in found) > TRANSACTION_BYTES_MAX:
         raise TransactionCanceledException(
@@ -46,11 +46,12 @@ async def transact_get_items(call: Call, request: dict) -> dict:
         )
     responses = []
     by_table: dict[str, tuple] = {}
-    for name, (table, item, size_bytes), projection in zip(named, found, projections, strict=True):
+    for name, (_, key), (table, item, size_bytes), projection in zip(named, gets, found, projections, strict=True):
         shown = item if item is None or projection is None else projection.of(item)
         responses.append({} if shown is None else {"Item": shown})
-        consumed = by_table.setdefault(name, (table, Consumed()))[1]
-        consumed.table += capacity.read_units(size_bytes, True, in_transaction=True)
+        units = capacity.read_units(size_bytes, True, in_transaction=True)
+        by_table.setdefault(name, (table, Consumed()))[1].table += units
+        meter.accessed(call, table, [(key, units)])
     return {"Responses": responses} | capacities_out(call, request, by_table, throttle.READ, "Read")
 
 
@@ -70,13 +71,17 @@ async def transact_write_items(call: Call, request: dict) -> dict:
         named.append(wanted["TableName"])
     if sum(one.payload_bytes for _, one in writes) > TRANSACTION_BYTES_MAX:
         raise ValidationException("Collection of items size cannot exceed 4MB")
-    await throttle.admit_together(call, [address for address, _ in writes], throttle.WRITE)
+    addresses, items_asked = [address for address, _ in writes], [one.item for _, one in writes]
+    await throttle.admit_together(call, addresses, throttle.WRITE, items_asked)
     token = request.get("ClientRequestToken") or ""
     digest = _digest(request) if token else b""
     written, is_made = await call.write(transactions.write, call.account, call.region, writes, token, digest)
     by_table: dict[str, tuple] = {}
     for name, one in zip(named, written, strict=True):
-        by_table.setdefault(name, (one.table, Consumed()))[1].add(consumed_together(one, is_made))
+        consumed = consumed_together(one, is_made)
+        by_table.setdefault(name, (one.table, Consumed()))[1].add(consumed)
+        if is_made:
+            meter.wrote(call, one, consumed)
     answer = capacities_out(
         call, request, by_table, throttle.WRITE if is_made else throttle.READ, "Write" if is_made else "Read"
     )

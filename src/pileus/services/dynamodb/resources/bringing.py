@@ -38,6 +38,10 @@ class ImportFailed(AwsError):
     """A table that ImportSourceSpecification fills, not with everything."""
 
 
+class InsightsFailed(AwsError):
+    """Contributor insights that could not be enabled."""
+
+
 async def made_before(context: ResourceContext, type_name: str, name: str) -> dict | None:
     """The table that this step made before it was killed; refuses anybody else's."""
     table = await described(context, name)
@@ -98,7 +102,7 @@ async def bring(context: ResourceContext, name: str, old: dict[str, Any], proper
 
 
 async def bring_own(context: ResourceContext, name: str, old: dict[str, Any], properties: dict[str, Any]) -> None:
-    """Of that what each replica of a global table has for itself: recovery, Kinesis, policies, tags."""
+    """Of that what each replica of a global table has for itself: recovery, Kinesis, policies, insights, tags."""
     if "PointInTimeRecoverySpecification" in {**old, **properties}:
         await bring_recovery(context, name, properties)
     await bring_kinesis(context, name, old.get("KinesisStreamSpecification"), properties)
@@ -107,6 +111,7 @@ async def bring_own(context: ResourceContext, name: str, old: dict[str, Any], pr
     stream = properties.get("StreamSpecification")
     if stream is not None:
         await bring_policy(context, table["LatestStreamArn"], stream.get("ResourcePolicy"))
+    await bring_insights(context, name, old, properties)
     await retag(context, table["TableArn"], context.tags_with(properties.get("Tags")))
 
 
@@ -163,7 +168,7 @@ async def bring_settings(context: ResourceContext, name: str, properties: dict[s
 def _billing_asked(table: dict, properties: dict[str, Any]) -> dict[str, Any]:
     asked: dict[str, Any] = {}
     billing = properties.get("BillingMode", "PROVISIONED")
-    if billing != _billing_of(table):
+    if billing != billing_of(table):
         asked["BillingMode"] = billing
     if billing == "PROVISIONED" and "ProvisionedThroughput" in properties:
         wanted = properties["ProvisionedThroughput"]
@@ -179,7 +184,7 @@ def _on_demand_asked(table: dict, properties: dict[str, Any]) -> list[dict[str, 
     if properties.get("BillingMode", "PROVISIONED") != "PAY_PER_REQUEST":
         return []
     # A change of billing, which comes first, has taken the limits away.
-    has = table.get("OnDemandThroughput") if _billing_of(table) == "PAY_PER_REQUEST" else None
+    has = table.get("OnDemandThroughput") if billing_of(table) == "PAY_PER_REQUEST" else None
     wanted = _limits(properties.get("OnDemandThroughput"), has)
     return [
         {"OnDemandThroughput": wanted} if wanted and _differs(has, wanted) else {},
@@ -211,7 +216,7 @@ def _protection_asked(table: dict, properties: dict[str, Any]) -> dict[str, Any]
     return {} if is_same else {"DeletionProtectionEnabled": wanted}
 
 
-def _billing_of(table: dict) -> str:
+def billing_of(table: dict) -> str:
     return table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
 
 
@@ -318,6 +323,46 @@ async def bring_recovery(context: ResourceContext, name: str, properties: dict[s
             "UpdateContinuousBackups",
             {"TableName": name, "PointInTimeRecoverySpecification": wanted},
         )
+
+
+async def bring_insights(context: ResourceContext, name: str, old: dict[str, Any], properties: dict[str, Any]) -> None:
+    """Contributor insights of the table and of its global indexes; what the template no longer names is disabled."""
+    wanted = _insights(properties)
+    for index_name in sorted(wanted.keys() | (_insights(old).keys() & _indexes_of(properties))):
+        specified = wanted.get(index_name, {"Enabled": False})
+        request = {"TableName": name} | ({"IndexName": index_name} if index_name else {})
+        if specified["Enabled"]:
+            asked = {"ContributorInsightsAction": "ENABLE"}
+            asked |= {"ContributorInsightsMode": specified["Mode"]} if "Mode" in specified else {}
+        else:
+            asked = {"ContributorInsightsAction": "DISABLE"}
+        await context.invoke("dynamodb", "UpdateContributorInsights", request | asked)
+        await _until_insights_settled(context, request)
+
+
+def _insights(properties: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """ContributorInsightsSpecification by the index's name, "" for the table."""
+    found = {"": properties.get("ContributorInsightsSpecification")}
+    for index in properties.get("GlobalSecondaryIndexes") or ():
+        found[index["IndexName"]] = index.get("ContributorInsightsSpecification")
+    return {index_name: specified for index_name, specified in found.items() if specified is not None}
+
+
+def _indexes_of(properties: dict[str, Any]) -> set[str]:
+    return {"", *(index["IndexName"] for index in properties.get("GlobalSecondaryIndexes") or ())}
+
+
+async def _until_insights_settled(context: ResourceContext, request: dict[str, str]) -> None:
+    async def described() -> dict:
+        return await context.invoke("dynamodb", "DescribeContributorInsights", request)
+
+    async def is_settled() -> bool:
+        return (await described())["ContributorInsightsStatus"] not in ("ENABLING", "DISABLING")
+
+    await context.wait_until(is_settled, at_most_ms=READY_WITHIN_MS)
+    failure = (await described()).get("FailureException")
+    if failure is not None:
+        raise InsightsFailed(f"{failure['ExceptionName']}: {failure['ExceptionDescription']}")
 
 
 async def bring_kinesis(
@@ -438,7 +483,25 @@ async def properties_of(context: ResourceContext, table: dict) -> dict[str, Any]
     if "AttributeName" in answer["TimeToLiveDescription"]:
         attribute = answer["TimeToLiveDescription"]["AttributeName"]
         found["TimeToLiveSpecification"] = {"Enabled": True, "AttributeName": attribute}
+    await _add_insights(context, found)
     tags = {key: value for key, value in (await tags_of(context, table["TableArn"])).items() if key not in context.tags}
     if tags:
         found["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
     return found
+
+
+async def _add_insights(context: ResourceContext, found: dict[str, Any]) -> None:
+    name = found["TableName"]
+    request = {"TableName": name}
+    summaries: list[dict] = []
+    while True:
+        answer = await context.invoke("dynamodb", "ListContributorInsights", request)
+        summaries += answer["ContributorInsightsSummaries"]
+        if "NextToken" not in answer:
+            break
+        request["NextToken"] = answer["NextToken"]
+    by_index = {index["IndexName"]: index for index in found.get("GlobalSecondaryIndexes", ())}
+    for summary in summaries:
+        of = by_index.get(summary["IndexName"]) if "IndexName" in summary else found
+        if of is not None and summary["ContributorInsightsStatus"] in ("ENABLED", "ENABLING"):
+            of["ContributorInsightsSpecification"] = {"Enabled": True, "Mode": summary["ContributorInsightsMode"]}

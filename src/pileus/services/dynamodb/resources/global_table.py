@@ -9,8 +9,9 @@ Source: CloudFormation template reference, AWS::DynamoDB::GlobalTable.
 
 from typing import Any
 
-from pileus.services.dynamodb.resources import bringing
+from pileus.services.dynamodb.resources import bringing, scaling
 from pileus.services.dynamodb.resources.shapes import GLOBAL_TABLE_PROPERTIES
+from pileus.services.dynamodb.scalable import READ, WRITE
 from pileus.stacks.intrinsics import Unknown
 from pileus.stacks.property_types import InvalidProperty
 from pileus.stacks.resource import Created, Gone, ResourceContext, ResourceType, Updated
@@ -23,6 +24,7 @@ AS_IN_TABLES = (
     "WarmThroughput",
 )
 OWN_AS_IN_TABLES = (
+    "ContributorInsightsSpecification",
     "DeletionProtectionEnabled",
     "KinesisStreamSpecification",
     "PointInTimeRecoverySpecification",
@@ -30,7 +32,6 @@ OWN_AS_IN_TABLES = (
     "TableClass",
     "Tags",
 )
-SCALING_SETTINGS = ("ReadCapacityAutoScalingSettings", "WriteCapacityAutoScalingSettings")
 
 
 class GlobalTable(ResourceType):
@@ -48,18 +49,7 @@ class GlobalTable(ResourceType):
             raise InvalidProperty("Replicas must not contain more than one entry of the same region")
         if len(replicas) > 1 and "StreamSpecification" not in properties:
             raise InvalidProperty("StreamSpecification is required where there is more than one replica")
-        for settings in _scaling_settings(properties):
-            bounds = {settings["MinCapacity"], settings["MaxCapacity"]}
-            if len(bounds) > 1 and not any(isinstance(bound, Unknown) for bound in bounds):
-                raise InvalidProperty(
-                    f"Pileus does not honour auto scaling of {self.name} yet: "
-                    "MinCapacity and MaxCapacity must be the same."
-                )
-        if len(replicas) > 1 and properties.get("BillingMode", "PROVISIONED") == "PROVISIONED":
-            raise InvalidProperty(
-                f"Pileus does not honour auto scaling of {self.name} yet, which a table with more than one replica "
-                "needs: BillingMode must be PAY_PER_REQUEST."
-            )
+        scaling.check(properties)
 
     async def create(self, context: ResourceContext, properties: dict[str, Any]) -> Created:
         local = seen_from(context.region, properties)
@@ -90,6 +80,8 @@ class GlobalTable(ResourceType):
         for replica in () if table is None else table.get("Replicas", ()):
             await _remove(context, physical_id, replica["RegionName"])
         await bringing.delete(context, physical_id)
+        for region in sorted(_regions(properties)):
+            await scaling.remove(context.in_region(region), physical_id, properties)
 
     async def read(self, context: ResourceContext, physical_id: str) -> dict[str, Any]:
         table = await bringing.described(context, physical_id)
@@ -105,8 +97,11 @@ class GlobalTable(ResourceType):
         return self.coerced(found)
 
 
-def seen_from(region: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """The properties of AWS::DynamoDB::Table that the replica in this region has. Raises InvalidProperty."""
+def seen_from(region: str, properties: dict[str, Any], table: dict | None = None) -> dict[str, Any]:
+    """The properties of AWS::DynamoDB::Table that the replica in this region has. Raises InvalidProperty.
+
+    table  as it is: what scales has the capacity that it has now
+    """
     replica = next((replica for replica in properties["Replicas"] if replica["Region"] == region), None)
     if replica is None:
         raise InvalidProperty(
@@ -115,15 +110,15 @@ def seen_from(region: str, properties: dict[str, Any]) -> dict[str, Any]:
     seen = {key: properties[key] for key in AS_IN_TABLES if key in properties}
     seen |= {key: replica[key] for key in OWN_AS_IN_TABLES if key in replica}
     seen["BillingMode"] = properties.get("BillingMode", "PROVISIONED")
-    seen |= _capacity(seen["BillingMode"], properties, replica)
+    all_reads = properties["Replicas"]
+    seen |= _capacity(seen["BillingMode"], properties, replica, all_reads, table, table)
     own = {index["IndexName"]: index for index in replica.get("GlobalSecondaryIndexes") or ()}
     unknown = own.keys() - {index["IndexName"] for index in properties.get("GlobalSecondaryIndexes") or ()}
     if unknown:
         raise InvalidProperty(f"Replicas name indexes that the table does not have: {', '.join(sorted(unknown))}")
     if properties.get("GlobalSecondaryIndexes"):
         seen["GlobalSecondaryIndexes"] = [
-            {key: index[key] for key in ("IndexName", "KeySchema", "Projection", "WarmThroughput") if key in index}
-            | _capacity(seen["BillingMode"], index, own.get(index["IndexName"], {}))
+            _index_seen(index, seen["BillingMode"], own.get(index["IndexName"], {}), properties, table)
             for index in properties["GlobalSecondaryIndexes"]
         ]
     if "SSESpecification" in properties:
@@ -136,40 +131,69 @@ def seen_from(region: str, properties: dict[str, Any]) -> dict[str, Any]:
     return seen
 
 
-def _capacity(billing: str, writes: dict[str, Any], reads: dict[str, Any]) -> dict[str, Any]:
-    """ProvisionedThroughput or OnDemandThroughput of a table or an index: writes are everybody's, reads the replica's."""
+def _index_seen(
+    index: dict[str, Any], billing: str, own: dict[str, Any], properties: dict[str, Any], table: dict | None
+) -> dict[str, Any]:
+    name = index["IndexName"]
+    seen = {key: index[key] for key in ("IndexName", "KeySchema", "Projection", "WarmThroughput") if key in index}
+    if "ContributorInsightsSpecification" in own:
+        seen["ContributorInsightsSpecification"] = own["ContributorInsightsSpecification"]
+    of_replicas = [_index_of(replica, name) for replica in properties["Replicas"]]
+    described = next((one for one in (table or {}).get("GlobalSecondaryIndexes", ()) if one["IndexName"] == name), None)
+    return seen | _capacity(billing, index, own, of_replicas, table, described)
+
+
+def _index_of(replica: dict[str, Any], name: str) -> dict[str, Any]:
+    """What a replica says of an index."""
+    return next((one for one in replica.get("GlobalSecondaryIndexes") or () if one["IndexName"] == name), {})
+
+
+def _capacity(
+    billing: str,
+    writes: dict[str, Any],
+    reads: dict[str, Any],
+    all_reads: list[dict[str, Any]],
+    table: dict | None,
+    described: dict | None,
+) -> dict[str, Any]:
+    """ProvisionedThroughput or OnDemandThroughput of a table or an index: writes are everybody's, reads the replica's.
+
+    all_reads         what each replica says of it
+    table, described  how the table, and what this is of, are now; None: there is none yet
+    """
     if billing == "PROVISIONED":
-        written = (writes.get("WriteProvisionedThroughputSettings") or {}).get("WriteCapacityAutoScalingSettings")
+        written = scaling.settings_of(writes.get("WriteProvisionedThroughputSettings"), WRITE)
         read = reads.get("ReadProvisionedThroughputSettings") or {}
-        scaled = read.get("ReadCapacityAutoScalingSettings")
+        scaled = scaling.settings_of(read, READ)
         if written is None or (scaled is None and "ReadCapacityUnits" not in read):
             raise InvalidProperty(
                 "WriteProvisionedThroughputSettings and ReadProvisionedThroughputSettings must be specified when "
                 "BillingMode is PROVISIONED"
             )
-        read_units = read["ReadCapacityUnits"] if scaled is None else scaled["MinCapacity"]
-        units = {"ReadCapacityUnits": read_units, "WriteCapacityUnits": written["MinCapacity"]}
-        return {"ProvisionedThroughput": units}
+        becomes = table is not None and bringing.billing_of(table) != billing
+        now = None if becomes or described is None else described["ProvisionedThroughput"]
+        if becomes:
+            read_units = max(_seed(one) for one in all_reads)
+        elif scaled is None:
+            read_units = read["ReadCapacityUnits"]
+        else:
+            read_units = scaling.units(scaled, READ, now, becomes_provisioned=False)
+        write_units = scaling.units(written, WRITE, now, becomes_provisioned=becomes)
+        return {"ProvisionedThroughput": {"ReadCapacityUnits": read_units, "WriteCapacityUnits": write_units}}
     limits = {**(writes.get("WriteOnDemandThroughputSettings") or {}), **_read_limit(reads)}
     return {"OnDemandThroughput": limits} if limits else {}
 
 
+def _seed(reads: dict[str, Any]) -> int:
+    """The reads that a replica, or its index, asks for when the table becomes provisioned: the most of any is what all get."""
+    read = reads.get("ReadProvisionedThroughputSettings") or {}
+    if "ReadCapacityUnits" in read:
+        return read["ReadCapacityUnits"]
+    return scaling.units(scaling.settings_of(read, READ) or {}, READ, None, becomes_provisioned=True)
+
+
 def _read_limit(reads: dict[str, Any]) -> dict[str, int]:
     return reads.get("ReadOnDemandThroughputSettings") or {}
-
-
-def _scaling_settings(properties: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every auto scaling setting there is."""
-    found = []
-    waiting: list[Any] = [properties]
-    while waiting:  # a part that is Unknown yet is neither
-        part = waiting.pop()
-        if isinstance(part, list):
-            waiting += part
-        elif isinstance(part, dict):
-            waiting += part.values()
-            found += [part[key] for key in SCALING_SETTINGS if isinstance(part.get(key), dict)]
-    return found
 
 
 def _regions(properties: dict[str, Any]) -> set[str]:
@@ -177,22 +201,28 @@ def _regions(properties: dict[str, Any]) -> set[str]:
 
 
 async def _bring(context: ResourceContext, name: str, old: dict[str, Any], properties: dict[str, Any]) -> None:
-    local = seen_from(context.region, properties)
     table = await bringing.require(context, name)
+    local = seen_from(context.region, properties, table)
     for replica in table.get("Replicas", ()):
         if replica["RegionName"] not in _regions(properties):
             await _remove(context, name, replica["RegionName"])
+            await scaling.remove(context.in_region(replica["RegionName"]), name, old)
     await bringing.drop_indexes(context, name, local)
     await bringing.bring_settings(context, name, local)
     await bringing.bring_indexes(context, name, local)
     await _bring_encryption(context, name, properties)
     await bringing.bring_stream(context, name, local)
     await bringing.bring_expiry(context, name, local)
+    await scaling.bring(context, name, old, properties)
+    await bringing.until_active(context, name)
     for region in sorted(_regions(properties) - {context.region}):
         await _bring_replica(context, name, region, properties)
     for region in sorted(_regions(properties)):
         was = seen_from(region, old) if region in (_regions(old) if old else ()) else {}
         there, wanted = context.in_region(region), seen_from(region, properties)
+        if region != context.region:
+            await scaling.bring(there, name, old, properties)
+        await bringing.until_active(context, name)
         await _bring_protection(there, name, wanted)
         await bringing.bring_own(there, name, was, wanted)
 
@@ -223,16 +253,24 @@ def _overrides(region: str, properties: dict[str, Any]) -> dict[str, Any]:
     """What the template says of this replica alone, as CreateReplicationGroupMemberAction has it."""
     replica = next(replica for replica in properties["Replicas"] if replica["Region"] == region)
     wanted: dict[str, Any] = {"TableClassOverride": replica.get("TableClass", "STANDARD")}
-    if _read_limit(replica):
-        wanted["OnDemandThroughputOverride"] = _read_limit(replica)
+    is_provisioned = properties.get("BillingMode", "PROVISIONED") == "PROVISIONED"
+    wanted |= _reads_overridden(replica, is_provisioned)
     indexes = [
-        {"IndexName": index["IndexName"], "OnDemandThroughputOverride": _read_limit(index)}
+        {"IndexName": index["IndexName"], **_reads_overridden(index, is_provisioned)}
         for index in replica.get("GlobalSecondaryIndexes") or ()
-        if _read_limit(index)
+        if _reads_overridden(index, is_provisioned)
     ]
     if indexes:
         wanted["GlobalSecondaryIndexes"] = indexes
     return wanted
+
+
+def _reads_overridden(reads: dict[str, Any], is_provisioned: bool) -> dict[str, Any]:
+    """Of a replica or its index; reads that scale are none: what they scale to is their own anyway."""
+    if not is_provisioned:
+        return {"OnDemandThroughputOverride": _read_limit(reads)} if _read_limit(reads) else {}
+    units = (reads.get("ReadProvisionedThroughputSettings") or {}).get("ReadCapacityUnits")
+    return {} if units is None else {"ProvisionedThroughputOverride": {"ReadCapacityUnits": units}}
 
 
 def _has(replica: dict[str, Any], key: str) -> Any:
@@ -240,10 +278,11 @@ def _has(replica: dict[str, Any], key: str) -> Any:
     if key == "TableClassOverride":
         return replica.get("ReplicaTableClassSummary", {}).get("TableClass", "STANDARD")
     if key == "GlobalSecondaryIndexes":
+        overrides = ("OnDemandThroughputOverride", "ProvisionedThroughputOverride")
         return [
-            {"IndexName": index["IndexName"], "OnDemandThroughputOverride": index["OnDemandThroughputOverride"]}
+            {name: index[name] for name in ("IndexName", *overrides) if name in index}
             for index in replica.get(key, ())
-            if "OnDemandThroughputOverride" in index
+            if any(name in index for name in overrides)
         ]
     return replica.get(key)
 

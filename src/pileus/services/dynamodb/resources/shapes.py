@@ -8,7 +8,7 @@ from typing import Any
 
 from pileus.stacks.property_types import JSON, TAGS, NotHonoured, Property
 
-INSIGHTS_OFF = NotHonoured(harmless=[{"Enabled": False}])
+INSIGHTS = Property({"Enabled": Property(bool, required=True), "Mode": Property(str)})
 KEY_SCHEMA = [{"AttributeName": Property(str, required=True), "KeyType": Property(str, required=True)}]
 PROJECTION = {"NonKeyAttributes": Property([str]), "ProjectionType": Property(str)}
 PROVISIONED = {
@@ -24,7 +24,7 @@ LOCAL_INDEX = {
 }
 GLOBAL_INDEX = {
     **LOCAL_INDEX,
-    "ContributorInsightsSpecification": INSIGHTS_OFF,
+    "ContributorInsightsSpecification": INSIGHTS,
     "OnDemandThroughput": Property(ON_DEMAND),
     "ProvisionedThroughput": Property(PROVISIONED),
     "WarmThroughput": Property(WARM),
@@ -35,7 +35,7 @@ ATTRIBUTES = [{"AttributeName": Property(str, required=True), "AttributeType": P
 TABLE_PROPERTIES = {
     "AttributeDefinitions": Property(ATTRIBUTES),
     "BillingMode": Property(str),
-    "ContributorInsightsSpecification": INSIGHTS_OFF,
+    "ContributorInsightsSpecification": INSIGHTS,
     "DeletionProtectionEnabled": Property(bool),
     "GlobalSecondaryIndexes": Property([GLOBAL_INDEX]),
     "ImportSourceSpecification": Property(
@@ -95,7 +95,6 @@ SCALING = {
         required=True,
     ),
 }
-"""Honoured where it leaves nothing to scale: global_table.py refuses the others."""
 READ_PROVISIONED = {
     "ReadCapacityAutoScalingSettings": Property(SCALING),
     "ReadCapacityUnits": Property(int),
@@ -106,12 +105,12 @@ WRITE_ON_DEMAND = {"MaxWriteRequestUnits": Property(int)}
 KINESIS = {"ApproximateCreationDateTimePrecision": Property(str), "StreamArn": Property(str, required=True)}
 RECOVERY = {"PointInTimeRecoveryEnabled": Property(bool), "RecoveryPeriodInDays": Property(int)}
 REPLICA = {
-    "ContributorInsightsSpecification": INSIGHTS_OFF,
+    "ContributorInsightsSpecification": INSIGHTS,
     "DeletionProtectionEnabled": Property(bool),
     "GlobalSecondaryIndexes": Property(
         [
             {
-                "ContributorInsightsSpecification": INSIGHTS_OFF,
+                "ContributorInsightsSpecification": INSIGHTS,
                 "IndexName": Property(str, required=True),
                 "ReadOnDemandThroughputSettings": Property(READ_ON_DEMAND),
                 "ReadProvisionedThroughputSettings": Property(READ_PROVISIONED),
@@ -180,7 +179,7 @@ def schema_of(described: dict, kind: str, is_provisioned: bool = True) -> dict[s
 
 
 def pruned(value: Any) -> Any:
-    """Without what the API does not know: ContributorInsightsSpecification, which only says that it is off."""
+    """Without ContributorInsightsSpecification, which has an operation of its own."""
     if isinstance(value, dict):
         return {key: pruned(inner) for key, inner in value.items() if key != "ContributorInsightsSpecification"}
     if isinstance(value, list):

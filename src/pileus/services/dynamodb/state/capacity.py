@@ -10,6 +10,7 @@ considerations"), "Local secondary indexes" (the same).
 from dataclasses import dataclass, field
 
 from pileus.services.dynamodb.state import indexes, rows
+from pileus.services.dynamodb.state.items import Written
 from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord
 from pileus.services.dynamodb.state.rows import Item
 
@@ -72,6 +73,18 @@ def of_write(
         if units:
             consumed.indexes[index.name] = units * times
     return consumed
+
+
+def of_written(written: Written, *, in_transaction: bool = False) -> Consumed:
+    return of_write(
+        written.table,
+        written.suffix,
+        written.old,
+        written.new,
+        written.old_bytes,
+        written.new_bytes,
+        in_transaction=in_transaction,
+    )
 
 
 def _index_units(

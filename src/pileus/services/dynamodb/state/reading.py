@@ -64,6 +64,7 @@ class Page(msgspec.Struct):
     behind_bytes     of the items behind the entries of an index that projects less of them
     paused_at        the last row of a turn behind which the page goes on; b"": the page is whole
     last             the item of that row
+    looked           of a scan of what is watched (TableRecord.watched): each item that was looked at, and its size
     """
 
     table: TableRecord
@@ -78,6 +79,7 @@ class Page(msgspec.Struct):
     behind_bytes: int = 0
     paused_at: bytes = b""
     last: Item = {}
+    looked: list[tuple[Item, int]] | None = None
 
     def units(self, is_consistent: bool) -> float:
         """What the rows that it looked at consume."""
@@ -113,6 +115,8 @@ def page(tx: Transaction, address: Address, asked: Reading, begun: Page | None =
     if asked.start is not None:
         low, high = _after_start(table, index, asked, within)
     found = begun or Page(table, index)
+    if begun is None and asked.tests is None and table.watched:
+        found.looked = []
     left_low, left_high = _left(found, low, high, asked.is_backward)
     if left_low < left_high:
         read_entries(tx, found, asked, tx.scan(left_low, left_high, asked.is_backward), fetches)
@@ -247,6 +251,8 @@ def read_entries(
         else:
             found.size_bytes += size_bytes
         found.scanned += 1
+        if found.looked is not None:
+            found.looked.append((item, size_bytes))
         if keep is not None and not keep.holds(shown):
             continue
         found.count += 1

@@ -152,6 +152,23 @@ class Recovery(msgspec.Struct, frozen=True):
     period_days: int = 35
 
 
+class Insights(msgspec.Struct, frozen=True):
+    """Contributor insights of a table or a global index.
+
+    mode           ACCESSED_AND_THROTTLED_KEYS or THROTTLED_KEYS
+    status         ENABLING, ENABLED, DISABLING, DISABLED or FAILED
+    made_at_ms     when its rules were made: the end of their names
+    changed_at_ms  when the status was
+    failure        of FAILED: the exception's name and what it says
+    """
+
+    mode: str
+    status: str
+    made_at_ms: int
+    changed_at_ms: int
+    failure: tuple[str, str] | None = None
+
+
 class IndexOverride(msgspec.Struct, frozen=True):
     """read_units: of provisioned capacity; on_demand_read_units: the most of an on-demand table."""
 
@@ -230,6 +247,8 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     """Of SETTLING, what is being changed while the table is ACTIVE."""
     class_changes_ms: tuple[int, ...] = ()
     """When UpdateTable changed its class, in the last days: there is a limit."""
+    insights: dict[str, Insights] = {}
+    """Of the table ("") and of its global indexes, by name, where they were ever enabled."""
 
     @cached_property
     def address(self) -> Address:
@@ -277,6 +296,20 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     def is_plain(self) -> bool:
         """A change of an item is a change of its row and of the table's numbers, and nothing follows from it."""
         return not (self.indexes or self.expires_by or self.stream or self.has_history or self.replicas)
+
+    @cached_property
+    def is_metered(self) -> bool:
+        """Somebody watches what it consumes: see metering.py."""
+        return self.billing == "PROVISIONED" or bool(self.watched)
+
+    @cached_property
+    def watched(self) -> dict[str, Insights]:
+        """The insights that count what is accessed."""
+        return {
+            name: one
+            for name, one in self.insights.items()
+            if one.status == "ENABLED" and one.mode == "ACCESSED_AND_THROTTLED_KEYS"
+        }
 
     def index(self, name: str) -> SecondaryIndex | None:
         return next((index for index in self.indexes if index.name == name), None)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import ResourceInUseException, invalid
-from pileus.services.dynamodb.state import indexes, quotas, streams, ttl
+from pileus.services.dynamodb.state import indexes, quotas, scaling, streams, ttl
 from pileus.services.dynamodb.state.encryption import own_key
 from pileus.services.dynamodb.state.records import (
     TABLES,
@@ -60,10 +60,15 @@ def _check_elsewhere(table: TableRecord, region: str) -> None:
 # Replicas are made and changed
 
 
-def create(tx: Transaction, table: TableRecord, asked: dict) -> TableRecord:
+MIRROR = "dynamodb.mirror-scaling"
+"""The event that auto scaling of writes is to be set for a new replica, or a new index: see auto_scaling.py."""
+
+
+def create(tx: Transaction, table: TableRecord, asked: dict, scaled: frozenset[str]) -> TableRecord:
     """Begin to make a replica and to fill it; until that is done it is CREATING and takes no requests.
 
     asked    CreateReplicationGroupMemberAction
+    scaled   of a table of provisioned capacity, what has write capacity that scales: auto_scaling.scaled_writes
     returns  the changed record of `table`, which is in the store already
     """
     region = asked["RegionName"]
@@ -75,8 +80,9 @@ def create(tx: Transaction, table: TableRecord, asked: dict) -> TableRecord:
             f"Failed to create a the new replica of table with name: '{table.name}' because one or more replicas "
             "already existed as tables."
         )
-    if table.billing != "PAY_PER_REQUEST":
+    if table.billing != "PAY_PER_REQUEST" and "" not in scaled:
         raise ValidationException("Table write capacity should either be Pay-Per-Request or AutoScaled.")
+    check_indexes_scale(table, scaled)
     if any(index.status != "ACTIVE" for index in table.global_indexes):
         raise ResourceInUseException("The resource which you are attempting to change is in use.")
     check_room(tx, table.address._replace(region=region))
@@ -93,7 +99,21 @@ def create(tx: Transaction, table: TableRecord, asked: dict) -> TableRecord:
         TABLES.put(tx, replace(member, replicas=(*member.replicas, region)))
     FILLS.put(tx, Fill(replica.id, table.id))
     tx.wake_at(tx.now_ms, FILL, str(replica.id))
+    if table.billing != "PAY_PER_REQUEST":
+        tx.emit(MIRROR, {"table": list(table.address), "replica": region})
     return replace(table, replicas=(*table.replicas, region))
+
+
+def check_indexes_scale(table: TableRecord, scaled: frozenset[str]) -> None:
+    """Raise ValidationException where the writes of a global index don't scale, as a global table's must."""
+    if table.billing != "PAY_PER_REQUEST" and any(index.name not in scaled for index in table.global_indexes):
+        raise ValidationException("GSI write capacity should either be Pay-Per-Request or AutoScaled.")
+
+
+def index_created(tx: Transaction, table: TableRecord, index_name: str) -> None:
+    """A global table of provisioned capacity has a new index: its writes scale, too."""
+    if table.replicas and table.billing != "PAY_PER_REQUEST":
+        tx.emit(MIRROR, {"table": list(table.address), "index": index_name})
 
 
 def _made(tx: Transaction, table: TableRecord, region: str) -> TableRecord:
@@ -120,6 +140,7 @@ def _made(tx: Transaction, table: TableRecord, region: str) -> TableRecord:
         settling="",
         class_changes_ms=(),
         sourced_at_ms=0,
+        insights={},
     )
 
 
@@ -134,6 +155,7 @@ def update(tx: Transaction, table: TableRecord, asked: dict) -> TableRecord:
     quotas.check(tx, replica, changed)
     changed = replace(changed, status="UPDATING")
     TABLES.put(tx, changed)
+    scaling.tell_changes(tx, replica, changed)
     return changed
 
 
@@ -229,17 +251,49 @@ def _encryption(table: TableRecord, replica: TableRecord, key: str | None) -> En
 # The others follow
 
 
-def follow(tx: Transaction, before: TableRecord, after: TableRecord, updates: dict[str, dict]) -> list[TableRecord]:
+def with_own(before: TableRecord, after: TableRecord) -> TableRecord:
+    """What a replica overrides of reads follows a change of its own reads, or the next change of another one would undo it."""
+    own = after.overrides
+    if own.read_units is not None and after.throughput.read_units != before.throughput.read_units:
+        own = replace(own, read_units=after.throughput.read_units)
+    for index in after.global_indexes:
+        had, has = before.index(index.name), own.of_index(index.name)
+        if has.read_units is not None and had is not None and _reads(index) != _reads(had):
+            own = replace(own, indexes={**own.indexes, index.name: replace(has, read_units=_reads(index))})
+    return replace(after, overrides=own)
+
+
+def _pinned(before: TableRecord, after: TableRecord, other: TableRecord) -> TableRecord:
+    """Reads that one region scales are its own: the others keep theirs, as overrides."""
+    own = other.overrides
+    if own.read_units is None and after.throughput.read_units != before.throughput.read_units:
+        own = replace(own, read_units=other.throughput.read_units)
+    for index in after.global_indexes:
+        had, has = before.index(index.name), own.of_index(index.name)
+        if has.read_units is None and had is not None and _reads(index) != _reads(had):
+            kept = replace(has, read_units=_reads(other.index(index.name)))
+            own = replace(own, indexes={**own.indexes, index.name: kept})
+    return replace(other, overrides=own)
+
+
+def _reads(index: SecondaryIndex) -> int | None:
+    return None if index.throughput is None else index.throughput.read_units
+
+
+def follow(
+    tx: Transaction, before: TableRecord, after: TableRecord, updates: dict[str, dict], *, scales: bool = False
+) -> list[TableRecord]:
     """Bring what UpdateTable changed of one replica to the others; returns those that changed.
 
     updates  region -> UpdateReplicationGroupMemberAction of the same request, which may name the region's key
+    scales   it was auto scaling that changed it: the others' reads stay
 
     Billing, capacity, indexes, TTL and the kind of encryption are the same everywhere, but for what a replica overrides;
     protection, recovery, tags and policies are each replica's own. Source: "Settings synchronization", see above.
     """
     changed = []
     for other in others(tx, after):
-        followed = _followed(tx, before, after, other)
+        followed = _followed(tx, before, after, _pinned(before, after, other) if scales else other)
         if after.encryption != before.encryption:
             key = updates.get(other.region, {}).get("KMSMasterKeyId")
             followed = replace(followed, encryption=_encryption(after, other, key))
@@ -247,6 +301,7 @@ def follow(tx: Transaction, before: TableRecord, after: TableRecord, updates: di
             quotas.check(tx, other, followed)
             followed = replace(followed, status="UPDATING")
             TABLES.put(tx, followed)
+            scaling.tell_changes(tx, other, followed)
             changed.append(followed)
     return changed
 

@@ -5,12 +5,15 @@ from itertools import islice
 from msgspec.structs import replace
 
 from pileus.services.dynamodb.state import replicas, rows, steps, tables, writing
+from pileus.services.dynamodb.state.items import Written
 from pileus.services.dynamodb.state.records import Cause, TableRecord
 from pileus.services.dynamodb.state.rows import Item
 from pileus.services.dynamodb.state.steps import some
 from pileus.store.transaction import Transaction
 
 AT_ONCE = 200
+REPLICATED = "dynamodb.replicated"
+"""The topic of changes that were brought to a replica of provisioned capacity, or one that is watched: items.Written."""
 
 
 def push(tx: Transaction, key: str) -> None:
@@ -50,7 +53,10 @@ def _write(tx: Transaction, target: TableRecord, suffix: bytes, found: tuple[Ite
     """A replica that is being filled has no stream records: nobody could read the table at their time."""
     item, size_bytes = found or (None, 0)
     cause = Cause.RESTORE if target.status == "CREATING" else Cause.REPLICATION
-    writing.change(tx, target, suffix, rows.row(tx, target, suffix), item, size_bytes, cause)
+    before = rows.row(tx, target, suffix)
+    writing.change(tx, target, suffix, before, item, size_bytes, cause)
+    if target.is_metered:
+        tx.tell(REPLICATED, Written(target, suffix, before, item, size_bytes))
 
 
 def fill(tx: Transaction, key: str) -> None:

@@ -20,10 +20,12 @@ from pileus.services.dynamodb.state import (
     backups,
     history,
     indexes,
+    insights,
     quotas,
     replica_settings,
     replicas,
     rows,
+    scaling,
     streams,
     ttl,
 )
@@ -117,20 +119,25 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
         table = streams.open_stream(tx, table, plan.stream)
     elif plan.stream == "":
         table = streams.close_stream(tx, table)
+    table = replica_settings.with_own(before, table)
     if plan.new_index is not None:
+        if table.replicas:
+            replica_settings.check_indexes_scale(table, plan.scaled)
+        replica_settings.index_created(tx, table, plan.new_index.name)
         created = replace(plan.new_index, id=tx.next_sequence(), status="CREATING")
         table = replace(table, indexes=(*table.indexes, created))
     quotas.check(tx, before, table)
     if plan.dropped:
         table = _with_status(table, plan.dropped, "DELETING")
     TABLES.put(tx, table)
+    scaling.tell_changes(tx, before, table)
     tx.wake_at(tx.now_ms, SETTLE, str(table.id))
     updates = {asked["RegionName"]: asked for kind, asked in plan.replicas if kind == "Update"}
-    for other in replica_settings.follow(tx, before, table, updates):
+    for other in replica_settings.follow(tx, before, table, updates, scales=plan.is_scaling):
         tx.wake_at(tx.now_ms, SETTLE, str(other.id))
     for kind, asked in plan.replicas:
         if kind == "Create":
-            table = replica_settings.create(tx, table, asked)
+            table = replica_settings.create(tx, table, asked, plan.scaled)
         elif kind == "Delete":
             _begin_deletion(tx, replica_settings.named(tx, table, asked["RegionName"]))
         else:
@@ -192,7 +199,7 @@ def settle(tx: Transaction, key: str) -> None:
     for index in table.global_indexes:
         if index.status == "DELETING":
             indexes.remove(tx, index)
-            table = without_index(table, index)
+            table = insights.index_deleted(tx, without_index(table, index), index)
         elif (index.status == "CREATING" and table.status == "CREATING") or index.status == "UPDATING":
             table = _with_status(table, index.name, "ACTIVE")
         elif index.status == "CREATING" and not index.is_backfilling:
@@ -228,6 +235,7 @@ def remove(tx: Transaction, table: TableRecord) -> None:
         if other.status == "UPDATING":
             tx.wake_at(tx.now_ms, SETTLE, str(other.id))
     ttl.table_deleted(tx, table)
+    insights.table_deleted(tx, table)
     for index in table.indexes:
         indexes.remove(tx, index)
     indexes.table_deleted(tx, table)

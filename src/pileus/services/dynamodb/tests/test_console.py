@@ -245,6 +245,21 @@ async def test_settings(cloud, music):
     assert "The read capacity must be a whole number." in seen.text
 
 
+async def test_insights_are_enabled_and_lead_to_their_reports(cloud, music):
+    page = await cloud.browser.get(f"{music}/insights")
+    assert "the table" in page.text
+    assert "DISABLED" in page.text
+    await cloud.browser.post(f"{music}/insights", "enable", index="", mode="ACCESSED_AND_THROTTLED_KEYS")
+    await cloud.settle()
+    page = await cloud.browser.get(f"{music}/insights")
+    assert "accessed and throttled keys" in page.text
+    report = await cloud.browser.follow(page, "-PKC-")
+    assert "ConsumedThroughputUnits by PartitionKey" in report.text
+    await cloud.browser.post(f"{music}/insights", "disable", index="")
+    await cloud.settle()
+    assert "DISABLED" in (await cloud.browser.get(f"{music}/insights")).text
+
+
 async def test_who_may_not_sees_why_and_changes_nothing(cloud, music):
     await cloud.visit_as("reader", "dynamodb:ListTables", "dynamodb:DescribeTable")
     assert "music" in (await cloud.browser.get("dynamodb/tables")).text

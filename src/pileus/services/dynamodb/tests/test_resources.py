@@ -297,10 +297,33 @@ def test_keys_and_names_need_another_table(changed, is_new):
     assert Table().replaces({changed: 1}, {changed: 2}) == is_new
 
 
-def test_insights_that_are_on_are_refused_by_name():
-    with pytest.raises(AwsError, match="ContributorInsightsSpecification"):
-        Table().coerced(KEYS | {"ContributorInsightsSpecification": {"Enabled": True}})
-    Table().coerced(KEYS | {"ContributorInsightsSpecification": {"Enabled": False}})
+async def insights(cloud, **of):
+    answer = await cloud.dynamodb.DescribeContributorInsights(TableName="orders", **of)
+    return answer["ContributorInsightsStatus"], answer.get("ContributorInsightsMode")
+
+
+async def test_contributor_insights_of_the_table_and_of_its_indexes_follow_the_template(cloud, context):
+    on = {"ContributorInsightsSpecification": {"Enabled": True}}
+    throttled = {"ContributorInsightsSpecification": {"Enabled": True, "Mode": "THROTTLED_KEYS"}}
+    off = {"ContributorInsightsSpecification": {"Enabled": False}}
+    everything = "ACCESSED_AND_THROTTLED_KEYS"
+    attributes = [{"AttributeName": name, "AttributeType": "S"} for name in ("p", "a")]
+    named = KEYS | {"TableName": "orders", "AttributeDefinitions": attributes}
+    first = named | on | {"GlobalSecondaryIndexes": [index("by_a") | throttled]}
+    await create(cloud, context, **first)
+    assert await insights(cloud) == ("ENABLED", everything)
+    assert await insights(cloud, IndexName="by_a") == ("ENABLED", "THROTTLED_KEYS")
+    found = await Table().read(context, "orders")
+    assert found["ContributorInsightsSpecification"] == {"Enabled": True, "Mode": everything}
+    assert found["GlobalSecondaryIndexes"][0]["ContributorInsightsSpecification"]["Mode"] == "THROTTLED_KEYS"
+    second = named | off | {"GlobalSecondaryIndexes": [index("by_a") | on]}
+    await update(cloud, context, "orders", first, second)
+    assert await insights(cloud) == ("DISABLED", everything)
+    assert await insights(cloud, IndexName="by_a") == ("ENABLED", everything)
+    third = named | {"GlobalSecondaryIndexes": [index("by_a")]}  # which says no longer that they are on
+    await update(cloud, context, "orders", second, third)
+    assert await insights(cloud, IndexName="by_a") == ("DISABLED", everything)
+    await update(cloud, context, "orders", third, third)
 
 
 IMPORTED = {

@@ -220,8 +220,141 @@ async def test_what_is_read_is_what_was_asked_for(cloud, context):
     assert found == of((EAST, {"DeletionProtectionEnabled": False}), (WEST, west))
 
 
-def scaled(low, high):
-    return {"MinCapacity": low, "MaxCapacity": high, "TargetTrackingScalingPolicyConfiguration": {"TargetValue": 70}}
+def scaled(low, high, **more):
+    target = {"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 70}}
+    return {"MinCapacity": low, "MaxCapacity": high, **target, **more}
+
+
+def reads(settings):
+    return {"ReadCapacityAutoScalingSettings": settings}
+
+
+def reading(settings):
+    """Of a replica, or its index: how its reads scale, or how many there are."""
+    given = {"ReadCapacityUnits": settings} if isinstance(settings, int) else reads(settings)
+    return {"ReadProvisionedThroughputSettings": given}
+
+
+def writing(settings):
+    return {"WriteProvisionedThroughputSettings": {"WriteCapacityAutoScalingSettings": settings}}
+
+
+PROVISIONED = {"BillingMode": "PROVISIONED", **writing(scaled(5, 50))}
+
+
+async def units(cloud, region, index_name=""):
+    """(reads, writes) of the table or its index in a region."""
+    table = await described(cloud, region)
+    of = next((one for one in table.get("GlobalSecondaryIndexes", ()) if one["IndexName"] == index_name), table)
+    has = of["ProvisionedThroughput"]
+    return has["ReadCapacityUnits"], has["WriteCapacityUnits"]
+
+
+async def bounds(cloud, region):
+    """What scales in a region: (ResourceId's end, kind) -> (MinCapacity, MaxCapacity, TargetValue)."""
+    scaling = client(cloud, region, "application-autoscaling")
+    targets = (await scaling.DescribeScalableTargets(ServiceNamespace="dynamodb"))["ScalableTargets"]
+    policies = (await scaling.DescribeScalingPolicies(ServiceNamespace="dynamodb"))["ScalingPolicies"]
+    value = {
+        (policy["ResourceId"], policy["ScalableDimension"]): policy["TargetTrackingScalingPolicyConfiguration"][
+            "TargetValue"
+        ]
+        for policy in policies
+    }
+    found = {}
+    for target in targets:
+        of = target["ResourceId"], target["ScalableDimension"]
+        kind = "reads" if "Read" in of[1] else "writes"
+        found[of[0].rpartition("/")[2], kind] = (target["MinCapacity"], target["MaxCapacity"], value.get(of))
+    return found
+
+
+async def test_provisioned_replicas_scale_as_the_template_says(cloud, context):
+    indexes = {"AttributeDefinitions": ATTRIBUTES, "GlobalSecondaryIndexes": [INDEX | writing(scaled(2, 20))]}
+    own = {"IndexName": "by_a"}
+    first = of(
+        (EAST, reading(scaled(3, 30)) | {"GlobalSecondaryIndexes": [own | reading(4)]}),
+        (WEST, reading(7) | {"GlobalSecondaryIndexes": [own | reading(scaled(6, 60))]}),
+        **PROVISIONED,
+        **indexes,
+    )
+    await create(cloud, context, first)
+    await cloud.settle()
+    shared = {("orders", "writes"): (5, 50, 70), ("by_a", "writes"): (2, 20, 70)}
+    assert await bounds(cloud, EAST) == shared | {("orders", "reads"): (3, 30, 70)}
+    assert await bounds(cloud, WEST) == shared | {("by_a", "reads"): (6, 60, 70)}
+    assert [await units(cloud, EAST), await units(cloud, EAST, "by_a")] == [(3, 5), (4, 2)]
+    assert [await units(cloud, WEST), await units(cloud, WEST, "by_a")] == [(7, 5), (6, 2)]
+
+    second = of(
+        (EAST, reading(9) | {"GlobalSecondaryIndexes": [own | reading(4)]}),
+        (WEST, reading(scaled(8, 80)) | {"GlobalSecondaryIndexes": [own | reading(scaled(6, 66))]}),
+        **PROVISIONED | writing(scaled(10, 100)),
+        **indexes,
+    )
+    await update(cloud, context, first, second)
+    await cloud.advance(60_000)  # reads and writes change one after another
+    shared |= {("orders", "writes"): (10, 100, 70)}
+    assert await bounds(cloud, EAST) == shared
+    assert await bounds(cloud, WEST) == shared | {("orders", "reads"): (8, 80, 70), ("by_a", "reads"): (6, 66, 70)}
+    assert [await units(cloud, EAST), await units(cloud, EAST, "by_a")] == [(9, 10), (4, 2)]
+    assert [await units(cloud, WEST), await units(cloud, WEST, "by_a")] == [(8, 10), (6, 2)]
+
+    kind = GlobalTable()
+    await until_done(cloud, lambda: kind.delete(context, "orders", kind.coerced(second)))
+    assert [await bounds(cloud, EAST), await bounds(cloud, WEST)] == [{}, {}]
+
+
+async def test_an_update_leaves_alone_what_has_scaled(cloud, context):
+    first = of((EAST, reading(scaled(1, 10))), (WEST, reading(scaled(1, 10))), **PROVISIONED)
+    await create(cloud, context, first)
+    await client(cloud, EAST).UpdateTable(
+        TableName="orders", ProvisionedThroughput={"ReadCapacityUnits": 8, "WriteCapacityUnits": 30}
+    )
+    await cloud.settle()
+    tagged = [{**replica, "Tags": [{"Key": "team", "Value": "a"}]} for replica in first["Replicas"]]
+    await update(cloud, context, first, first | {"Replicas": tagged})
+    assert await units(cloud, EAST) == (8, 30)
+    assert await tags(cloud, WEST) == {"team": "a"}
+
+
+async def test_a_table_that_becomes_provisioned_begins_with_its_seed(cloud, context):
+    await create(cloud, context, of(EAST, WEST))
+    unseeded = of((EAST, reading(scaled(1, 10))), (WEST, reading(2)), **PROVISIONED)
+    with pytest.raises(InvalidProperty, match="SeedCapacity must be specified"):
+        await update(cloud, context, of(EAST, WEST), unseeded)
+    seeded = of(
+        (EAST, reading(scaled(1, 10, SeedCapacity=6))),
+        (WEST, reading(2)),
+        **PROVISIONED | writing(scaled(5, 50, SeedCapacity=12)),
+    )
+    await update(cloud, context, of(EAST, WEST), seeded)
+    await cloud.settle()
+    assert [await units(cloud, EAST), await units(cloud, WEST)] == [(6, 12), (2, 12)]
+    await update(cloud, context, seeded, of(EAST, WEST))
+    assert await bounds(cloud, EAST) == {}
+    assert (await described(cloud, WEST))["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+
+
+async def test_contributor_insights_are_each_replicas_own(cloud, context):
+    on = {"ContributorInsightsSpecification": {"Enabled": True, "Mode": "THROTTLED_KEYS"}}
+    own = {"GlobalSecondaryIndexes": [{"IndexName": "by_a", **on}]}
+    indexes = {"AttributeDefinitions": ATTRIBUTES, "GlobalSecondaryIndexes": [INDEX]}
+    first = of((EAST, on), (WEST, own), **indexes)
+    await create(cloud, context, first)
+
+    async def enabled(region):
+        listed = await client(cloud, region).ListContributorInsights()
+        return [one.get("IndexName", "") for one in listed["ContributorInsightsSummaries"]]
+
+    assert [await enabled(EAST), await enabled(WEST)] == [[""], ["by_a"]]
+    found = await GlobalTable().read(context, "orders")
+    assert [replica.get("ContributorInsightsSpecification") for replica in found["Replicas"]] == [
+        on["ContributorInsightsSpecification"],
+        None,
+    ]
+    await update(cloud, context, first, of(EAST, (WEST, on), **indexes))
+    assert [await enabled(EAST), await enabled(WEST)] == [[], [""]]
 
 
 async def test_provisioned_capacity_that_does_not_scale_is_honoured(cloud, context):
@@ -243,14 +376,13 @@ async def test_provisioned_capacity_that_does_not_scale_is_honoured(cloud, conte
         ({k: v for k, v in of(EAST, WEST).items() if k != "StreamSpecification"}, "StreamSpecification is required"),
         (of(EAST, MultiRegionConsistency="STRONG"), "MultiRegionConsistency"),
         (of(EAST, GlobalTableWitnesses=[{"Region": WEST}]), "GlobalTableWitnesses"),
-        (of((EAST, {"ContributorInsightsSpecification": {"Enabled": True}})), "ContributorInsightsSpecification"),
         (of((EAST, {"GlobalSecondaryIndexes": [{"IndexName": "none"}]})), "indexes that the table does not have: none"),
-        (of(EAST, WEST, BillingMode="PROVISIONED"), "BillingMode must be PAY_PER_REQUEST"),
         (of(EAST, BillingMode="PROVISIONED"), "must be specified when BillingMode is PROVISIONED"),
         (
-            of(EAST, WriteProvisionedThroughputSettings={"WriteCapacityAutoScalingSettings": scaled(5, 50)}),
-            "MinCapacity and MaxCapacity must be the same",
+            of((EAST, {"ReadProvisionedThroughputSettings": {"ReadCapacityUnits": 1, **reads(scaled(1, 2))}})),
+            "either ReadCapacityUnits or ReadCapacityAutoScalingSettings, but not both",
         ),
+        (of(EAST, GlobalTableSourceArn="arn:aws:dynamodb:us-east-1:111111111111:table/orders"), "GlobalTableSourceArn"),
     ],
 )
 async def test_what_is_not_honoured_is_refused_by_name(cloud, context, properties, text):
