@@ -8,6 +8,7 @@ from pileus.services.dynamodb.operations import (
     backups,
     batches,
     exports,
+    global_tables_2017,
     imports,
     insights,
     items,
@@ -41,6 +42,7 @@ SERVICE = Service(
         exports,
         imports,
         insights,
+        global_tables_2017,
     ),
     authorize=authorize,
     resources="pileus.services.dynamodb.resources",
@@ -59,6 +61,6 @@ SERVICE = Service(
         "ImportTable": tables.NOT_YET,
         "RestoreTableFromBackup": ("VectorIndexOverride",),
         "RestoreTableToPointInTime": ("VectorIndexOverride",),
-        "UpdateTable": (*changes.NOT_YET, "MultiRegionConsistency STRONG", "ReplicaUpdates.Disassociate"),
+        "UpdateTable": (*changes.NOT_YET, "ReplicaUpdates.Disassociate"),
     },
 )

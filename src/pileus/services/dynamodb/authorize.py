@@ -95,7 +95,14 @@ async def on_changed_table(call: Call, request: dict) -> list[Touch]:
             if asked is not None:
                 arn = address._replace(region=asked["RegionName"]).arn
                 touches += [Touch(f"dynamodb:{action}", arn) for action in actions]
+    for update in request.get("GlobalTableWitnessUpdates") or ():
+        touches += [Touch(f"dynamodb:{kind}GlobalTableWitness", address.arn) for kind in update if update[kind]]
     return touches
+
+
+def on_global_table(call: Call, request: dict) -> list[str]:
+    """Of the version 2017.11.29."""
+    return [call.arn("dynamodb", f"global-table/{request['GlobalTableName']}", region="")]
 
 
 async def on_expiry(call: Call, request: dict) -> list[str]:
@@ -195,6 +202,7 @@ RESOURCES = {
     "BatchGetItem": on_batch_read,
     "BatchWriteItem": on_batch_write,
     "CreateBackup": on_table,
+    "CreateGlobalTable": on_global_table,
     "CreateTable": on_new_table,
     "DeleteBackup": on_backup,
     "DeleteItem": on_item,
@@ -205,6 +213,8 @@ RESOURCES = {
     "DescribeContributorInsights": on_table_or_index,
     "DescribeEndpoints": on_nothing,
     "DescribeExport": on_export,
+    "DescribeGlobalTable": on_global_table,
+    "DescribeGlobalTableSettings": on_global_table,
     "DescribeImport": on_import,
     "DescribeKinesisStreamingDestination": on_table,
     "DescribeLimits": on_nothing,
@@ -220,6 +230,7 @@ RESOURCES = {
     "ListBackups": on_nothing,
     "ListContributorInsights": on_nothing,
     "ListExports": on_listed,
+    "ListGlobalTables": on_nothing,
     "ListImports": on_listed,
     "ListTables": on_nothing,
     "ListTagsOfResource": on_resource,
@@ -235,6 +246,8 @@ RESOURCES = {
     "UntagResource": on_untagged,
     "UpdateContinuousBackups": on_table,
     "UpdateContributorInsights": on_table_or_index,
+    "UpdateGlobalTable": on_global_table,
+    "UpdateGlobalTableSettings": on_global_table,
     "UpdateItem": on_item,
     "UpdateTable": on_changed_table,
     "UpdateTableReplicaAutoScaling": on_table,

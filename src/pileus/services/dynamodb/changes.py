@@ -4,14 +4,15 @@ Source: API reference, UpdateTable, GlobalSecondaryIndexUpdate; the texts are th
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
-from pileus.services.dynamodb import schemas
+from pileus.services.dynamodb import group_changes, schemas
 from pileus.services.dynamodb.errors import LimitExceededException, ResourceNotFoundException, invalid
+from pileus.services.dynamodb.group_changes import GroupChanges
 from pileus.services.dynamodb.state.records import (
     GLOBAL_INDEXES_MAX,
     SETTLING,
@@ -28,7 +29,6 @@ DECREASES_A_DAY = 4
 CLASS_CHANGES_MAX, CLASS_CHANGES_WITHIN_MS = 2, 30 * DAY_MS
 """Source: developer guide, "Considerations when choosing a table class"."""
 NOT_YET = (
-    "GlobalTableWitnessUpdates",
     "GlobalTableSettingsReplicationMode",
     "DisassociationProtectionEnabled",
     "VectorIndexUpdates",
@@ -59,23 +59,23 @@ once. Of encryption and warm throughput only the part that says so of itself is 
 class Plan:
     """
     table           with everything changed that is changed at once
+    group           what is asked of the members of the global table
     new_index       to be created; its id is given by the transition
     dropped         the name of the index to be deleted
     stream          the view type of the stream to be opened, "" to close the one there is, None to leave it
     encrypts        with a key of DynamoDB's own in KMS, whose ARN the transition makes
     is_quiet        the table stays ACTIVE
-    replicas        of ReplicaUpdates: Create, Update or Delete, and the action
     scaled          whose writes scale, where the change needs to know: auto_scaling.scaled_writes
     is_scaling      auto scaling asks for it
     """
 
     table: TableRecord
+    group: GroupChanges
     new_index: SecondaryIndex | None = None
     dropped: str = ""
     stream: str | None = None
     encrypts: bool = False
     is_quiet: bool = False
-    replicas: list[tuple[str, dict]] = field(default_factory=list)
     scaled: frozenset[str] = frozenset()
     is_scaling: bool = False
 
@@ -96,7 +96,14 @@ def check(request: dict) -> None:
     _check_alone(asked, {kind for kind, _ in updates})
     if "StreamSpecification" in asked:
         stream_view(request["StreamSpecification"])
-    list(_replica_updates(request))
+    group_of(request)
+
+
+def group_of(request: dict) -> GroupChanges:
+    """What is asked of the members of a global table."""
+    return group_changes.read(
+        request, [name for name in ASKS if name not in ("ReplicaUpdates", "MultiRegionConsistency")]
+    )
 
 
 def _check_alone(asked: set[str], kinds: set[str]) -> None:
@@ -132,7 +139,7 @@ def asks_for_scaling(request: dict, table: TableRecord) -> bool:
     """Whether it must be known what of the table scales: for a new replica, or a global table's new index."""
     if table.billing != schemas.PROVISIONED:
         return False
-    return any(kind == "Create" for kind, _ in _replica_updates(request)) or (
+    return any(kind == "Create" for kind, _ in group_of(request).replicas) or (
         bool(table.replicas) and any(kind == "Create" for kind, _ in _index_updates(request))
     )
 
@@ -145,6 +152,8 @@ def plan(
     Raises ValidationException, LimitExceededException, ResourceNotFoundException.
     """
     updates = list(_index_updates(request))
+    group = group_of(request)
+    group_changes.check(group, table)
     changed = _billing(request, table, updates, now_ms)
     changed = _settings(request, changed, now_ms)
     stream = _stream(request, table)
@@ -162,12 +171,12 @@ def plan(
     changed = replace(changed, settling=next((name for name in SETTLING if request.get(name) is not None), ""))
     return Plan(
         changed,
+        group,
         new_index,
         dropped,
         stream,
         encrypts,
         is_quiet,
-        list(_replica_updates(request)),
         scaled,
         is_scaling,
     )
@@ -177,8 +186,6 @@ def refuse_unknown(request: dict) -> None:
     for name in NOT_YET:
         if request.get(name) not in (None, False, []):
             raise NotImplementedByUs(f"dynamodb:UpdateTable with {name}")
-    if request.get("MultiRegionConsistency") not in (None, "EVENTUAL"):
-        raise NotImplementedByUs("dynamodb:UpdateTable with MultiRegionConsistency STRONG")
 
 
 def _index_updates(request: dict) -> Iterator[tuple[str, dict]]:
@@ -207,38 +214,6 @@ def _index_updates(request: dict) -> Iterator[tuple[str, dict]]:
         raise LimitExceededException(
             "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
         )
-
-
-def _replica_updates(request: dict) -> Iterator[tuple[str, dict]]:
-    """One replica is made or deleted at a time, by a request of nothing else; the same said twice is said once."""
-    asked: list[tuple[str, dict]] = []
-    for update in request.get("ReplicaUpdates") or ():
-        if update.get("Disassociate") is not None:
-            raise NotImplementedByUs("dynamodb:UpdateTable with ReplicaUpdates.Disassociate")
-        given = [(kind, update[kind]) for kind in ("Create", "Update", "Delete") if update.get(kind) is not None]
-        if len(given) > 1:
-            raise ValidationException("Update table operation with more than one type of replica actions not allowed.")
-        if not given or (given[0][0] == "Update" and set(given[0][1]) == {"RegionName"}):
-            raise ValidationException("There are no actions specified in the Replica Update Action of the request.")
-        if given[0] not in asked:
-            asked += given
-    kinds = [kind for kind, _ in asked]
-    if len(set(kinds)) > 1:
-        raise ValidationException("Update table operation with more than one type of replica actions not allowed.")
-    if len(kinds) > 1 and "Update" not in kinds:
-        raise ValidationException(
-            "Update table operation with more than one create or delete replica actions not allowed"
-        )
-    others = (name for name in ASKS if name not in ("ReplicaUpdates", "MultiRegionConsistency"))
-    if kinds and "Update" not in kinds and any(request.get(name) not in (None, []) for name in others):
-        raise invalid("Replica modification must be the only operation in the request")
-    regions: set[str] = set()
-    for _, action in asked:
-        region = action["RegionName"]
-        if region in regions:
-            raise invalid(f"ReplicaUpdates must not contain more than one update of the same region: {region}")
-        regions.add(region)
-    yield from asked
 
 
 def _billing(request: dict, table: TableRecord, updates: list[tuple[str, dict]], now_ms: int) -> TableRecord:
@@ -349,7 +324,7 @@ def _stream(request: dict, table: TableRecord) -> str | None:
     view = stream_view(asked)
     if view and table.stream is not None:
         raise ValidationException(f"Table already has an enabled stream: TableName: {table.name}")
-    if not view and table.replicas:
+    if not view and table.replicas and not table.is_strong:
         raise invalid("Disabling Stream is not allowed for a Global Table replica.")
     if not view and table.stream is None:
         raise ValidationException(f"Table has no stream to disable: TableName: {table.name}")

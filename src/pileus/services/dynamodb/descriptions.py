@@ -6,6 +6,7 @@ from pileus.services.dynamodb.schemas import key_schema_out, table_key_schema, w
 from pileus.services.dynamodb.state import indexes, replicas
 from pileus.services.dynamodb.state.backups import Backup
 from pileus.services.dynamodb.state.records import (
+    STRONG,
     Encryption,
     IndexOverride,
     OnDemandLimits,
@@ -18,6 +19,9 @@ from pileus.services.dynamodb.state.records import (
 )
 from pileus.services.dynamodb.state.recovery import window
 from pileus.store.transaction import Transaction
+
+SETTINGS_REPLICATION = "ENABLED_WITH_OVERRIDES"
+"""Of all global tables whose replicas are one account's."""
 
 
 def moment(at_ms: int) -> datetime:
@@ -56,14 +60,22 @@ def table_out(tx: Transaction, table: TableRecord) -> dict:
         }
     if table.replicas:
         out["GlobalTableVersion"] = "2019.11.21"
-        out["MultiRegionConsistency"] = "EVENTUAL"
+        out["GlobalTableSettingsReplicationMode"] = SETTINGS_REPLICATION
+        if table.is_strong:
+            out["MultiRegionConsistency"] = STRONG
+        if table.witness:
+            out["GlobalTableWitnesses"] = [{"RegionName": table.witness, "WitnessStatus": table.witness_status}]
         out["Replicas"] = [replica_out(other) for other in replicas.others(tx, table)]
     return out
 
 
 def replica_out(replica: TableRecord) -> dict:
-    """ReplicaDescription: the replicas of other regions, as each is there."""
-    out: dict = {"RegionName": replica.region, "ReplicaStatus": replica.status, "ReplicaArn": replica.arn}
+    """ReplicaDescription: the replicas of other regions, as each is there. AWS gives no ReplicaArn, as recorded in October 2026."""
+    out: dict = {
+        "RegionName": replica.region,
+        "ReplicaStatus": replica.status,
+        "GlobalTableSettingsReplicationMode": SETTINGS_REPLICATION,
+    }
     if replica.encryption is not None:
         out["KMSMasterKeyId"] = replica.encryption.kms_key_arn
     own = replica.overrides

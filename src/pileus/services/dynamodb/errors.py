@@ -13,6 +13,9 @@ INVALID = "One or more parameter values were invalid: "
 """What most refusals of a value begin with."""
 
 
+OF_STRONG = "with MultiRegionConsistency set to STRONG"
+
+
 class ResourceNotFoundException(AwsError):
     text = "Requested resource not found"
 
@@ -30,12 +33,23 @@ class ResourceInUseException(AwsError):
     pass
 
 
+class GlobalTableNotFoundException(AwsError):
+    pass
+
+
 class LimitExceededException(AwsError):
     pass
 
 
 class PolicyNotFoundException(AwsError):
     pass
+
+
+class NotOneAlone(ValidationException):
+    """Replicas of strong consistency go together, by UpdateTable."""
+
+    code = "ValidationException"
+    text = f"Deletion of only one table replica is not supported for global tables {OF_STRONG}."
 
 
 class ConditionalCheckFailedException(AwsError):

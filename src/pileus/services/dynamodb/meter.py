@@ -27,8 +27,8 @@ from pileus.services.dynamodb.state.insights import ACCESSED, THROTTLED, rule_na
 from pileus.services.dynamodb.state.items import Written
 from pileus.services.dynamodb.state.reading import Page
 from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord
-from pileus.services.dynamodb.state.replication import REPLICATED
 from pileus.services.dynamodb.state.rows import Item
+from pileus.services.dynamodb.state.writing import BROUGHT
 from pileus.store.transaction import Transaction
 
 log = logging.getLogger("pileus.dynamodb")
@@ -105,8 +105,9 @@ class Meter:
                     log.warning("what tables consume waits for the store: %s", error)
                     await self._cloud.clock.wait_until(self._cloud.clock.now_ms() + MINUTE_MS)
 
-    def replicated(self, written: Written) -> None:
-        """A replica was brought a change: its region's write capacity serves that too."""
+    def brought(self, change: tuple) -> None:
+        """A replica was brought a change: its region's write capacity serves that too. change: see writing.BROUGHT."""
+        written = Written(*change)
         consumed = capacity.of_written(written)
         _count(self.now(), written.table, WRITE, consumed)
         _count_written(self.now(), written, consumed)
@@ -115,7 +116,7 @@ class Meter:
 async def start(cloud: Any) -> None:
     meter = cloud.engines[ENGINE] = Meter(cloud)
     meter.start()
-    cloud.store.listen(REPLICATED, meter.replicated)
+    cloud.store.listen(BROUGHT, meter.brought)
 
 
 # Counting

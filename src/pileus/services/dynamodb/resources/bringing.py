@@ -404,8 +404,9 @@ async def change(context: ResourceContext, name: str, asked: dict[str, Any]) -> 
 async def until_active(context: ResourceContext, name: str) -> None:
     async def is_active() -> bool:
         table = await require(context, name)
-        replicas = [replica["ReplicaStatus"] for replica in table.get("Replicas", ())]
-        return _is_active(table) and all(status == "ACTIVE" for status in replicas)
+        members = [replica["ReplicaStatus"] for replica in table.get("Replicas", ())]
+        members += [witness["WitnessStatus"] for witness in table.get("GlobalTableWitnesses", ())]
+        return _is_active(table) and all(status == "ACTIVE" for status in members)
 
     await context.wait_until(is_active, at_most_ms=READY_WITHIN_MS)
 

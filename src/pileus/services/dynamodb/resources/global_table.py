@@ -34,6 +34,11 @@ OWN_AS_IN_TABLES = (
 )
 
 
+STRONG = "STRONG"
+STRONG_REGIONS = 3
+"""Of a global table of strong consistency, with that of a witness."""
+
+
 class GlobalTable(ResourceType):
     name = "AWS::DynamoDB::GlobalTable"
     properties = GLOBAL_TABLE_PROPERTIES
@@ -47,8 +52,17 @@ class GlobalTable(ResourceType):
         regions = [replica["Region"] for replica in replicas if not isinstance(replica["Region"], Unknown)]
         if len(set(regions)) < len(regions):
             raise InvalidProperty("Replicas must not contain more than one entry of the same region")
-        if len(replicas) > 1 and "StreamSpecification" not in properties:
+        is_strong = properties.get("MultiRegionConsistency") == STRONG
+        if len(replicas) > 1 and "StreamSpecification" not in properties and not is_strong:
             raise InvalidProperty("StreamSpecification is required where there is more than one replica")
+        witnesses = properties.get("GlobalTableWitnesses") or ()
+        if witnesses and not is_strong and "MultiRegionConsistency" not in properties:
+            raise InvalidProperty("GlobalTableWitnesses can only be specified where MultiRegionConsistency is STRONG")
+        if is_strong and not isinstance(witnesses, Unknown) and len(replicas) + len(witnesses) != STRONG_REGIONS:
+            raise InvalidProperty(
+                "A global table whose MultiRegionConsistency is STRONG must have three Replicas, or two and one of "
+                "GlobalTableWitnesses"
+            )
         scaling.check(properties)
 
     async def create(self, context: ResourceContext, properties: dict[str, Any]) -> Created:
@@ -69,7 +83,10 @@ class GlobalTable(ResourceType):
         table = await bringing.require(context, physical_id)
         bringing.check_indexes(table, seen_from(context.region, new))
         there = {context.region, *(replica["RegionName"] for replica in table.get("Replicas", ()))}
-        if len(there ^ _regions(new)) > 1:
+        if len(there ^ _regions(new)) > 1 and STRONG not in (
+            new.get("MultiRegionConsistency"),
+            table.get("MultiRegionConsistency"),
+        ):
             raise InvalidProperty("Cannot add or delete more than one replica in a single update")
         await _bring(context, physical_id, old, new)
         return Updated(await _attributes_of(context, physical_id))
@@ -77,8 +94,8 @@ class GlobalTable(ResourceType):
     async def delete(self, context: ResourceContext, physical_id: str, properties: dict[str, Any]) -> None:
         """The other replicas first, one after another: the region that they were made from can't go before them."""
         table = await bringing.described(context, physical_id)
-        for replica in () if table is None else table.get("Replicas", ()):
-            await _remove(context, physical_id, replica["RegionName"])
+        if table is not None:
+            await _remove_all(context, physical_id, table)
         await bringing.delete(context, physical_id)
         for region in sorted(_regions(properties)):
             await scaling.remove(context.in_region(region), physical_id, properties)
@@ -88,6 +105,10 @@ class GlobalTable(ResourceType):
         if table is None:
             raise Gone(physical_id)
         found = _global_of(await bringing.properties_of(context, table))
+        if table.get("MultiRegionConsistency") == STRONG:
+            found["MultiRegionConsistency"] = STRONG
+        if "GlobalTableWitnesses" in table:
+            found["GlobalTableWitnesses"] = [{"Region": one["RegionName"]} for one in table["GlobalTableWitnesses"]]
         found["Replicas"] = []
         for region in (context.region, *sorted(replica["RegionName"] for replica in table.get("Replicas", ()))):
             there = context.in_region(region)
@@ -203,10 +224,12 @@ def _regions(properties: dict[str, Any]) -> set[str]:
 async def _bring(context: ResourceContext, name: str, old: dict[str, Any], properties: dict[str, Any]) -> None:
     table = await bringing.require(context, name)
     local = seen_from(context.region, properties, table)
-    for replica in table.get("Replicas", ()):
-        if replica["RegionName"] not in _regions(properties):
-            await _remove(context, name, replica["RegionName"])
-            await scaling.remove(context.in_region(replica["RegionName"]), name, old)
+    gone = [one["RegionName"] for one in table.get("Replicas", ()) if one["RegionName"] not in _regions(properties)]
+    if gone and table.get("MultiRegionConsistency") == STRONG:
+        await _remove_all(context, name, table)
+    for region in gone:
+        await _remove(context, name, region)
+        await scaling.remove(context.in_region(region), name, old)
     await bringing.drop_indexes(context, name, local)
     await bringing.bring_settings(context, name, local)
     await bringing.bring_indexes(context, name, local)
@@ -215,6 +238,8 @@ async def _bring(context: ResourceContext, name: str, old: dict[str, Any], prope
     await bringing.bring_expiry(context, name, local)
     await scaling.bring(context, name, old, properties)
     await bringing.until_active(context, name)
+    if properties.get("MultiRegionConsistency") == STRONG:
+        await _bring_strong(context, name, properties)
     for region in sorted(_regions(properties) - {context.region}):
         await _bring_replica(context, name, region, properties)
     for region in sorted(_regions(properties)):
@@ -234,19 +259,39 @@ async def _bring_protection(context: ResourceContext, name: str, wanted: dict[st
         await bringing.change(context, name, {"DeletionProtectionEnabled": is_protected})
 
 
+async def _bring_strong(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
+    """Make all replicas and the witness at once: a group of strong consistency is made whole."""
+    table = await bringing.require(context, name)
+    others = sorted(_regions(properties) - {context.region})
+    if table.get("Replicas") or not others:
+        return
+    creates = [{"Create": {"RegionName": region, **_created(region, properties, table)}} for region in others]
+    asked: dict[str, Any] = {"MultiRegionConsistency": STRONG, "ReplicaUpdates": creates}
+    witnesses = properties.get("GlobalTableWitnesses") or ()
+    if witnesses:
+        asked["GlobalTableWitnessUpdates"] = [{"Create": {"RegionName": one["Region"]}} for one in witnesses]
+    await bringing.change(context, name, asked)
+
+
 async def _bring_replica(context: ResourceContext, name: str, region: str, properties: dict[str, Any]) -> None:
     """Make the replica, or bring what it overrides to what the template says."""
     table = await bringing.require(context, name)
     replica = next((one for one in table.get("Replicas", ()) if one["RegionName"] == region), None)
     wanted = _overrides(region, properties)
     if replica is None:
-        if wanted["TableClassOverride"] == table.get("TableClassSummary", {}).get("TableClass", "STANDARD"):
-            del wanted["TableClassOverride"]
-        key = seen_from(region, properties).get("SSESpecification", {}).get("KMSMasterKeyId")
-        wanted |= {"KMSMasterKeyId": key} if key is not None else {}
-        await bringing.change(context, name, {"ReplicaUpdates": [{"Create": {"RegionName": region, **wanted}}]})
+        asked = {"RegionName": region, **_created(region, properties, table)}
+        await bringing.change(context, name, {"ReplicaUpdates": [{"Create": asked}]})
     elif any(_has(replica, key) != value for key, value in wanted.items()):
         await bringing.change(context, name, {"ReplicaUpdates": [{"Update": {"RegionName": region, **wanted}}]})
+
+
+def _created(region: str, properties: dict[str, Any], table: dict) -> dict[str, Any]:
+    """What a new replica of the table is asked to have of its own."""
+    wanted = _overrides(region, properties)
+    if wanted["TableClassOverride"] == table.get("TableClassSummary", {}).get("TableClass", "STANDARD"):
+        del wanted["TableClassOverride"]
+    key = seen_from(region, properties).get("SSESpecification", {}).get("KMSMasterKeyId")
+    return wanted | ({"KMSMasterKeyId": key} if key is not None else {})
 
 
 def _overrides(region: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -287,13 +332,28 @@ def _has(replica: dict[str, Any], key: str) -> Any:
     return replica.get(key)
 
 
+async def _remove_all(context: ResourceContext, name: str, table: dict) -> None:
+    """Delete all replicas: one after another, or where they are of strong consistency at once and with the witness."""
+    regions = [replica["RegionName"] for replica in table.get("Replicas", ())]
+    if regions and table.get("MultiRegionConsistency") == STRONG:
+        asked: dict[str, Any] = {"ReplicaUpdates": [{"Delete": {"RegionName": region}} for region in regions]}
+        witnesses = table.get("GlobalTableWitnesses", ())
+        if witnesses:
+            asked["GlobalTableWitnessUpdates"] = [{"Delete": {"RegionName": one["RegionName"]}} for one in witnesses]
+        await bringing.until_active(context, name)
+        await context.invoke("dynamodb", "UpdateTable", {"TableName": name, **asked})
+    for region in regions:
+        await _remove(context, name, region)
+
+
 async def _remove(context: ResourceContext, name: str, region: str) -> None:
     """Delete a replica, and wait until the table goes on without it."""
 
     async def is_gone() -> bool:
         table = await bringing.require(context, name)
         replica = next((one for one in table.get("Replicas", ()) if one["RegionName"] == region), None)
-        if replica is not None and {replica["ReplicaStatus"], table["TableStatus"]} == {"ACTIVE"}:
+        is_idle = replica is not None and {replica["ReplicaStatus"], table["TableStatus"]} == {"ACTIVE"}
+        if is_idle and table.get("MultiRegionConsistency") != STRONG:  # there all are being deleted
             request = {"TableName": name, "ReplicaUpdates": [{"Delete": {"RegionName": region}}]}
             await context.invoke("dynamodb", "UpdateTable", request)
         return replica is None

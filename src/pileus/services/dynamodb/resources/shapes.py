@@ -107,6 +107,7 @@ RECOVERY = {"PointInTimeRecoveryEnabled": Property(bool), "RecoveryPeriodInDays"
 REPLICA = {
     "ContributorInsightsSpecification": INSIGHTS,
     "DeletionProtectionEnabled": Property(bool),
+    "DisassociationProtectionEnabled": NotHonoured(),
     "GlobalSecondaryIndexes": Property(
         [
             {
@@ -145,10 +146,10 @@ GLOBAL_TABLE_PROPERTIES = {
         ]
     ),
     "GlobalTableSourceArn": NotHonoured(),
-    "GlobalTableWitnesses": NotHonoured(harmless=[[]]),
+    "GlobalTableWitnesses": Property([{"Region": Property(str, required=True)}]),
     "KeySchema": Property(KEY_SCHEMA, required=True, replacement=True),
     "LocalSecondaryIndexes": Property([LOCAL_INDEX], replacement=True),
-    "MultiRegionConsistency": NotHonoured(harmless=["EVENTUAL"], requires_recreation="Always"),
+    "MultiRegionConsistency": Property(str, replacement=True),
     "ReadOnDemandThroughputSettings": NotHonoured(),
     "ReadProvisionedThroughputSettings": NotHonoured(),
     "Replicas": Property([REPLICA], required=True),

@@ -189,6 +189,8 @@ class Overrides(msgspec.Struct, frozen=True):
 
 
 SETTLING = ("SSESpecification", "WarmThroughput")
+STRONG = "STRONG"
+"""MultiRegionConsistency of a global table all of whose replicas change together."""
 
 
 class TableRecord(msgspec.Struct, frozen=True, dict=True):
@@ -205,6 +207,8 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     overrides        what it has of its own as a replica
     sourced_at_ms    when a replica was last made of it; 0: never
     stream_policies  the resource policies of its streams, by ARN
+    consistency      of a global table: STRONG, or "" for EVENTUAL
+    witness          the region of a STRONG one's witness, which has no table there; witness_status: CREATING, ACTIVE, DELETING
     """
 
     account: str
@@ -249,6 +253,9 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     """When UpdateTable changed its class, in the last days: there is a limit."""
     insights: dict[str, Insights] = {}
     """Of the table ("") and of its global indexes, by name, where they were ever enabled."""
+    consistency: str = ""
+    witness: str = ""
+    witness_status: str = ""
 
     @cached_property
     def address(self) -> Address:
@@ -296,6 +303,11 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     def is_plain(self) -> bool:
         """A change of an item is a change of its row and of the table's numbers, and nothing follows from it."""
         return not (self.indexes or self.expires_by or self.stream or self.has_history or self.replicas)
+
+    @property
+    def is_strong(self) -> bool:
+        """A change of an item is one in all regions, or none."""
+        return self.consistency == STRONG
 
     @cached_property
     def is_metered(self) -> bool:

@@ -14,10 +14,11 @@ from msgspec.structs import replace
 
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address
-from pileus.services.dynamodb.errors import ResourceInUseException, invalid
+from pileus.services.dynamodb.errors import OF_STRONG, ResourceInUseException, invalid
 from pileus.services.dynamodb.state import indexes, quotas, scaling, streams, ttl
 from pileus.services.dynamodb.state.encryption import own_key
 from pileus.services.dynamodb.state.records import (
+    STRONG,
     TABLES,
     Encryption,
     IndexOverride,
@@ -60,6 +61,26 @@ def _check_elsewhere(table: TableRecord, region: str) -> None:
 # Replicas are made and changed
 
 
+def begin_strong(tx: Transaction, table: TableRecord, witness: tuple[str, str] | None) -> TableRecord:
+    """Let the table, whose replicas are made now, be one of strong consistency. Raises ValidationException.
+
+    witness   (Create, region) where a region keeps no table
+    """
+    if indexes.numbers(tx, table.id)[0]:
+        raise ValidationException(f"The table must be empty when creating a global table {OF_STRONG}.")
+    region = "" if witness is None else witness[1]
+    table = replace(table, consistency=STRONG, witness=region, witness_status="CREATING" if region else "")
+    TABLES.put(tx, table)
+    return table
+
+
+def end_witness(tx: Transaction, table: TableRecord) -> TableRecord:
+    """The witness goes, together with the replicas."""
+    for member in (table, *others(tx, table)):
+        TABLES.put(tx, replace(member, witness_status="DELETING"))
+    return replace(table, witness_status="DELETING")
+
+
 MIRROR = "dynamodb.mirror-scaling"
 """The event that auto scaling of writes is to be set for a new replica, or a new index: see auto_scaling.py."""
 
@@ -88,12 +109,13 @@ def create(tx: Transaction, table: TableRecord, asked: dict, scaled: frozenset[s
     check_room(tx, table.address._replace(region=region))
     group = others(tx, table)
     table = replace(table, sourced_at_ms=tx.now_ms)
-    if table.stream is None:
+    if table.stream is None and not table.is_strong:
         table = streams.open_stream(tx, table, VIEW_TYPE)
     replica = _overridden(_made(tx, table, region), asked)
     quotas.check(tx, None, replica)
     replica = replace(replica, encryption=_encryption(table, replica, asked.get("KMSMasterKeyId")))
-    replica = streams.open_stream(tx, replica, table.stream.view_type)
+    if table.stream is not None:
+        replica = streams.open_stream(tx, replica, table.stream.view_type)
     TABLES.put(tx, replica)
     for member in (table, *group):
         TABLES.put(tx, replace(member, replicas=(*member.replicas, region)))
@@ -347,7 +369,10 @@ def _moved(was: Throughput | None, now: Throughput | None, has: Throughput | Non
 
 
 def set_ttl(tx: Transaction, address: Address, attribute: str, enable: bool) -> TableRecord:
-    """Turn TTL on or off, in all regions. Raises as ttl.set_ttl."""
+    """Turn TTL on or off, in all regions. Raises as ttl.set_ttl, and for a table of strong consistency, which has none."""
+    found = TABLES.get(tx, *address)
+    if found is not None and found.is_strong:
+        raise invalid(f"Time to live is not supported for global tables {OF_STRONG}.")
     table = ttl.set_ttl(tx, address, attribute, enable)
     for other in others(tx, table):
         ttl.turn(tx, other, attribute, enable)

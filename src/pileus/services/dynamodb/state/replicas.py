@@ -16,6 +16,9 @@ needed only while a change waits: whatever lies in a region without a waiting ro
 its key, because bringing a change removes the older ones it meets. That is why there are no versions beside the items
 and no tombstones: a deletion that waits is its own tombstone, and once nothing waits, nobody can bring the item back.
 
+Of a table of strong consistency nothing waits: `writing.change` makes the change in all regions in one transaction, so a
+region never reads what another has not.
+
 As on AWS a write that changes nothing makes no stream record and thus goes nowhere; a transaction is one only in the
 region where it ran.
 
@@ -177,7 +180,7 @@ def table_deleted(tx: Transaction, table: TableRecord) -> list[TableRecord]:
     for other in others(tx, table):
         other = replace(other, replicas=tuple(region for region in other.replicas if region != table.region))
         if not other.replicas:
-            other = replace(other, overrides=Overrides())
+            other = replace(other, overrides=Overrides(), consistency="", witness="", witness_status="")
             _forget(tx, other)
         TABLES.put(tx, other)
         if other.expires_by:

@@ -5,15 +5,12 @@ from itertools import islice
 from msgspec.structs import replace
 
 from pileus.services.dynamodb.state import replicas, rows, steps, tables, writing
-from pileus.services.dynamodb.state.items import Written
-from pileus.services.dynamodb.state.records import Cause, TableRecord
+from pileus.services.dynamodb.state.records import TableRecord
 from pileus.services.dynamodb.state.rows import Item
 from pileus.services.dynamodb.state.steps import some
 from pileus.store.transaction import Transaction
 
 AT_ONCE = 200
-REPLICATED = "dynamodb.replicated"
-"""The topic of changes that were brought to a replica of provisioned capacity, or one that is watched: items.Written."""
 
 
 def push(tx: Transaction, key: str) -> None:
@@ -46,17 +43,8 @@ def _bring(tx: Transaction, target: TableRecord, suffix: bytes, found: tuple[Ite
         if theirs > sequence:
             return  # their change is the later one: it comes to us
         replicas.drop_waiting(tx, target, suffix)
-    _write(tx, target, suffix, found)
-
-
-def _write(tx: Transaction, target: TableRecord, suffix: bytes, found: tuple[Item, int] | None) -> None:
-    """A replica that is being filled has no stream records: nobody could read the table at their time."""
     item, size_bytes = found or (None, 0)
-    cause = Cause.RESTORE if target.status == "CREATING" else Cause.REPLICATION
-    before = rows.row(tx, target, suffix)
-    writing.change(tx, target, suffix, before, item, size_bytes, cause)
-    if target.is_metered:
-        tx.tell(REPLICATED, Written(target, suffix, before, item, size_bytes))
+    writing.bring(tx, target, suffix, item, size_bytes)
 
 
 def fill(tx: Transaction, key: str) -> None:
@@ -71,7 +59,7 @@ def fill(tx: Transaction, key: str) -> None:
     assert replica is not None and source is not None, "neither can be deleted while the replica is CREATING"
     items, is_end = some(rows.scan(tx, source, under_way.suffix), AT_ONCE)
     for suffix, raw in items:
-        _write(tx, replica, suffix, rows.decode(raw))
+        writing.bring(tx, replica, suffix, *rows.decode(raw))
     if not is_end:
         replicas.FILLS.put(tx, replace(under_way, suffix=items[-1][0] + b"\0"))
         tx.wake_at(tx.now_ms, replicas.FILL, key)

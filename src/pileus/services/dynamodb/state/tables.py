@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import (
+    NotOneAlone,
     ResourceInUseException,
     ResourceNotFoundException,
     TableNotFound,
@@ -30,7 +31,7 @@ from pileus.services.dynamodb.state import (
     ttl,
 )
 from pileus.services.dynamodb.state.encryption import own_key
-from pileus.services.dynamodb.state.records import TABLES, SecondaryIndex, TableRecord, check_room
+from pileus.services.dynamodb.state.records import STRONG, TABLES, SecondaryIndex, TableRecord, check_room
 from pileus.store.transaction import Transaction
 
 IN_USE = "Attempt to change a resource which is still in use"
@@ -132,10 +133,14 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
     TABLES.put(tx, table)
     scaling.tell_changes(tx, before, table)
     tx.wake_at(tx.now_ms, SETTLE, str(table.id))
-    updates = {asked["RegionName"]: asked for kind, asked in plan.replicas if kind == "Update"}
+    updates = {asked["RegionName"]: asked for kind, asked in plan.group.replicas if kind == "Update"}
     for other in replica_settings.follow(tx, before, table, updates, scales=plan.is_scaling):
         tx.wake_at(tx.now_ms, SETTLE, str(other.id))
-    for kind, asked in plan.replicas:
+    if plan.group.consistency == STRONG:
+        table = replica_settings.begin_strong(tx, table, plan.group.witness)
+    elif plan.group.witness is not None:
+        table = replica_settings.end_witness(tx, table)
+    for kind, asked in plan.group.replicas:
         if kind == "Create":
             table = replica_settings.create(tx, table, asked, plan.scaled)
         elif kind == "Delete":
@@ -157,6 +162,8 @@ def delete(tx: Transaction, address: Address) -> TableRecord:
             f"{IN_USE}: Cannot delete table while indexes are being created, updated, or deleted."
         )
     replicas.check_idle(tx, table)
+    if table.is_strong:
+        raise NotOneAlone()
     return _begin_deletion(tx, table)
 
 
@@ -205,7 +212,9 @@ def settle(tx: Transaction, key: str) -> None:
         elif index.status == "CREATING" and not index.is_backfilling:
             table = indexes.begin_backfill(tx, table, index)
     is_changing = table.status == "UPDATING" and replicas.is_changing(tx, table)
-    TABLES.put(tx, replace(table, status="UPDATING" if is_changing else "ACTIVE", settling=""))
+    witness_status = "ACTIVE" if table.witness_status == "CREATING" else table.witness_status
+    status = "UPDATING" if is_changing else "ACTIVE"
+    TABLES.put(tx, replace(table, status=status, settling="", witness_status=witness_status))
 
 
 def without_index(table: TableRecord, index: SecondaryIndex) -> TableRecord:

@@ -10,6 +10,7 @@ import msgspec
 from pileus.kernel.errors import AwsError, ValidationException
 from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import (
+    OF_STRONG,
     EmptyKey,
     IdempotentParameterMismatchException,
     TransactionCanceledException,
@@ -61,7 +62,7 @@ def write(
             if known.digest != digest:
                 raise IdempotentParameterMismatchException()
             return [_as_it_is(tx, address, asked) for address, asked in writes], False
-    tables = [require(tx, address) for address, _ in writes]
+    tables = [_require(tx, address) for address, _ in writes]
     reasons = [{"Code": "None"} for _ in writes]
     for at, (table, (_, asked)) in enumerate(zip(tables, writes, strict=True)):
         try:
@@ -98,6 +99,14 @@ def write(
     return prepared, True
 
 
+def _require(tx: Transaction, address: Address) -> TableRecord:
+    """Source: developer guide, "How DynamoDB global tables work": MRSC takes no transactions. AWS's text is not recorded."""
+    table = require(tx, address)
+    if table.is_strong:
+        raise ValidationException(f"Transactional operations are not supported for global tables {OF_STRONG}.")
+    return table
+
+
 def _as_it_is(tx: Transaction, address: Address, asked: Write) -> Written:
     table = require(tx, address)
     suffix = rows.suffix_of(table, asked.item)
@@ -109,7 +118,7 @@ def _as_it_is(tx: Transaction, address: Address, asked: Write) -> Written:
 
 def read(tx: Transaction, gets: list[tuple[Address, Item]]) -> list[tuple[TableRecord, Item | None, int]]:
     """Items with their sizes, all as they are at one moment."""
-    tables = [require(tx, address) for address, _ in gets]
+    tables = [_require(tx, address) for address, _ in gets]
     reasons = [{"Code": "None"} for _ in gets]
     for at, (table, (_, key)) in enumerate(zip(tables, gets, strict=True)):
         try:

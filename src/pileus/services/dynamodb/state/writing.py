@@ -5,6 +5,9 @@ from pileus.services.dynamodb.state.records import Cause, TableRecord
 from pileus.services.dynamodb.state.rows import Item, Row
 from pileus.store.transaction import Transaction
 
+BROUGHT = "dynamodb.brought"
+"""The topic of changes that were brought to a replica which is metered: the fields of items.Written."""
+
 
 def change(
     tx: Transaction,
@@ -56,8 +59,22 @@ def _follow(
         streams.record(tx, table, old, new, cause)
     if table.has_history:
         history.keep(tx, table, suffix, before)
-    if table.replicas:
+    if not table.replicas:
+        return
+    if not table.is_strong:
         replicas.replicate(tx, table, suffix, old, new, cause)
+    elif cause is Cause.CLIENT:
+        for other in replicas.others(tx, table):
+            bring(tx, other, suffix, new, new_bytes)
+
+
+def bring(tx: Transaction, replica: TableRecord, suffix: bytes, new: Item | None, new_bytes: int) -> None:
+    """Let the item be so in a replica, too. One that is being filled has no stream records: nobody could read it then."""
+    cause = Cause.RESTORE if replica.status == "CREATING" else Cause.REPLICATION
+    before = rows.row(tx, replica, suffix)
+    change(tx, replica, suffix, before, new, new_bytes, cause)
+    if replica.is_metered:
+        tx.tell(BROUGHT, (replica, suffix, before, new, new_bytes))
 
 
 def _change_indexes(

@@ -231,8 +231,8 @@ async def test_the_view_type_of_a_stream_is_kept_and_the_replicas_too(cloud, reg
 async def test_what_is_not_there_is_501_by_name(cloud, regions):
     await make_table(cloud)
     for asked, name in (
-        ({"MultiRegionConsistency": "STRONG"}, "MultiRegionConsistency STRONG"),
-        ({"GlobalTableWitnessUpdates": [{"Create": {"RegionName": SOUTH}}]}, "GlobalTableWitnessUpdates"),
+        ({"GlobalTableSettingsReplicationMode": "ENABLED"}, "GlobalTableSettingsReplicationMode"),
+        ({"DisassociationProtectionEnabled": True}, "DisassociationProtectionEnabled"),
     ):
         with pytest.raises(AwsError, match=name) as refused:
             await update(regions[EAST], ReplicaUpdates=[{"Create": {"RegionName": WEST}}], **asked)

@@ -11,7 +11,7 @@ from pileus.stacks.intrinsics import Unknown
 from pileus.stacks.property_types import InvalidProperty
 from pileus.stacks.resource import Gone, ResourceContext, StillWaiting
 
-EAST, WEST, SOUTH = "us-east-1", "eu-west-1", "sa-east-1"
+EAST, WEST, SOUTH, OREGON = "us-east-1", "eu-west-1", "sa-east-1", "us-west-2"
 STACK_TAGS = {
     "aws:cloudformation:stack-name": "shop",
     "aws:cloudformation:stack-id": "arn:aws:cloudformation:us-east-1:000000000000:stack/shop/1",
@@ -336,6 +336,32 @@ async def test_a_table_that_becomes_provisioned_begins_with_its_seed(cloud, cont
     assert (await described(cloud, WEST))["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
 
 
+@pytest.mark.parametrize("witness", [None, OREGON])
+async def test_replicas_of_strong_consistency_are_made_and_deleted_together(cloud, context, witness):
+    others = [WEST] if witness else [WEST, OREGON]
+    strong = of(EAST, *others, MultiRegionConsistency="STRONG")
+    strong |= {"GlobalTableWitnesses": [{"Region": witness}]} if witness else {}
+    del strong["StreamSpecification"]
+    await create(cloud, context, strong)
+    table = await described(cloud, WEST)
+    assert table["MultiRegionConsistency"] == "STRONG"
+    assert table.get("GlobalTableWitnesses", []) == (
+        [{"RegionName": witness, "WitnessStatus": "ACTIVE"}] if witness else []
+    )
+    await client(cloud, EAST).PutItem(TableName="orders", Item={"p": {"S": "a"}})
+    assert (await client(cloud, WEST).GetItem(TableName="orders", Key={"p": {"S": "a"}}))["Item"]
+    found = await GlobalTable().read(context, "orders")
+    assert found["MultiRegionConsistency"] == "STRONG"
+    assert found.get("GlobalTableWitnesses") == strong.get("GlobalTableWitnesses")
+    tagged = [{**replica, "Tags": [{"Key": "team", "Value": "a"}]} for replica in strong["Replicas"]]
+    await update(cloud, context, strong, strong | {"Replicas": tagged})
+    assert await tags(cloud, WEST) == {"team": "a"}
+    kind = GlobalTable()
+    await until_done(cloud, lambda: kind.delete(context, "orders", kind.coerced(strong)))
+    for region in (EAST, *others):
+        assert (await client(cloud, region).ListTables())["TableNames"] == []
+
+
 async def test_contributor_insights_are_each_replicas_own(cloud, context):
     on = {"ContributorInsightsSpecification": {"Enabled": True, "Mode": "THROTTLED_KEYS"}}
     own = {"GlobalSecondaryIndexes": [{"IndexName": "by_a", **on}]}
@@ -374,8 +400,8 @@ async def test_provisioned_capacity_that_does_not_scale_is_honoured(cloud, conte
         (of(WEST), "The Replicas section must contain an entry for the current region"),
         (of(EAST, EAST), "more than one entry of the same region"),
         ({k: v for k, v in of(EAST, WEST).items() if k != "StreamSpecification"}, "StreamSpecification is required"),
-        (of(EAST, MultiRegionConsistency="STRONG"), "MultiRegionConsistency"),
-        (of(EAST, GlobalTableWitnesses=[{"Region": WEST}]), "GlobalTableWitnesses"),
+        (of(EAST, WEST, MultiRegionConsistency="STRONG"), "must have three Replicas"),
+        (of(EAST, GlobalTableWitnesses=[{"Region": WEST}]), "where MultiRegionConsistency is STRONG"),
         (of((EAST, {"GlobalSecondaryIndexes": [{"IndexName": "none"}]})), "indexes that the table does not have: none"),
         (of(EAST, BillingMode="PROVISIONED"), "must be specified when BillingMode is PROVISIONED"),
         (
