@@ -1,4 +1,5 @@
-"""SIGKILL while the regions of a global table are written to: no acknowledged write is lost, and all regions converge.
+"""SIGKILL while the regions of a global table are written to: no acknowledged write is lost, and all regions converge; those
+of strong consistency are the same after every kill.
 
 Each writer has items of its own, of which it knows the last acknowledged state, and all of them fight for others, of
 which only one thing must hold: they are the same everywhere in the end. A replica is being filled at the first kill.
@@ -17,6 +18,7 @@ from tests.faults.server import Server
 
 KILLS = int(os.environ.get("PILEUS_KILLS", "50")) // 5
 SEED = int(os.environ.get("PILEUS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+OHIO, OREGON = "us-east-2", "us-west-2"
 EAST, WEST, SOUTH = REGIONS = ("us-east-1", "eu-west-1", "sa-east-1")
 CONVERGED_S = 60
 
@@ -133,3 +135,43 @@ def test_replicas_converge_and_lose_nothing_to_kill_9(tmp_path: Path):
     finally:
         server.stop()
     print(f"\nseed {SEED}: {KILLS} kills; {sum(writer.number for writer in writers)} writes, {len(east)} items")
+
+
+@pytest.mark.timeout(120 + 30 * KILLS)
+def test_regions_of_strong_consistency_are_the_same_after_every_kill_9(tmp_path: Path):
+    moments = random.Random(SEED)
+    server = Server(tmp_path / "data")
+    server.start()
+    try:
+        east = server.client("dynamodb", region_name=EAST)
+        east.create_table(
+            TableName="items",
+            AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        east.get_waiter("table_exists").wait(TableName="items", WaiterConfig={"Delay": 1})
+        creates = [{"Create": {"RegionName": region}} for region in (OHIO, OREGON)]
+        east.update_table(TableName="items", ReplicaUpdates=creates, MultiRegionConsistency="STRONG")
+        server.kill()
+        server.start()
+        wait_for_replicas(server)
+        writers = [Writer(server, region, random.Random(moments.random())) for region in (EAST, OHIO, OREGON)]
+        for _ in range(KILLS):
+            stopping = threading.Event()
+            threads = [threading.Thread(target=writer.write, args=(stopping,), daemon=True) for writer in writers]
+            for thread in threads:
+                thread.start()
+            time.sleep(moments.uniform(0.05, 0.8))
+            server.kill()
+            stopping.set()
+            for thread in threads:
+                thread.join()
+            server.start()
+            there, *others = (items_of(writer.client) for writer in writers)
+            assert all(other == there for other in others), f"the regions differ (seed {SEED})"
+            for writer in writers:
+                writer.check(there, SEED)
+    finally:
+        server.stop()
+    print(f"\nseed {SEED}: {KILLS} kills; {sum(writer.number for writer in writers)} writes, {len(there)} items")
