@@ -21,7 +21,7 @@ async def test_a_target_is_shown_with_its_policy_and_activities(cloud, scaled):
     seen = (await cloud.browser.get(OF_READS)).text
     for shown in (
         "DynamicScalingInSuspended",
-        "follow TargetTrackingScaling",
+        "follow DynamoDBReadCapacityUtilization 70",
         "DynamoDBReadCapacityUtilization",
         "Successful Setting read capacity units to 8. minimum capacity was set to 8",
         "team a",

@@ -3,6 +3,13 @@
 from pileus.kernel.pages import Page, Redirect, Visit
 from pileus.services.dynamodb.console.tables import REFRESH_S, described, trail
 
+REPORTS = {
+    "PKC": "accessed partition keys",
+    "SKC": "accessed items",
+    "PKT": "throttled partition keys",
+    "SKT": "throttled items",
+}
+"""What a rule's name says that it counts."""
 ON_THEIR_WAY = ("ENABLING", "DISABLING")
 
 
@@ -18,7 +25,10 @@ async def show(visit: Visit) -> Page:
 async def _row(visit: Visit, index_name: str) -> dict:
     row = await visit.invoke("DescribeContributorInsights", _named(visit, index_name))
     rules = row.get("ContributorInsightsRuleList", ())
-    return {**row, "reports": [(rule, visit.url_of("cloudwatch", "insight-rules", rule)) for rule in sorted(rules)]}
+    reports = [
+        (REPORTS[rule.split("-")[1]], visit.url_of("cloudwatch", "insight-rules", rule)) for rule in sorted(rules)
+    ]
+    return {**row, "reports": reports}
 
 
 async def enable(visit: Visit) -> Redirect:
