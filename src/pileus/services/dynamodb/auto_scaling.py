@@ -8,35 +8,27 @@ DynamoDB asks as AWSServiceRoleForDynamoDBReplication, what it mirrors, and a ne
 October 2026.
 """
 
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 from pileus.authn.linked_roles import DYNAMODB_REPLICATION
 from pileus.kernel.call import Call
-from pileus.kernel.errors import AwsError
-from pileus.kernel.principal import root
+from pileus.kernel.principal import Principal, root
 from pileus.services.dynamodb.addresses import Address
-from pileus.services.dynamodb.scalable import WRITE, Dimension
+from pileus.services.dynamodb.scalable import SERVICE, WRITE, Ask, Dimension, let_scale, settings_of
 from pileus.services.dynamodb.state import tables
 from pileus.services.dynamodb.state.records import TableRecord
 from pileus.store.events import Event
 
-SERVICE = "application-autoscaling"
-NEW_INDEX = {"MinCapacity": 1, "MaxCapacity": 10}
+NEW_INDEX = (1, 10)
 NEW_INDEX_TARGET = 70.0
-"""Percent. What the writes of a new index are scaled by."""
-
-
-class Settings(NamedTuple):
-    """A ScalableTarget, None where there is none, and its ScalingPolicies."""
-
-    target: dict | None
-    policies: list[dict]
+"""Percent. Within which bounds, and by what, the writes of a new index are scaled."""
 
 
 class Asking:
-    """Application Auto Scaling, asked as DynamoDB's service-linked role."""
+    """Application Auto Scaling, asked as DynamoDB's service-linked role: `asking.there(region)`."""
 
-    def __init__(self, call: Call, principal: Any) -> None:
+    def __init__(self, call: Call, principal: Principal) -> None:
         self._call = call
         self._principal = principal
 
@@ -46,45 +38,15 @@ class Asking:
         await DYNAMODB_REPLICATION.ensure(call, principal=root(call.account) if only_looks else None)
         return cls(call, await DYNAMODB_REPLICATION.session(call))
 
-    async def settings(self, of: Dimension, region: str) -> Settings:
-        named = of.named
-        request = {
-            "ServiceNamespace": named["ServiceNamespace"],
-            "ResourceIds": [named["ResourceId"]],
-            "ScalableDimension": named["ScalableDimension"],
-        }
-        targets = (await self._ask("DescribeScalableTargets", region, request))["ScalableTargets"]
-        policies = (await self._ask("DescribeScalingPolicies", region, named))["ScalingPolicies"]
-        return Settings(targets[0] if targets else None, policies)
-
-    async def put(self, of: Dimension, region: str, target: dict, policy_name: str, tracking: dict) -> None:
-        """Let it scale. target: members of RegisterScalableTarget; tracking: see Dimension.policy.
-
-        A policy of another name that there was goes: one dimension has one.
-        """
-        await self._ask("RegisterScalableTarget", region, of.named | target)
-        for policy in (await self.settings(of, region)).policies:
-            if policy["PolicyName"] != policy_name:
-                await self._ask("DeleteScalingPolicy", region, of.named | {"PolicyName": policy["PolicyName"]})
-        await self._ask("PutScalingPolicy", region, of.policy(policy_name, tracking))
-
-    async def remove(self, of: Dimension, region: str) -> None:
-        """Let it scale no longer; fine where it doesn't."""
-        try:
-            await self._ask("DeregisterScalableTarget", region, of.named)
-        except AwsError as error:
-            if error.code != "ObjectNotFoundException":
-                raise
-
-    async def _ask(self, operation: str, region: str, request: dict) -> dict:
-        return await self._call.invoke(SERVICE, operation, request, principal=self._principal, region=region)
+    def there(self, region: str) -> Ask:
+        return partial(self._call.invoke, SERVICE, principal=self._principal, region=region)
 
 
 async def scaled_writes(call: Call, table: TableRecord) -> frozenset[str]:
     """Of a table of provisioned capacity, what has write capacity that scales: "" and names of global indexes."""
-    asking = await Asking.begin(call)
+    ask = (await Asking.begin(call)).there(table.region)
     names = ("", *(index.name for index in table.global_indexes))
-    found = [await asking.settings(Dimension(table.name, name, WRITE), table.region) for name in names]
+    found = [await settings_of(ask, Dimension(table.name, name, WRITE)) for name in names]
     return frozenset(name for name, one in zip(names, found, strict=True) if one.target is not None and one.policies)
 
 
@@ -103,23 +65,19 @@ async def mirror(cloud: Any, event: Event) -> None:
         return
     asking = await Asking.begin(call)
     if "replica" in event.payload:
+        here, there = asking.there(table.region), asking.there(event.payload["replica"])
         for name in ("", *(index.name for index in table.global_indexes)):
-            await _mirror_one(asking, Dimension(table.name, name, WRITE), table.region, event.payload["replica"])
+            await _mirror_one(here, there, Dimension(table.name, name, WRITE))
         return
     of = Dimension(table.name, event.payload["index"], WRITE)
     for region in (table.region, *table.replicas):
-        if (await asking.settings(of, region)).target is None:
-            await asking.put(of, region, NEW_INDEX, of.policy_name, {"TargetValue": NEW_INDEX_TARGET})
+        ask = asking.there(region)
+        if (await settings_of(ask, of)).target is None:
+            await let_scale(ask, of, NEW_INDEX, {"TargetValue": NEW_INDEX_TARGET})
 
 
-async def _mirror_one(asking: Asking, of: Dimension, source: str, region: str) -> None:
-    target, policies = await asking.settings(of, source)
-    if target is not None and policies and (await asking.settings(of, region)).target is None:
-        (policy,) = policies
-        tracking = {
-            name: value
-            for name, value in policy["TargetTrackingScalingPolicyConfiguration"].items()
-            if name != "PredefinedMetricSpecification"
-        }
-        bounds = {name: target[name] for name in NEW_INDEX}
-        await asking.put(of, region, bounds, policy["PolicyName"], tracking)
+async def _mirror_one(here: Ask, there: Ask, of: Dimension) -> None:
+    found = await settings_of(here, of)
+    if found.target is not None and found.policies and (await settings_of(there, of)).target is None:
+        bounds = found.target["MinCapacity"], found.target["MaxCapacity"]
+        await let_scale(there, of, bounds, found.tracking, found.policies[0]["PolicyName"])

@@ -99,9 +99,7 @@ class Meter:
                 await self._cloud.clock.wait_until(self.next_due_ms())
                 try:
                     await self.turn()
-                except (
-                    ServiceUnavailable
-                ) as error:  # the store can't write just now: the counts stay, and are told later
+                except ServiceUnavailable as error:  # the store can't write just now: they are told later
                     log.warning("what tables consume waits for the store: %s", error)
                     await self._cloud.clock.wait_until(self._cloud.clock.now_ms() + MINUTE_MS)
 

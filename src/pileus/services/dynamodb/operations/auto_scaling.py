@@ -13,7 +13,7 @@ from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import of_name
 from pileus.services.dynamodb.auto_scaling import Asking
 from pileus.services.dynamodb.errors import ResourceNotFoundException
-from pileus.services.dynamodb.scalable import METRICS, READ, WRITE, Dimension
+from pileus.services.dynamodb.scalable import METRICS, READ, WRITE, Ask, Dimension, let_scale, settings_of, stop_scaling
 from pileus.services.dynamodb.state import replicas, tables
 from pileus.services.dynamodb.state.records import TableRecord
 
@@ -58,7 +58,7 @@ async def update_table_replica_auto_scaling(call: Call, request: dict) -> dict:
     asking = await Asking.begin(call)
     for one in asked:
         for region in (one.region,) if one.region else tuple(members):
-            await _bring(asking, Dimension(table.name, one.index, one.kind), region, one.settings)
+            await _bring(asking.there(region), Dimension(table.name, one.index, one.kind), one.settings)
     return {"TableAutoScalingDescription": await _description_out(call, await call.read(tables.named, table.address))}
 
 
@@ -200,26 +200,27 @@ async def _members(call: Call, table: TableRecord) -> dict[str, TableRecord]:
     return {one.region: one for one in sorted((table, *others), key=lambda one: one.region)}
 
 
-async def _bring(asking: Asking, of: Dimension, region: str, settings: dict) -> None:
+async def _bring(ask: Ask, of: Dimension, settings: dict) -> None:
     if settings.get("AutoScalingDisabled"):
-        await asking.remove(of, region)
+        await stop_scaling(ask, of)
         return
     policy = settings["ScalingPolicyUpdate"]
-    target = {"MinCapacity": settings["MinimumUnits"], "MaxCapacity": settings["MaximumUnits"]}
+    bounds = settings["MinimumUnits"], settings["MaximumUnits"]
     tracking = policy["TargetTrackingScalingPolicyConfiguration"]
-    await asking.put(of, region, target, policy.get("PolicyName") or of.policy_name, tracking)
+    await let_scale(ask, of, bounds, tracking, policy.get("PolicyName") or "")
 
 
 async def _description_out(call: Call, table: TableRecord) -> dict:
     asking = await Asking.begin(call, only_looks=True)
     shown = []
     for region, member in (await _members(call, table)).items():
+        ask = asking.there(region)
         indexes = [
             {
                 "IndexName": index.name,
                 "IndexStatus": index.status,
-                "ProvisionedReadCapacityAutoScalingSettings": await _settings_out(asking, member, index.name, READ),
-                "ProvisionedWriteCapacityAutoScalingSettings": await _settings_out(asking, member, index.name, WRITE),
+                "ProvisionedReadCapacityAutoScalingSettings": await _settings_out(ask, member, index.name, READ),
+                "ProvisionedWriteCapacityAutoScalingSettings": await _settings_out(ask, member, index.name, WRITE),
             }
             for index in member.global_indexes
             if index.status == "ACTIVE"
@@ -228,32 +229,27 @@ async def _description_out(call: Call, table: TableRecord) -> dict:
             {
                 "RegionName": region,
                 "GlobalSecondaryIndexes": indexes,
-                "ReplicaProvisionedReadCapacityAutoScalingSettings": await _settings_out(asking, member, "", READ),
-                "ReplicaProvisionedWriteCapacityAutoScalingSettings": await _settings_out(asking, member, "", WRITE),
+                "ReplicaProvisionedReadCapacityAutoScalingSettings": await _settings_out(ask, member, "", READ),
+                "ReplicaProvisionedWriteCapacityAutoScalingSettings": await _settings_out(ask, member, "", WRITE),
                 "ReplicaStatus": member.status,
             }
         )
     return {"TableName": table.name, "TableStatus": table.status, "Replicas": shown}
 
 
-async def _settings_out(asking: Asking, member: TableRecord, index_name: str, kind: str) -> dict:
+async def _settings_out(ask: Ask, member: TableRecord, index_name: str, kind: str) -> dict:
     """AutoScalingSettingsDescription. A target that has no policy is shown as none."""
-    target, policies = await asking.settings(Dimension(member.name, index_name, kind), member.region)
-    if target is None or not policies:
+    found = await settings_of(ask, Dimension(member.name, index_name, kind))
+    if found.target is None or not found.policies:
         return {"AutoScalingDisabled": True, "ScalingPolicies": []}
+    policy = {
+        "PolicyName": found.policies[0]["PolicyName"],
+        "TargetTrackingScalingPolicyConfiguration": found.tracking,
+    }
     out = {
-        "MinimumUnits": target["MinCapacity"],
-        "MaximumUnits": target["MaxCapacity"],
-        "AutoScalingRoleArn": target["RoleARN"],
-        "ScalingPolicies": [_policy_out(policy) for policy in policies],
+        "MinimumUnits": found.target["MinCapacity"],
+        "MaximumUnits": found.target["MaxCapacity"],
+        "AutoScalingRoleArn": found.target["RoleARN"],
+        "ScalingPolicies": [policy],
     }
     return out if member.billing == "PROVISIONED" else out | {"AutoScalingDisabled": True}
-
-
-def _policy_out(policy: dict) -> dict:
-    tracking = {
-        name: value
-        for name, value in policy["TargetTrackingScalingPolicyConfiguration"].items()
-        if name in ("DisableScaleIn", "ScaleInCooldown", "ScaleOutCooldown", "TargetValue")
-    }
-    return {"PolicyName": policy["PolicyName"], "TargetTrackingScalingPolicyConfiguration": tracking}

@@ -471,6 +471,8 @@ async def properties_of(context: ResourceContext, table: dict) -> dict[str, Any]
     is_provisioned = found["BillingMode"] == "PROVISIONED"
     if is_provisioned:
         found["ProvisionedThroughput"] = schema_of(table["ProvisionedThroughput"], "ProvisionedThroughput")
+    if "OnDemandThroughput" in table:
+        found["OnDemandThroughput"] = table["OnDemandThroughput"]
     if "TableClassSummary" in table:
         found["TableClass"] = table["TableClassSummary"]["TableClass"]
     for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):

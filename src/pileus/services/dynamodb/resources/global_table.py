@@ -11,7 +11,7 @@ from typing import Any
 
 from pileus.services.dynamodb.resources import bringing, scaling
 from pileus.services.dynamodb.resources.shapes import GLOBAL_TABLE_PROPERTIES
-from pileus.services.dynamodb.scalable import READ, WRITE
+from pileus.services.dynamodb.scalable import READ, WRITE, Dimension
 from pileus.stacks.intrinsics import Unknown
 from pileus.stacks.property_types import InvalidProperty
 from pileus.stacks.resource import Created, Gone, ResourceContext, ResourceType, Updated
@@ -32,9 +32,7 @@ OWN_AS_IN_TABLES = (
     "TableClass",
     "Tags",
 )
-
-
-STRONG = "STRONG"
+EVENTUAL, STRONG = "EVENTUAL", "STRONG"
 STRONG_REGIONS = 3
 """Of a global table of strong consistency, with that of a witness."""
 
@@ -56,7 +54,7 @@ class GlobalTable(ResourceType):
         if len(replicas) > 1 and "StreamSpecification" not in properties and not is_strong:
             raise InvalidProperty("StreamSpecification is required where there is more than one replica")
         witnesses = properties.get("GlobalTableWitnesses") or ()
-        if witnesses and not is_strong and "MultiRegionConsistency" not in properties:
+        if witnesses and properties.get("MultiRegionConsistency", EVENTUAL) == EVENTUAL:
             raise InvalidProperty("GlobalTableWitnesses can only be specified where MultiRegionConsistency is STRONG")
         if is_strong and not isinstance(witnesses, Unknown) and len(replicas) + len(witnesses) != STRONG_REGIONS:
             raise InvalidProperty(
@@ -104,17 +102,11 @@ class GlobalTable(ResourceType):
         table = await bringing.described(context, physical_id)
         if table is None:
             raise Gone(physical_id)
-        found = _global_of(await bringing.properties_of(context, table))
-        if table.get("MultiRegionConsistency") == STRONG:
-            found["MultiRegionConsistency"] = STRONG
-        if "GlobalTableWitnesses" in table:
-            found["GlobalTableWitnesses"] = [{"Region": one["RegionName"]} for one in table["GlobalTableWitnesses"]]
+        found = await _shown(context, table)
         found["Replicas"] = []
         for region in (context.region, *sorted(replica["RegionName"] for replica in table.get("Replicas", ()))):
             there = context.in_region(region)
-            properties = await bringing.properties_of(there, await bringing.require(there, physical_id))
-            own = {key: properties[key] for key in OWN_AS_IN_TABLES if key in properties}
-            found["Replicas"].append({"Region": region, **own})
+            found["Replicas"].append(await _replica_shown(there, await bringing.require(there, physical_id)))
         return self.coerced(found)
 
 
@@ -183,9 +175,9 @@ def _capacity(
     table, described  how the table, and what this is of, are now; None: there is none yet
     """
     if billing == "PROVISIONED":
-        written = scaling.settings_of(writes.get("WriteProvisionedThroughputSettings"), WRITE)
+        written = scaling.settings_in(writes.get("WriteProvisionedThroughputSettings"), WRITE)
         read = reads.get("ReadProvisionedThroughputSettings") or {}
-        scaled = scaling.settings_of(read, READ)
+        scaled = scaling.settings_in(read, READ)
         if written is None or (scaled is None and "ReadCapacityUnits" not in read):
             raise InvalidProperty(
                 "WriteProvisionedThroughputSettings and ReadProvisionedThroughputSettings must be specified when "
@@ -210,7 +202,7 @@ def _seed(reads: dict[str, Any]) -> int:
     read = reads.get("ReadProvisionedThroughputSettings") or {}
     if "ReadCapacityUnits" in read:
         return read["ReadCapacityUnits"]
-    return scaling.units(scaling.settings_of(read, READ) or {}, READ, None, becomes_provisioned=True)
+    return scaling.units(scaling.settings_in(read, READ) or {}, READ, None, becomes_provisioned=True)
 
 
 def _read_limit(reads: dict[str, Any]) -> dict[str, int]:
@@ -388,10 +380,48 @@ async def _attributes_of(context: ResourceContext, name: str) -> dict[str, str]:
     return {**await bringing.attributes_of(context, name), "TableId": table["TableId"]}
 
 
-def _global_of(table: dict[str, Any]) -> dict[str, Any]:
-    """The properties of a table, without what belongs to its replicas, as the global table's."""
-    found = {key: value for key, value in table.items() if key not in OWN_AS_IN_TABLES}
-    found.pop("ProvisionedThroughput", None)
-    for index in found.get("GlobalSecondaryIndexes", ()):
-        index.pop("ProvisionedThroughput", None)
+async def _shown(context: ResourceContext, table: dict[str, Any]) -> dict[str, Any]:
+    """What is the same in all regions, as it is."""
+    properties = await bringing.properties_of(context, table)
+    found = {key: value for key, value in properties.items() if key not in OWN_AS_IN_TABLES}
+    for of, index_name in _capacities(found):
+        throughput = of.pop("ProvisionedThroughput", None)
+        limits = of.pop("OnDemandThroughput", {})
+        of.pop("ContributorInsightsSpecification", None)
+        if throughput is not None:
+            writes = await scaling.shown(context, Dimension(table["TableName"], index_name, WRITE), throughput)
+            of |= {"WriteProvisionedThroughputSettings": writes} if writes else {}
+        if "MaxWriteRequestUnits" in limits:
+            of["WriteOnDemandThroughputSettings"] = {"MaxWriteRequestUnits": limits["MaxWriteRequestUnits"]}
+    if table.get("MultiRegionConsistency") == STRONG:
+        found["MultiRegionConsistency"] = STRONG
+    if "GlobalTableWitnesses" in table:
+        found["GlobalTableWitnesses"] = [{"Region": one["RegionName"]} for one in table["GlobalTableWitnesses"]]
     return found
+
+
+async def _replica_shown(context: ResourceContext, table: dict[str, Any]) -> dict[str, Any]:
+    """What a replica has of its own, as it is in the context's region."""
+    properties = await bringing.properties_of(context, table)
+    found = {"Region": context.region, **{key: properties[key] for key in OWN_AS_IN_TABLES if key in properties}}
+    indexes = []
+    for of, index_name in _capacities(properties):
+        own = found if not index_name else {"IndexName": index_name}
+        if index_name and "ContributorInsightsSpecification" in of:
+            own["ContributorInsightsSpecification"] = of["ContributorInsightsSpecification"]
+        if "ProvisionedThroughput" in of:
+            dimension = Dimension(table["TableName"], index_name, READ)
+            own["ReadProvisionedThroughputSettings"] = await scaling.shown(
+                context, dimension, of["ProvisionedThroughput"]
+            )
+        if "MaxReadRequestUnits" in of.get("OnDemandThroughput", {}):
+            limit = of["OnDemandThroughput"]["MaxReadRequestUnits"]
+            own["ReadOnDemandThroughputSettings"] = {"MaxReadRequestUnits": limit}
+        if index_name and own.keys() > {"IndexName"}:
+            indexes.append(own)
+    return found | ({"GlobalSecondaryIndexes": indexes} if indexes else {})
+
+
+def _capacities(properties: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    """The table's and its global indexes' properties, each with the index's name."""
+    return [(properties, ""), *((index, index["IndexName"]) for index in properties.get("GlobalSecondaryIndexes", ()))]

@@ -8,14 +8,22 @@ PolicyConfiguration; that the handler calls Application Auto Scaling itself is i
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
-from pileus.services.dynamodb.scalable import READ, UNITS, WRITE, Dimension
+from pileus.services.dynamodb.scalable import (
+    READ,
+    SERVICE,
+    UNITS,
+    WRITE,
+    Ask,
+    Dimension,
+    let_scale,
+    settings_of,
+    stop_scaling,
+)
 from pileus.stacks.property_types import InvalidProperty
 from pileus.stacks.resource import ResourceContext
-
-SERVICE = "application-autoscaling"
-GONE = ("ObjectNotFoundException",)
 
 
 class Scaled(NamedTuple):
@@ -26,7 +34,7 @@ class Scaled(NamedTuple):
     settings: dict[str, Any]
 
 
-def settings_of(throughput: dict[str, Any] | None, kind: str) -> dict[str, Any] | None:
+def settings_in(throughput: dict[str, Any] | None, kind: str) -> dict[str, Any] | None:
     """CapacityAutoScalingSettings of a ReadProvisionedThroughputSettings or WriteProvisionedThroughputSettings."""
     return (throughput or {}).get(f"{kind.title()}CapacityAutoScalingSettings")
 
@@ -42,8 +50,8 @@ def of_region(region: str, properties: dict[str, Any]) -> Iterator[Scaled]:
         places.append((index["IndexName"], index, own.get(index["IndexName"], {})))
     for name, writes, reads in places:
         for kind, settings in (
-            (WRITE, settings_of(writes.get("WriteProvisionedThroughputSettings"), WRITE)),
-            (READ, settings_of(reads.get("ReadProvisionedThroughputSettings"), READ)),
+            (WRITE, settings_in(writes.get("WriteProvisionedThroughputSettings"), WRITE)),
+            (READ, settings_in(reads.get("ReadProvisionedThroughputSettings"), READ)),
         ):
             if settings is not None:
                 yield Scaled(name, kind, settings)
@@ -80,29 +88,35 @@ async def bring(context: ResourceContext, name: str, old: dict[str, Any], proper
     wanted = {(one.index, one.kind): one.settings for one in of_region(context.region, properties)}
     for one in of_region(context.region, old):
         if (one.index, one.kind) not in wanted:
-            await _remove(context, name, one.index, one.kind)
+            await stop_scaling(_asking(context), Dimension(name, one.index, one.kind))
     for (index, kind), settings in wanted.items():
-        await _put(context, name, index, kind, settings)
+        bounds = settings["MinCapacity"], settings["MaxCapacity"]
+        tracking = settings["TargetTrackingScalingPolicyConfiguration"]
+        await let_scale(_asking(context), Dimension(name, index, kind), bounds, tracking)
 
 
 async def remove(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
     """The table's region goes: its settings would outlive it."""
     for one in of_region(context.region, properties):
-        await _remove(context, name, one.index, one.kind)
+        await stop_scaling(_asking(context), Dimension(name, one.index, one.kind))
 
 
-async def _put(context: ResourceContext, name: str, index: str, kind: str, settings: dict[str, Any]) -> None:
-    of = Dimension(name, index, kind)
-    bounds = {member: settings[member] for member in ("MinCapacity", "MaxCapacity")}
-    await context.invoke(SERVICE, "RegisterScalableTarget", of.named | bounds)
-    there = (await context.invoke(SERVICE, "DescribeScalingPolicies", of.named))["ScalingPolicies"]
-    for policy in there:
-        if policy["PolicyName"] != of.policy_name:
-            await context.invoke(SERVICE, "DeleteScalingPolicy", of.named | {"PolicyName": policy["PolicyName"]})
-    tracking = settings["TargetTrackingScalingPolicyConfiguration"]
-    await context.invoke(SERVICE, "PutScalingPolicy", of.policy(of.policy_name, tracking))
+async def shown(context: ResourceContext, of: Dimension, throughput: dict[str, Any]) -> dict[str, Any]:
+    """ReadProvisionedThroughputSettings or WriteProvisionedThroughputSettings as they are in the context's region.
+
+    throughput   ProvisionedThroughput as it is; writes that don't scale have no settings
+    """
+    found = await settings_of(_asking(context), of)
+    if found.target is None or not found.policies:
+        return {UNITS[READ]: throughput[UNITS[READ]]} if of.kind == READ else {}
+    return {
+        f"{of.kind.title()}CapacityAutoScalingSettings": {
+            "MinCapacity": found.target["MinCapacity"],
+            "MaxCapacity": found.target["MaxCapacity"],
+            "TargetTrackingScalingPolicyConfiguration": found.tracking,
+        }
+    }
 
 
-async def _remove(context: ResourceContext, name: str, index: str, kind: str) -> None:
-    of = Dimension(name, index, kind)
-    await context.invoke_unless_gone(SERVICE, "DeregisterScalableTarget", of.named, gone=GONE)
+def _asking(context: ResourceContext) -> Ask:
+    return partial(context.invoke, SERVICE)

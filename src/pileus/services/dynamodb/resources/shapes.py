@@ -159,12 +159,12 @@ GLOBAL_TABLE_PROPERTIES = {
     "TimeToLiveSpecification": Property({"AttributeName": Property(str), "Enabled": Property(bool, required=True)}),
     "WarmThroughput": Property(WARM),
     "WriteOnDemandThroughputSettings": Property(WRITE_ON_DEMAND),
-    "WriteProvisionedThroughputSettings": Property(WRITE_PROVISIONED, write_only=True),
+    "WriteProvisionedThroughputSettings": Property(WRITE_PROVISIONED),
 }
 
 _SHOWN = {
     "ProvisionedThroughput": tuple(PROVISIONED),
-    "GlobalSecondaryIndexes": ("IndexName", "KeySchema", "Projection", "ProvisionedThroughput"),
+    "GlobalSecondaryIndexes": ("IndexName", "KeySchema", "Projection", "OnDemandThroughput", "ProvisionedThroughput"),
     "LocalSecondaryIndexes": tuple(LOCAL_INDEX),
 }
 

@@ -214,10 +214,20 @@ async def test_a_deleted_global_table_is_gone_from_all_regions(cloud, context):
 
 
 async def test_what_is_read_is_what_was_asked_for(cloud, context):
-    west = {"DeletionProtectionEnabled": True, "Tags": [{"Key": "a", "Value": "b"}]}
-    await create(cloud, context, of((EAST, {"DeletionProtectionEnabled": False}), (WEST, west)))
-    found = await GlobalTable().read(context, "orders")
-    assert found == of((EAST, {"DeletionProtectionEnabled": False}), (WEST, west))
+    def at_most(units):
+        return {"ReadOnDemandThroughputSettings": {"MaxReadRequestUnits": units}}
+
+    west = {
+        "DeletionProtectionEnabled": True,
+        "Tags": [{"Key": "a", "Value": "b"}],
+        "GlobalSecondaryIndexes": [{"IndexName": "by_a", **at_most(30)}],
+        **at_most(20),
+    }
+    writes = {"WriteOnDemandThroughputSettings": {"MaxWriteRequestUnits": 40}}
+    properties = of((EAST, {"DeletionProtectionEnabled": False}), (WEST, west), **writes)
+    properties |= {"GlobalSecondaryIndexes": [INDEX | writes], "AttributeDefinitions": sorted(ATTRIBUTES, key=str)}
+    await create(cloud, context, properties)
+    assert await GlobalTable().read(context, "orders") == properties
 
 
 def scaled(low, high, **more):
@@ -285,6 +295,12 @@ async def test_provisioned_replicas_scale_as_the_template_says(cloud, context):
     assert await bounds(cloud, WEST) == shared | {("by_a", "reads"): (6, 60, 70)}
     assert [await units(cloud, EAST), await units(cloud, EAST, "by_a")] == [(3, 5), (4, 2)]
     assert [await units(cloud, WEST), await units(cloud, WEST, "by_a")] == [(7, 5), (6, 2)]
+
+    found = await GlobalTable().read(context, "orders")
+    assert found["Replicas"] == [replica | {"DeletionProtectionEnabled": False} for replica in first["Replicas"]]
+    assert {key: found[key] for key in first if key not in ("Replicas", "AttributeDefinitions")} == {
+        key: first[key] for key in first if key not in ("Replicas", "AttributeDefinitions")
+    }
 
     second = of(
         (EAST, reading(9) | {"GlobalSecondaryIndexes": [own | reading(4)]}),
