@@ -64,7 +64,8 @@ def items_of(client) -> dict[str, int]:
     return {item["p"]["S"]: int(item["n"]["N"]) for page in pages for item in page["Items"]}
 
 
-def make_table(server: Server) -> None:
+def make_empty_table(server: Server):
+    """Returns the client of its region."""
     east = server.client("dynamodb", region_name=EAST)
     east.create_table(
         TableName="items",
@@ -73,6 +74,11 @@ def make_table(server: Server) -> None:
         BillingMode="PAY_PER_REQUEST",
     )
     east.get_waiter("table_exists").wait(TableName="items", WaiterConfig={"Delay": 1})
+    return east
+
+
+def make_table(server: Server) -> None:
+    east = make_empty_table(server)
     for start in range(0, 2000, 25):
         puts = [
             {"PutRequest": {"Item": {"p": {"S": f"old {n}"}, "n": {"N": str(n)}, "x": {"S": "x" * 500}}}}
@@ -100,6 +106,20 @@ def wait_for_replicas(server: Server) -> None:
         time.sleep(0.05)
 
 
+def write_until_killed(server: Server, writers: list[Writer], moments: random.Random) -> None:
+    """Let all of them write until some moment at which the server is killed; it is there again afterwards."""
+    stopping = threading.Event()
+    threads = [threading.Thread(target=writer.write, args=(stopping,), daemon=True) for writer in writers]
+    for thread in threads:
+        thread.start()
+    time.sleep(moments.uniform(0.05, 0.8))
+    server.kill()
+    stopping.set()
+    for thread in threads:
+        thread.join()
+    server.start()
+
+
 @pytest.mark.timeout(120 + 30 * KILLS)
 def test_replicas_converge_and_lose_nothing_to_kill_9(tmp_path: Path):
     moments = random.Random(SEED)
@@ -112,16 +132,7 @@ def test_replicas_converge_and_lose_nothing_to_kill_9(tmp_path: Path):
         wait_for_replicas(server)
         writers = [Writer(server, region, random.Random(moments.random())) for region in REGIONS]
         for _ in range(KILLS):
-            stopping = threading.Event()
-            threads = [threading.Thread(target=writer.write, args=(stopping,), daemon=True) for writer in writers]
-            for thread in threads:
-                thread.start()
-            time.sleep(moments.uniform(0.05, 0.8))
-            server.kill()
-            stopping.set()
-            for thread in threads:
-                thread.join()
-            server.start()
+            write_until_killed(server, writers, moments)
         deadline = time.monotonic() + CONVERGED_S
         while True:
             east, west, south = (items_of(writer.client) for writer in writers)
@@ -143,14 +154,7 @@ def test_regions_of_strong_consistency_are_the_same_after_every_kill_9(tmp_path:
     server = Server(tmp_path / "data")
     server.start()
     try:
-        east = server.client("dynamodb", region_name=EAST)
-        east.create_table(
-            TableName="items",
-            AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        east.get_waiter("table_exists").wait(TableName="items", WaiterConfig={"Delay": 1})
+        east = make_empty_table(server)
         creates = [{"Create": {"RegionName": region}} for region in (OHIO, OREGON)]
         east.update_table(TableName="items", ReplicaUpdates=creates, MultiRegionConsistency="STRONG")
         server.kill()
@@ -158,16 +162,7 @@ def test_regions_of_strong_consistency_are_the_same_after_every_kill_9(tmp_path:
         wait_for_replicas(server)
         writers = [Writer(server, region, random.Random(moments.random())) for region in (EAST, OHIO, OREGON)]
         for _ in range(KILLS):
-            stopping = threading.Event()
-            threads = [threading.Thread(target=writer.write, args=(stopping,), daemon=True) for writer in writers]
-            for thread in threads:
-                thread.start()
-            time.sleep(moments.uniform(0.05, 0.8))
-            server.kill()
-            stopping.set()
-            for thread in threads:
-                thread.join()
-            server.start()
+            write_until_killed(server, writers, moments)
             there, *others = (items_of(writer.client) for writer in writers)
             assert all(other == there for other in others), f"the regions differ (seed {SEED})"
             for writer in writers:
