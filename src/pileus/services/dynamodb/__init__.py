@@ -61,6 +61,6 @@ SERVICE = Service(
         "ImportTable": tables.NOT_YET,
         "RestoreTableFromBackup": ("VectorIndexOverride",),
         "RestoreTableToPointInTime": ("VectorIndexOverride",),
-        "UpdateTable": (*changes.NOT_YET, "ReplicaUpdates.Disassociate"),
+        "UpdateTable": changes.NOT_YET,
     },
 )

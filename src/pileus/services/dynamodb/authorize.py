@@ -28,6 +28,7 @@ _REPLICA_ACTIONS = {
     "Create": ("CreateTable", "CreateTableReplica", *_FILLING_ACTIONS),
     "Update": ("UpdateTable",),
     "Delete": ("DeleteTable", "DeleteTableReplica"),
+    "Disassociate": ("DisassociateTableReplica",),
 }
 
 

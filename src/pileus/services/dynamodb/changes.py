@@ -28,11 +28,7 @@ DECREASES_A_DAY = 4
 """From then on one an hour. Source: developer guide, "Quotas in Amazon DynamoDB", "Decreasing provisioned throughput"."""
 CLASS_CHANGES_MAX, CLASS_CHANGES_WITHIN_MS = 2, 30 * DAY_MS
 """Source: developer guide, "Considerations when choosing a table class"."""
-NOT_YET = (
-    "GlobalTableSettingsReplicationMode",
-    "DisassociationProtectionEnabled",
-    "VectorIndexUpdates",
-)
+NOT_YET = ("VectorIndexUpdates",)
 ASKS = {
     "ProvisionedThroughput": "ProvisionedThroughput",
     "BillingMode": "BillingMode",
@@ -50,6 +46,8 @@ ASKS = {
 }
 """What can be changed, as DynamoDB names it to those who change nothing; of two its model does not know."""
 
+UNSAID = ("DisassociationProtectionEnabled", "GlobalTableSettingsReplicationMode")
+"""What can be changed, too, and is not among them."""
 QUIET = {"DeletionProtectionEnabled", "OnDemandThroughput", "SSESpecification", "WarmThroughput"}
 """Changes that leave the table ACTIVE, as updates of indexes do: a table that is no longer protected can be deleted at
 once. Of encryption and warm throughput only the part that says so of itself is UPDATING."""
@@ -87,13 +85,14 @@ def check(request: dict) -> None:
     asked = {name for name in ASKS if request.get(name) is not None and request[name] != {}} | (
         {"SSESpecification"} & request.keys()
     )
-    if not {name for name in asked if request[name] != []} - {"MultiRegionConsistency"}:
+    unsaid = {name for name in UNSAID if request.get(name) is not None}
+    if not ({name for name in asked if request[name] != []} - {"MultiRegionConsistency"} or unsaid):
         *names, last = (said for name, said in ASKS.items() if name not in asked or request[name] == [])
         raise ValidationException(f"At least one of {', '.join(names)} or {last} is required")
     if request.get("GlobalSecondaryIndexUpdates") == []:
         raise invalid("List of GlobalSecondaryIndexUpdates is empty")
     updates = list(_index_updates(request))
-    _check_alone(asked, {kind for kind, _ in updates})
+    _check_alone(asked | unsaid, {kind for kind, _ in updates})
     if "StreamSpecification" in asked:
         stream_view(request["StreamSpecification"])
     group_of(request)
@@ -102,7 +101,7 @@ def check(request: dict) -> None:
 def group_of(request: dict) -> GroupChanges:
     """What is asked of the members of a global table."""
     return group_changes.read(
-        request, [name for name in ASKS if name not in ("ReplicaUpdates", "MultiRegionConsistency")]
+        request, [name for name in (*ASKS, *UNSAID) if name not in ("ReplicaUpdates", "MultiRegionConsistency")]
     )
 
 
@@ -113,6 +112,8 @@ def _check_alone(asked: set[str], kinds: set[str]) -> None:
     what goes together are those of recorded answers.
     """
     others = asked - {"MultiRegionConsistency"}
+    if "DisassociationProtectionEnabled" in asked and len(asked) > 1:
+        raise invalid("DisassociationProtectionEnabled modification must be the only operation in the request")
     if "SSESpecification" in asked and others - {"SSESpecification", "ReplicaUpdates"}:
         raise invalid("Server-Side Encryption modification must be the only operation in the request")
     for name, said in (("DeletionProtectionEnabled", "DeletionProtection"), ("TableClass", "TableClass")):
@@ -300,6 +301,13 @@ def _settings(request: dict, table: TableRecord, now_ms: int) -> TableRecord:
         table = _classified(table, request["TableClass"], now_ms)
     if request.get("DeletionProtectionEnabled") is not None:
         table = replace(table, is_protected=request["DeletionProtectionEnabled"])
+    if request.get("DisassociationProtectionEnabled") is not None:
+        if not table.replicas or table.is_strong:
+            raise invalid(
+                "DisassociationProtectionEnabled can only be specified for a replica of a global table with "
+                "MultiRegionConsistency EVENTUAL"
+            )
+        table = replace(table, is_bound=request["DisassociationProtectionEnabled"])
     if request.get("WarmThroughput") is not None:
         now = schemas.warm_now(table.billing, table.warm, table.throughput)
         table = replace(table, warm=schemas.changed_warm(request, now) or table.warm)

@@ -63,6 +63,8 @@ def table_out(tx: Transaction, table: TableRecord) -> dict:
         out["GlobalTableSettingsReplicationMode"] = SETTINGS_REPLICATION
         if table.is_strong:
             out["MultiRegionConsistency"] = STRONG
+        else:
+            out["DisassociationProtectionEnabled"] = table.is_bound
         if table.witness:
             out["GlobalTableWitnesses"] = [{"RegionName": table.witness, "WitnessStatus": table.witness_status}]
         out["Replicas"] = [replica_out(other) for other in replicas.others(tx, table)]

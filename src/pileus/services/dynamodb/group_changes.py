@@ -1,18 +1,19 @@
 """What UpdateTable asks for of a global table's members, its replicas and its witness: checked by itself, then against the
 group as it is.
 
-A group of eventual consistency takes one replica at a time. One of strong consistency is made whole, of three regions one
-of which may be a witness that keeps no table, stays as it is, and goes whole.
+A group of eventual consistency takes one replica at a time; a replica may leave it and stay as a table of its own. One of
+strong consistency is made whole, of three regions one of which may be a witness that keeps no table, stays as it is, and
+goes whole.
 
 Source: API reference, UpdateTable, ReplicationGroupUpdate, GlobalTableWitnessGroupUpdate; developer guide, "How DynamoDB
-global tables work" ("Consistency modes"). The texts and the order of checking were recorded on AWS in October 2026, but
-for those about local indexes and TTL.
+global tables work" ("Consistency modes"), "Disassociating a global table replica". The texts and the order of checking
+were recorded on AWS in October 2026, but for those about local indexes, TTL and disassociation.
 """
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pileus.kernel.errors import NotImplementedByUs, ValidationException
+from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.errors import OF_STRONG, NotOneAlone, invalid
 from pileus.services.dynamodb.state.records import STRONG, TableRecord
 
@@ -24,7 +25,7 @@ STRONG_REGIONS = frozenset(
     )
 )
 """Where there are replicas and witnesses of strong consistency. Source: developer guide, "Multi-Region strong consistency"."""
-KINDS = ("Create", "Update", "Delete")
+KINDS = ("Create", "Update", "Delete", "Disassociate")
 ONE_AT_A_TIME = "Update table operation with more than one create or delete replica actions not allowed"
 
 
@@ -75,8 +76,6 @@ def _replicas(request: dict) -> list[tuple[str, dict]]:
     """The same said twice is said once."""
     asked: list[tuple[str, dict]] = []
     for update in request.get("ReplicaUpdates") or ():
-        if update.get("Disassociate") is not None:
-            raise NotImplementedByUs("dynamodb:UpdateTable with ReplicaUpdates.Disassociate")
         given = [(kind, update[kind]) for kind in KINDS if update.get(kind) is not None]
         if len(given) > 1:
             raise ValidationException("Update table operation with more than one type of replica actions not allowed.")
@@ -84,8 +83,11 @@ def _replicas(request: dict) -> list[tuple[str, dict]]:
             raise ValidationException("There are no actions specified in the Replica Update Action of the request.")
         if given[0] not in asked:
             asked += given
-    if len({kind for kind, _ in asked}) > 1:
+    kinds = [kind for kind, _ in asked]
+    if len(set(kinds)) > 1:
         raise ValidationException("Update table operation with more than one type of replica actions not allowed.")
+    if kinds.count("Disassociate") > 1:
+        raise ValidationException("The Disassociate action must be the only replica update in the request.")
     return asked
 
 
@@ -127,6 +129,8 @@ def check(asked: GroupChanges, table: TableRecord) -> None:
         _check_begin(asked, table)
         return
     kinds = [kind for kind, _ in asked.replicas]
+    if "Disassociate" in kinds:
+        _check_leaves(asked, table)
     if table.is_strong and "Create" in kinds:
         raise ValidationException("Cannot add replicas to a global table with strong MultiRegionConsistency")
     if "Delete" in kinds and table.is_strong:
@@ -135,6 +139,23 @@ def check(asked: GroupChanges, table: TableRecord) -> None:
         raise _no_witnesses(asked.witness[1])
     elif kinds.count("Delete") > 1:
         raise ValidationException(ONE_AT_A_TIME)
+
+
+def _check_leaves(asked: GroupChanges, table: TableRecord) -> None:
+    """Whether this replica can leave the group and stay. The texts are as near as we know."""
+    if asked.regions != [table.region]:
+        raise ValidationException(
+            "Only the local replica can be disassociated. Send the request to the region of the replica."
+        )
+    if not table.replicas:
+        raise ValidationException("Cannot disassociate a table that is not a replica of a global table.")
+    if table.is_strong:
+        raise ValidationException(f"Disassociation of a table replica is not supported for global tables {OF_STRONG}.")
+    if table.is_bound:
+        raise ValidationException(
+            "Replica cannot be disassociated as it is currently protected against disassociation. Disable "
+            "disassociation protection first."
+        )
 
 
 def _check_begin(asked: GroupChanges, table: TableRecord) -> None:

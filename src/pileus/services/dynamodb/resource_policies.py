@@ -51,7 +51,13 @@ TABLE_ACTIONS = frozenset(
         *("UpdateContributorInsights", "UpdateTable"),
         # Those that no operation is named for: where the guide is silent, what the reference has for tables is taken.
         *("AssociateTableReplica", "CreateGlobalTableWitness", "CreateTableReplica", "DeleteGlobalTableWitness"),
-        *("DeleteTableReplica", "ReadDataForReplication", "ReplicateSettings", "RestoreTableFromAwsBackup"),
+        *(
+            "DeleteTableReplica",
+            "DisassociateTableReplica",
+            "ReadDataForReplication",
+            "ReplicateSettings",
+            "RestoreTableFromAwsBackup",
+        ),
         *("StartAwsBackupJob", "WriteDataForReplication"),
     )
 )

@@ -209,6 +209,8 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     stream_policies  the resource policies of its streams, by ARN
     consistency      of a global table: STRONG, or "" for EVENTUAL
     witness          the region of a STRONG one's witness, which has no table there; witness_status: CREATING, ACTIVE, DELETING
+    is_bound         DisassociationProtectionEnabled of a replica
+    leaving          the store's number when it was asked to leave its global table; 0: it wasn't
     """
 
     account: str
@@ -256,6 +258,8 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     consistency: str = ""
     witness: str = ""
     witness_status: str = ""
+    is_bound: bool = True
+    leaving: int = 0
 
     @cached_property
     def address(self) -> Address:

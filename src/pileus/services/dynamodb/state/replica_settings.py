@@ -163,6 +163,8 @@ def _made(tx: Transaction, table: TableRecord, region: str) -> TableRecord:
         class_changes_ms=(),
         sourced_at_ms=0,
         insights={},
+        is_bound=True,
+        leaving=0,
     )
 
 

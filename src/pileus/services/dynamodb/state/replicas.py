@@ -171,19 +171,58 @@ def expires_here(tx: Transaction, table: TableRecord) -> bool:
     return all(table.id < other.id for other in living)
 
 
-def table_deleted(tx: Transaction, table: TableRecord) -> list[TableRecord]:
-    """The table of this region goes; the others go on without it. Returns those."""
+def left(tx: Transaction, table: TableRecord) -> list[TableRecord]:
+    """The table leaves the group; the others go on without it. Returns those."""
     if not table.replicas:
         return []
     _forget(tx, table)
     remaining = []
     for other in others(tx, table):
-        other = replace(other, replicas=tuple(region for region in other.replicas if region != table.region))
-        if not other.replicas:
-            other = replace(other, overrides=Overrides(), consistency="", witness="", witness_status="")
-            _forget(tx, other)
+        rest = tuple(region for region in other.replicas if region != table.region)
+        other = replace(other, replicas=rest) if rest else _alone(tx, other)
         TABLES.put(tx, other)
         if other.expires_by:
             tx.wake_at(tx.now_ms, ttl.EXPIRE, str(other.id))
         remaining.append(other)
     return remaining
+
+
+def _alone(tx: Transaction, table: TableRecord) -> TableRecord:
+    """A table of one region again: its settings stay as they are, and nothing is to go anywhere."""
+    _forget(tx, table)
+    return replace(
+        table,
+        replicas=(),
+        overrides=Overrides(),
+        consistency="",
+        witness="",
+        witness_status="",
+        is_bound=True,
+        leaving=0,
+    )
+
+
+def begin_leaving(tx: Transaction, table: TableRecord) -> TableRecord:
+    """Set out to leave the group and to stay as a table of its own, once all that was written before has gone both ways.
+
+    Source: developer guide, "Disassociating a global table replica"; API reference, DisassociateReplicationGroupMemberAction
+    (WAIT_FOR_REPLICATION).
+    """
+    table = replace(table, leaving=tx.next_sequence())
+    TABLES.put(tx, table)
+    return table
+
+
+def can_leave(tx: Transaction, table: TableRecord) -> bool:
+    """Whether nothing waits in any region that was there when it asked to leave: lines are in the order of changes."""
+    firsts = (next(line(tx, member), None) for member in (table, *others(tx, table)))
+    return all(first is None or first[0] > table.leaving for first in firsts)
+
+
+def leave(tx: Transaction, table: TableRecord) -> TableRecord:
+    """It is a table of its own from now on, and so is the last one of those that it leaves."""
+    left(tx, table)
+    table = _alone(tx, table)
+    if table.expires_by:
+        tx.wake_at(tx.now_ms, ttl.EXPIRE, str(table.id))
+    return table

@@ -31,6 +31,9 @@ def push(tx: Transaction, key: str) -> None:
         brought_bytes += 0 if found is None else found[1]
         if brought_bytes >= steps.BYTES_AT_ONCE:
             break
+    for member in (table, *targets):
+        if member.leaving:
+            tx.wake_at(tx.now_ms, tables.SETTLE, str(member.id))
     if not replicas.is_drained(tx, table):
         tx.wake_at(tx.now_ms, replicas.PUSH, key)
     elif table.status == "DELETING":

@@ -145,6 +145,8 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
             table = replica_settings.create(tx, table, asked, plan.scaled)
         elif kind == "Delete":
             _begin_deletion(tx, replica_settings.named(tx, table, asked["RegionName"]))
+        elif kind == "Disassociate":
+            table = replicas.begin_leaving(tx, table)
         else:
             changed = replica_settings.update(tx, table, asked)
             tx.wake_at(tx.now_ms, SETTLE, str(changed.id))
@@ -203,6 +205,10 @@ def settle(tx: Transaction, key: str) -> None:
         if replicas.is_drained(tx, table):
             remove(tx, table)
         return
+    if table.leaving:
+        if not replicas.can_leave(tx, table):
+            return  # the same
+        table = replicas.leave(tx, table)
     for index in table.global_indexes:
         if index.status == "DELETING":
             indexes.remove(tx, index)
@@ -240,7 +246,7 @@ def remove(tx: Transaction, table: TableRecord) -> None:
     else:
         tx.delete_range(*rows.range_of(rows.table_prefix(table.id)))
     history.table_deleted(tx, table)
-    for other in replicas.table_deleted(tx, table):
+    for other in replicas.left(tx, table):
         if other.status == "UPDATING":
             tx.wake_at(tx.now_ms, SETTLE, str(other.id))
     ttl.table_deleted(tx, table)

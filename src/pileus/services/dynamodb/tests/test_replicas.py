@@ -228,15 +228,8 @@ async def test_the_view_type_of_a_stream_is_kept_and_the_replicas_too(cloud, reg
     assert await items(regions[WEST]) == {"a": {}}
 
 
-async def test_what_is_not_there_is_501_by_name(cloud, regions):
+async def test_consistency_may_be_said_to_be_eventual(cloud, regions):
     await make_table(cloud)
-    for asked, name in (
-        ({"GlobalTableSettingsReplicationMode": "ENABLED"}, "GlobalTableSettingsReplicationMode"),
-        ({"DisassociationProtectionEnabled": True}, "DisassociationProtectionEnabled"),
-    ):
-        with pytest.raises(AwsError, match=name) as refused:
-            await update(regions[EAST], ReplicaUpdates=[{"Create": {"RegionName": WEST}}], **asked)
-        assert refused.value.code == "NotImplemented"
     await update(regions[EAST], ReplicaUpdates=[{"Create": {"RegionName": WEST}}], MultiRegionConsistency="EVENTUAL")
 
 
