@@ -56,11 +56,14 @@ SERVICE = Service(
     decorate=browsers.decorate,
     refuses={
         **dict.fromkeys(("BatchExecuteStatement", "ExecuteStatement", "ExecuteTransaction"), NOT_IN_STATEMENTS),
-        "CreateTable": tables.NOT_YET,
+        **dict.fromkeys(
+            ("DescribeTableReplicaAutoScaling", "UpdateTableReplicaAutoScaling"), ("a multi-account global table",)
+        ),
+        "CreateTable": (*tables.NOT_YET, "GlobalTableSourceArn of a table of provisioned capacity"),
         "ExportTableToPointInTime": ("a FilterSpecification of incremental exports",),
         "ImportTable": tables.NOT_YET,
         "RestoreTableFromBackup": ("VectorIndexOverride",),
         "RestoreTableToPointInTime": ("VectorIndexOverride",),
-        "UpdateTable": changes.NOT_YET,
+        "UpdateTable": (*changes.NOT_YET, "BillingMode of a multi-account global table"),
     },
 )

@@ -13,6 +13,7 @@ from pileus.services.dynamodb.addresses import of_arn, of_name, of_source
 from pileus.services.dynamodb.condition_keys import AccessKeys
 from pileus.services.dynamodb.partiql import permissions
 from pileus.services.dynamodb.resource_policies import check_owner
+from pileus.services.dynamodb.state.replicas import others
 from pileus.services.dynamodb.state.tables import find
 from pileus.store.transaction import Transaction
 
@@ -42,8 +43,10 @@ def on_table_or_index(call: Call, request: dict) -> list[str]:
     return [f"{arn}/index/{request['IndexName']}" if request.get("IndexName") else arn]
 
 
-def on_new_table(call: Call, request: dict) -> list[Touch]:
-    """CreateTable; with tags it takes TagResource too, with a policy PutResourcePolicy."""
+async def on_new_table(call: Call, request: dict) -> list[Touch]:
+    """CreateTable; with tags it takes TagResource too, with a policy PutResourcePolicy; as a replica of another account's
+    table what any replica takes, and the word of all replicas that are there. Source: developer guide, "DynamoDB global tables
+    security" (multi-account), "Permissions for creating global tables"."""
     arn = of_name(call, request["TableName"]).arn
     tags = from_list(request.get("Tags"))
     touches = [Touch("dynamodb:CreateTable", arn, request_tags=tags)]
@@ -51,7 +54,22 @@ def on_new_table(call: Call, request: dict) -> list[Touch]:
         touches.append(Touch("dynamodb:TagResource", arn, request_tags=tags))
     if request.get("ResourcePolicy"):
         touches.append(Touch("dynamodb:PutResourcePolicy", arn))
+    source_arn = request.get("GlobalTableSourceArn")
+    if source_arn:
+        touches += [Touch(f"dynamodb:{action}", arn) for action in ("CreateTableReplica", *_FILLING_ACTIONS)]
+        joined = await call.read(_group_of, source_arn)
+        touches += [Touch("dynamodb:AssociateTableReplica", member, policy=policy) for member, policy in joined.items()]
     return touches
+
+
+def _group_of(tx: Transaction, arn: str) -> dict[str, str | None]:
+    """The table by its ARN, with its policy; where its replicas are of several accounts, they likewise."""
+    address = of_arn(arn)
+    table = None if address is None else find(tx, address)
+    if table is None:
+        return {arn: None}
+    group = (table, *others(tx, table)) if table.members else (table,)
+    return {one.arn: None if one.policy is None else one.policy.document for one in group}
 
 
 def on_item(call: Call, request: dict) -> list[Touch]:
@@ -107,10 +125,10 @@ def on_global_table(call: Call, request: dict) -> list[str]:
 
 
 async def on_expiry(call: Call, request: dict) -> list[str]:
-    """UpdateTimeToLive: the table in every region that has a replica."""
+    """UpdateTimeToLive: the table in every region that has a replica of this account."""
     address = of_name(call, request["TableName"])
     table = await call.read(find, address)
-    regions = () if table is None else table.replicas
+    regions = () if table is None or table.members else table.replicas
     return [address.arn, *(address._replace(region=region).arn for region in regions)]
 
 

@@ -2,6 +2,7 @@
 
 from pileus.services.dynamodb import auto_scaling, exporting, importing, insights_rules
 from pileus.services.dynamodb.state import (
+    accounts,
     backups,
     expiry,
     history,
@@ -27,6 +28,7 @@ TIMERS = {
     streams.TEND: streams.tend,
     replicas.PUSH: replication.push,
     replicas.FILL: replication.fill,
+    accounts.DROP: accounts.drop,
     history.PRUNE: history.prune,
     backups.COPY: backups.copy,
     backups.EXPIRE: backups.expire,

@@ -13,6 +13,7 @@ from pileus.kernel.errors import NotImplementedByUs, ValidationException
 from pileus.services.dynamodb import group_changes, schemas
 from pileus.services.dynamodb.errors import LimitExceededException, ResourceNotFoundException, invalid
 from pileus.services.dynamodb.group_changes import GroupChanges
+from pileus.services.dynamodb.state.accounts import DISABLED, ENABLED
 from pileus.services.dynamodb.state.records import (
     GLOBAL_INDEXES_MAX,
     SETTLING,
@@ -65,6 +66,7 @@ class Plan:
     is_quiet        the table stays ACTIVE
     scaled          whose writes scale, where the change needs to know: auto_scaling.scaled_writes
     is_scaling      auto scaling asks for it
+    brings_settings  the other replicas follow
     """
 
     table: TableRecord
@@ -76,6 +78,7 @@ class Plan:
     is_quiet: bool = False
     scaled: frozenset[str] = frozenset()
     is_scaling: bool = False
+    brings_settings: bool = True
 
 
 def check(request: dict) -> None:
@@ -180,6 +183,8 @@ def plan(
         is_quiet,
         scaled,
         is_scaling,
+        brings_settings=request.get("DisassociationProtectionEnabled") is None
+        and all(kind != "Disassociate" for kind, _ in group.replicas),
     )
 
 
@@ -221,6 +226,8 @@ def _billing(request: dict, table: TableRecord, updates: list[tuple[str, dict]],
     """BillingMode, ProvisionedThroughput and OnDemandThroughput."""
     billing = request.get("BillingMode") or table.billing
     before = table
+    if table.members and billing != table.billing:
+        raise NotImplementedByUs("dynamodb:UpdateTable with BillingMode of a multi-account global table")
     if billing == schemas.PROVISIONED and request.get("BillingMode") and not request.get("ProvisionedThroughput"):
         raise invalid("ProvisionedThroughput must be specified when BillingMode is PROVISIONED")
     if billing != table.billing and billing == schemas.ON_DEMAND:
@@ -308,10 +315,24 @@ def _settings(request: dict, table: TableRecord, now_ms: int) -> TableRecord:
                 "MultiRegionConsistency EVENTUAL"
             )
         table = replace(table, is_bound=request["DisassociationProtectionEnabled"])
+    mode = request.get("GlobalTableSettingsReplicationMode")
+    if mode is not None:
+        if table.replicas:
+            raise invalid("GlobalTableSettingsReplicationMode can only be changed for a table that has no replicas")
+        table = replace(table, settings_mode=settings_mode_of(mode))
     if request.get("WarmThroughput") is not None:
         now = schemas.warm_now(table.billing, table.warm, table.throughput)
         table = replace(table, warm=schemas.changed_warm(request, now) or table.warm)
     return table
+
+
+def settings_mode_of(asked: str) -> str:
+    """GlobalTableSettingsReplicationMode of a table of one region. Source: API reference, UpdateTable."""
+    if asked not in (ENABLED, DISABLED):
+        raise invalid(
+            f"GlobalTableSettingsReplicationMode can only be {ENABLED} or {DISABLED} for a table that has no replicas"
+        )
+    return asked
 
 
 def _classified(table: TableRecord, wanted: str, now_ms: int) -> TableRecord:
@@ -364,6 +385,8 @@ def _encryption(request: dict, table: TableRecord) -> tuple[TableRecord, bool]:
     if asked is None:
         return table, False
     key, encrypts = encryption_of(asked)
+    if table.members and encrypts:
+        raise invalid("Multi-account global tables do not support AWS managed keys")
     if key is None and not encrypts and table.encryption is None:
         raise invalid("Table is already encrypted by default")
     if key is not None and key == table.encryption and not request.get("ReplicaUpdates"):

@@ -22,6 +22,7 @@ from pileus.store.transaction import Transaction
 
 SETTINGS_REPLICATION = "ENABLED_WITH_OVERRIDES"
 """Of all global tables whose replicas are one account's."""
+NOT_AUTHORIZED = "REPLICATION_NOT_AUTHORIZED"
 
 
 def moment(at_ms: int) -> datetime:
@@ -60,7 +61,6 @@ def table_out(tx: Transaction, table: TableRecord) -> dict:
         }
     if table.replicas:
         out["GlobalTableVersion"] = "2019.11.21"
-        out["GlobalTableSettingsReplicationMode"] = SETTINGS_REPLICATION
         if table.is_strong:
             out["MultiRegionConsistency"] = STRONG
         else:
@@ -68,16 +68,29 @@ def table_out(tx: Transaction, table: TableRecord) -> dict:
         if table.witness:
             out["GlobalTableWitnesses"] = [{"RegionName": table.witness, "WitnessStatus": table.witness_status}]
         out["Replicas"] = [replica_out(other) for other in replicas.others(tx, table)]
+    if table.replicas or table.settings_mode:
+        out["GlobalTableSettingsReplicationMode"] = _settings_mode(table)
     return out
 
 
+def _settings_mode(table: TableRecord) -> str:
+    return SETTINGS_REPLICATION if table.replicas and not table.members else table.settings_mode
+
+
+def _status(table: TableRecord) -> str:
+    return NOT_AUTHORIZED if table.cut_off_at_ms and table.status == "ACTIVE" else table.status
+
+
 def replica_out(replica: TableRecord) -> dict:
-    """ReplicaDescription: the replicas of other regions, as each is there. AWS gives no ReplicaArn, as recorded in October 2026."""
+    """ReplicaDescription: the replicas of other regions, as each is there. AWS gives no ReplicaArn to those of one account, as
+    recorded in October 2026."""
     out: dict = {
         "RegionName": replica.region,
-        "ReplicaStatus": replica.status,
-        "GlobalTableSettingsReplicationMode": SETTINGS_REPLICATION,
+        "ReplicaStatus": _status(replica),
+        "GlobalTableSettingsReplicationMode": _settings_mode(replica),
     }
+    if replica.members:
+        out["ReplicaArn"] = replica.arn
     if replica.encryption is not None:
         out["KMSMasterKeyId"] = replica.encryption.kms_key_arn
     own = replica.overrides
@@ -106,7 +119,7 @@ def summary_out(tx: Transaction, table: TableRecord) -> dict:
     items, size_bytes = indexes.numbers(tx, table.id)
     out = {
         "TableName": table.name,
-        "TableStatus": table.status,
+        "TableStatus": _status(table),
         "ProvisionedThroughput": _throughput_out(table.throughput),
         "TableSizeBytes": size_bytes,
         "ItemCount": items,

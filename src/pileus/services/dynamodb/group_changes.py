@@ -131,6 +131,10 @@ def check(asked: GroupChanges, table: TableRecord) -> None:
     kinds = [kind for kind, _ in asked.replicas]
     if "Disassociate" in kinds:
         _check_leaves(asked, table)
+    elif table.members and kinds:
+        raise ValidationException(
+            "Replicas of a multi-account global table are created, updated and deleted by the accounts that own them."
+        )
     if table.is_strong and "Create" in kinds:
         raise ValidationException("Cannot add replicas to a global table with strong MultiRegionConsistency")
     if "Delete" in kinds and table.is_strong:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pileus.authn.linked_roles import DYNAMODB_AUTO_SCALING
 from pileus.kernel.call import Call
-from pileus.kernel.errors import ValidationException
+from pileus.kernel.errors import NotImplementedByUs, ValidationException
 from pileus.services.dynamodb.addresses import of_name
 from pileus.services.dynamodb.auto_scaling import Asking
 from pileus.services.dynamodb.errors import ResourceNotFoundException
@@ -191,6 +191,8 @@ async def _require_global(call: Call, request: dict) -> TableRecord:
     table = await call.read(tables.find, address)
     if table is None or not table.replicas:
         raise ResourceNotFoundException(f"Global table with name: '{address.name}' does not exist.")
+    if table.members:
+        raise NotImplementedByUs(f"dynamodb:{call.operation} of a multi-account global table")
     return table
 
 

@@ -9,13 +9,20 @@ from pileus.authn.linked_roles import DYNAMODB_AUTO_SCALING
 from pileus.kernel.call import Call
 from pileus.kernel.errors import NotImplementedByUs, ValidationException
 from pileus.services.dynamodb import auto_scaling, changes, descriptions, schemas, tagging
-from pileus.services.dynamodb.addresses import Address, of_name
+from pileus.services.dynamodb.addresses import Address, of_arn, of_name
+from pileus.services.dynamodb.errors import invalid
 from pileus.services.dynamodb.resource_policies import new_policy
-from pileus.services.dynamodb.state import tables
-from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord
+from pileus.services.dynamodb.state import accounts, tables
+from pileus.services.dynamodb.state.encryption import own_key
+from pileus.services.dynamodb.state.records import Policy, SecondaryIndex, TableRecord
 
 LISTED_MAX = 100
-NOT_YET = ("VectorIndexes", "GlobalTableSourceArn", "GlobalTableSettingsReplicationMode")
+NOT_YET = ("VectorIndexes",)
+OWN = (
+    *("DeletionProtectionEnabled", "GlobalTableSettingsReplicationMode", "GlobalTableSourceArn", "ResourcePolicy"),
+    *("SSESpecification", "TableClass", "TableName", "Tags"),
+)
+"""What CreateTable says of a replica of another account's table; it has the rest from there."""
 
 
 async def create_table(call: Call, request: dict) -> dict:
@@ -25,14 +32,59 @@ async def create_table(call: Call, request: dict) -> dict:
     errors   LimitExceededException, ResourceInUseException, ValidationException
     source   DynamoDB API reference, CreateTable
     """
+    if request.get("GlobalTableSourceArn"):
+        return await _join(call, request)
     new = new_table(call, request)
-    document = request.get("ResourcePolicy")
-    policy = None if document is None else await new_policy(call, new.record.arn, document)
-    record = replace(new.record, policy=policy)
+    mode = request.get("GlobalTableSettingsReplicationMode")
+    record = replace(
+        new.record,
+        policy=await _policy(call, request, new.record.address),
+        settings_mode="" if mode is None else changes.settings_mode_of(mode),
+    )
     stream = ""
     if request.get("StreamSpecification"):
         stream = changes.stream_view(request["StreamSpecification"], is_new=True)
     table = await call.write(tables.create, record, new.indexes, stream=stream, encrypts=new.encrypts)
+    return {"TableDescription": await call.read(descriptions.table_out, table)}
+
+
+async def _policy(call: Call, request: dict, address: Address) -> Policy | None:
+    document = request.get("ResourcePolicy")
+    return None if document is None else await new_policy(call, address.arn, document)
+
+
+async def _join(call: Call, request: dict) -> dict:
+    """Make a replica of another account's table. Source: developer guide, "Tutorials: Creating multi-account global tables"."""
+    address = of_name(call, request["TableName"])
+    source = of_arn(request["GlobalTableSourceArn"])
+    if source is None or source.arn != request["GlobalTableSourceArn"]:
+        raise ValidationException(
+            f"Invalid GlobalTableSourceArn: Invalid ResourceArn provided as input {request['GlobalTableSourceArn']}"
+        )
+    if request.get("GlobalTableSettingsReplicationMode") != accounts.ENABLED:
+        raise invalid(
+            f"GlobalTableSettingsReplicationMode must be {accounts.ENABLED} when GlobalTableSourceArn is specified"
+        )
+    beyond = sorted(name for name, value in request.items() if value is not None and name not in OWN)
+    if beyond:
+        raise invalid(f"{beyond[0]} cannot be specified when GlobalTableSourceArn is specified")
+    encryption, encrypts = changes.encryption_of(request.get("SSESpecification") or {})
+    record = TableRecord(
+        *address,
+        id=0,
+        uuid="",
+        created_at_ms=0,
+        status="CREATING",
+        hash_name="",
+        range_name="",
+        attribute_types={},
+        table_class=request.get("TableClass") or "",
+        is_protected=bool(request.get("DeletionProtectionEnabled")),
+        encryption=own_key(address) if encrypts else encryption,
+        tags=tagging.given(request.get("Tags"), own=not call.is_from_outside),
+        policy=await _policy(call, request, address),
+    )
+    table = await call.write(accounts.join, source, record)
     return {"TableDescription": await call.read(descriptions.table_out, table)}
 
 

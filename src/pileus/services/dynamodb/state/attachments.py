@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from pileus.services.dynamodb.addresses import Address, of_arn
 from pileus.services.dynamodb.errors import PolicyNotFoundException, ResourceInUseException, ResourceNotFoundException
+from pileus.services.dynamodb.state import accounts
 from pileus.services.dynamodb.state.records import TABLES, Policy, TableRecord
 from pileus.store.transaction import Transaction
 
@@ -98,7 +99,9 @@ def _expected(tx: Transaction, arn: str, expected: str) -> Policy | None:
 
 def _put(tx: Transaction, table: TableRecord, arn: str, policy: Policy | None) -> None:
     if arn == table.arn:
-        TABLES.put(tx, replace(table, policy=policy))
+        table = replace(table, policy=policy)
+        TABLES.put(tx, table)
+        accounts.review(tx, table)
         return
     policies = {key: value for key, value in table.stream_policies.items() if key != arn}
     if policy is not None:

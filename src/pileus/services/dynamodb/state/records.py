@@ -203,7 +203,8 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     billing          PROVISIONED or PAY_PER_REQUEST
     stream           None: no stream is open; last_stream then says which was
     copying          backups and exports that are being made of it now: items keep a history meanwhile
-    replicas         the other regions that have a replica of it: tables of the same account and name
+    replicas         the other regions that have a replica of it
+    members          region -> (account, name) of replicas of other accounts; elsewhere they are this account's, of this name
     overrides        what it has of its own as a replica
     sourced_at_ms    when a replica was last made of it; 0: never
     stream_policies  the resource policies of its streams, by ARN
@@ -211,6 +212,8 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     witness          the region of a STRONG one's witness, which has no table there; witness_status: CREATING, ACTIVE, DELETING
     is_bound         DisassociationProtectionEnabled of a replica
     leaving          the store's number when it was asked to leave its global table; 0: it wasn't
+    settings_mode    GlobalTableSettingsReplicationMode as it was asked for, ENABLED or DISABLED; "": it never was
+    cut_off_at_ms    since when its policy doesn't let DynamoDB replicate (accounts.py); 0: it does
     """
 
     account: str
@@ -260,10 +263,18 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     witness_status: str = ""
     is_bound: bool = True
     leaving: int = 0
+    settings_mode: str = ""
+    members: dict[str, tuple[str, str]] = {}
+    cut_off_at_ms: int = 0
 
     @cached_property
     def address(self) -> Address:
         return Address(self.account, self.region, self.name)
+
+    def address_in(self, region: str) -> Address:
+        """Of its replica there."""
+        account, name = self.members.get(region, (self.account, self.name))
+        return Address(account, region, name)
 
     @cached_property
     def arn(self) -> str:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import OF_STRONG, ResourceInUseException, invalid
-from pileus.services.dynamodb.state import indexes, quotas, scaling, streams, ttl
+from pileus.services.dynamodb.state import indexes, quotas, rights, scaling, streams, ttl
 from pileus.services.dynamodb.state.encryption import own_key
 from pileus.services.dynamodb.state.records import (
     STRONG,
@@ -45,7 +45,7 @@ def named(tx: Transaction, table: TableRecord, region: str) -> TableRecord:
             "Update global table operation failed because one or more replicas were not part of the global table. "
             f"Please retry the request without these replicas: [{region}]."
         )
-    found = TABLES.get(tx, table.account, region, table.name)
+    found = TABLES.get(tx, *table.address_in(region))
     assert found is not None
     return found
 
@@ -108,10 +108,10 @@ def create(tx: Transaction, table: TableRecord, asked: dict, scaled: frozenset[s
         raise ResourceInUseException("The resource which you are attempting to change is in use.")
     check_room(tx, table.address._replace(region=region))
     group = others(tx, table)
-    table = replace(table, sourced_at_ms=tx.now_ms)
+    table = replace(table, sourced_at_ms=tx.now_ms, settings_mode="")
     if table.stream is None and not table.is_strong:
         table = streams.open_stream(tx, table, VIEW_TYPE)
-    replica = _overridden(_made(tx, table, region), asked)
+    replica = _overridden(replica_of(tx, table, region), asked)
     quotas.check(tx, None, replica)
     replica = replace(replica, encryption=_encryption(table, replica, asked.get("KMSMasterKeyId")))
     if table.stream is not None:
@@ -138,7 +138,7 @@ def index_created(tx: Transaction, table: TableRecord, index_name: str) -> None:
         tx.emit(MIRROR, {"table": list(table.address), "index": index_name})
 
 
-def _made(tx: Transaction, table: TableRecord, region: str) -> TableRecord:
+def replica_of(tx: Transaction, table: TableRecord, region: str) -> TableRecord:
     """A replica's record: the table's, without what each replica has for itself."""
     return replace(
         table,
@@ -318,7 +318,7 @@ def follow(
     changed = []
     for other in others(tx, after):
         followed = _followed(tx, before, after, _pinned(before, after, other) if scales else other)
-        if after.encryption != before.encryption:
+        if after.encryption != before.encryption and not after.members:
             key = updates.get(other.region, {}).get("KMSMasterKeyId")
             followed = replace(followed, encryption=_encryption(after, other, key))
         if followed != other:
@@ -336,7 +336,7 @@ def _followed(tx: Transaction, before: TableRecord, after: TableRecord, other: T
         new |= {"billing": after.billing, "billing_changed_at_ms": after.billing_changed_at_ms}
     if after.warm != before.warm:
         new["warm"] = after.warm
-    if after.table_class != before.table_class and not other.overrides.table_class:
+    if after.table_class != before.table_class and not other.overrides.table_class and not after.members:
         new["table_class"] = after.table_class
         new["table_class_changed_at_ms"] = after.table_class_changed_at_ms
     if after.attribute_types != before.attribute_types:
@@ -371,10 +371,13 @@ def _moved(was: Throughput | None, now: Throughput | None, has: Throughput | Non
 
 
 def set_ttl(tx: Transaction, address: Address, attribute: str, enable: bool) -> TableRecord:
-    """Turn TTL on or off, in all regions. Raises as ttl.set_ttl, and for a table of strong consistency, which has none."""
+    """Turn TTL on or off, in all regions. Raises as ttl.set_ttl and rights.check_settings, and for a table of strong
+    consistency, which has none."""
     found = TABLES.get(tx, *address)
     if found is not None and found.is_strong:
         raise invalid(f"Time to live is not supported for global tables {OF_STRONG}.")
+    if found is not None:
+        rights.check_settings(tx, found)
     table = ttl.set_ttl(tx, address, attribute, enable)
     for other in others(tx, table):
         ttl.turn(tx, other, attribute, enable)

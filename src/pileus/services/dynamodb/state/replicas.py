@@ -3,8 +3,9 @@
     waiting  "dynamodb.waiting\\0"  table id (8)  suffix     -> place (8), sequence (8)
     line     "dynamodb.line\\0"     table id (8)  place (8)  -> suffix
     head     "dynamodb.head\\0"     table id (8)             -> place (8) before which there is nothing any more
+    reached  "dynamodb.reached\\0"  table id (8)             -> place (8) before which all has gone to those that take it
 
-A replica is a table like any other; `TableRecord.replicas` names the other regions, the same in all of them. A client's
+A replica is a table like any other; `TableRecord.replicas` names the other regions, `address_in` what it is there. A client's
 or TTL's change commits with a waiting row that says: what is at this suffix is to go to the others, and its last change
 was this one of the store's ascending numbers. The timer PUSH (replication.py) takes the rows in the order of the line,
 brings the item *as it is then* to all other replicas in one transaction, and removes them. So a killed process loses
@@ -18,6 +19,9 @@ and no tombstones: a deletion that waits is its own tombstone, and once nothing 
 
 Of a table of strong consistency nothing waits: `writing.change` makes the change in all regions in one transaction, so a
 region never reads what another has not.
+
+While a replica of another account is cut off (accounts.py), the others go on without it: their rows stay, behind the place
+that they have reached, and all of them go their way again once it is back.
 
 As on AWS a write that changes nothing makes no stream record and thus goes nowhere; a transaction is one only in the
 region where it ran.
@@ -49,6 +53,7 @@ from pileus.store.transaction import Transaction
 WAITING = b"dynamodb.waiting\0"
 LINE = b"dynamodb.line\0"
 HEADS = b"dynamodb.head\0"
+REACHED = b"dynamodb.reached\0"
 PUSH = "dynamodb.push"
 """The timer of a table that has waiting changes; its key is the table's id."""
 FILL = "dynamodb.fill"
@@ -83,8 +88,11 @@ def replicate(
     key = WAITING + table.id.to_bytes(8) + suffix
     raw = tx.get(key)
     if raw is not None:
-        tx.put(key, _WAITING.pack(_WAITING.unpack(raw)[0], sequence))  # it keeps its place in the line
-        return
+        place = _WAITING.unpack(raw)[0]
+        if not table.members or place >= _reached(tx, table):
+            tx.put(key, _WAITING.pack(place, sequence))  # it keeps its place in the line
+            return
+        tx.delete(_line(table.id) + place.to_bytes(8))
     tx.put(key, _WAITING.pack(sequence, sequence))
     tx.put(_line(table.id) + sequence.to_bytes(8), suffix)
     if SET_TIMERS.get(tx, PUSH, str(table.id)) is None:
@@ -107,9 +115,11 @@ def drop_waiting(tx: Transaction, table: TableRecord, suffix: bytes) -> None:
 
 
 def line(tx: Transaction, table: TableRecord) -> Iterator[tuple[int, bytes]]:
-    """(place, suffix) of waiting changes, those that wait longest first."""
+    """(place, suffix) of waiting changes that can go, those that wait longest first."""
     low, high = rows.range_of(_line(table.id))
     head = tx.get(HEADS + table.id.to_bytes(8)) or b""
+    if table.members:
+        head = max(head, _reached(tx, table).to_bytes(8))
     for key, suffix in tx.scan(low + head, high):
         yield int.from_bytes(key[-8:]), suffix
 
@@ -117,6 +127,21 @@ def line(tx: Transaction, table: TableRecord) -> Iterator[tuple[int, bytes]]:
 def advance(tx: Transaction, table: TableRecord, place: int) -> None:
     """Nothing waits up to `place`: the next look at the line does not cross the graves of what has gone."""
     tx.put(HEADS + table.id.to_bytes(8), (place + 1).to_bytes(8))
+
+
+def pass_by(tx: Transaction, table: TableRecord, place: int) -> None:
+    """What waits at `place` has gone to those that take it, and stays for the others."""
+    tx.put(REACHED + table.id.to_bytes(8), (place + 1).to_bytes(8))
+
+
+def again(tx: Transaction, table: TableRecord) -> None:
+    """Go through the whole line again: who takes what is in it has changed."""
+    tx.delete(REACHED + table.id.to_bytes(8))
+    tx.wake_at(tx.now_ms, PUSH, str(table.id))
+
+
+def _reached(tx: Transaction, table: TableRecord) -> int:
+    return int.from_bytes(tx.get(REACHED + table.id.to_bytes(8)) or b"")
 
 
 def is_drained(tx: Transaction, table: TableRecord) -> bool:
@@ -127,6 +152,7 @@ def _forget(tx: Transaction, table: TableRecord) -> None:
     """There is nobody to bring changes to."""
     tx.cancel_wake(PUSH, str(table.id))
     tx.delete(HEADS + table.id.to_bytes(8))
+    tx.delete(REACHED + table.id.to_bytes(8))
     tx.delete_range(*rows.range_of(WAITING + table.id.to_bytes(8)))
     tx.delete_range(*rows.range_of(_line(table.id)))
 
@@ -140,7 +166,7 @@ def _line(table_id: int) -> bytes:
 
 def others(tx: Transaction, table: TableRecord) -> list[TableRecord]:
     """The tables of the other regions, in whatever status."""
-    found = [TABLES.get(tx, table.account, region, table.name) for region in table.replicas]
+    found = [TABLES.get(tx, *table.address_in(region)) for region in table.replicas]
     assert None not in found
     return found
 
@@ -166,9 +192,12 @@ def check_deletable(tx: Transaction, table: TableRecord) -> None:
 
 
 def expires_here(tx: Transaction, table: TableRecord) -> bool:
-    """TTL deletes in one region, the oldest replica's, and the others follow: so one stream says that it was TTL."""
-    living = (other for other in others(tx, table) if other.status not in ("CREATING", "DELETING"))
-    return all(table.id < other.id for other in living)
+    """TTL deletes in one region, the oldest replica's, and the others follow: so one stream says that it was TTL. One that is
+    cut off is for itself."""
+    living = (
+        other for other in others(tx, table) if other.status not in ("CREATING", "DELETING") and not other.cut_off_at_ms
+    )
+    return bool(table.cut_off_at_ms) or all(table.id < other.id for other in living)
 
 
 def left(tx: Transaction, table: TableRecord) -> list[TableRecord]:
@@ -179,8 +208,11 @@ def left(tx: Transaction, table: TableRecord) -> list[TableRecord]:
     remaining = []
     for other in others(tx, table):
         rest = tuple(region for region in other.replicas if region != table.region)
-        other = replace(other, replicas=rest) if rest else _alone(tx, other)
+        members = {region: whose for region, whose in other.members.items() if region != table.region}
+        other = replace(other, replicas=rest, members=members) if rest else _alone(tx, other)
         TABLES.put(tx, other)
+        if table.cut_off_at_ms and rest:
+            again(tx, other)
         if other.expires_by:
             tx.wake_at(tx.now_ms, ttl.EXPIRE, str(other.id))
         remaining.append(other)
@@ -199,6 +231,8 @@ def _alone(tx: Transaction, table: TableRecord) -> TableRecord:
         witness_status="",
         is_bound=True,
         leaving=0,
+        members={},
+        cut_off_at_ms=0,
     )
 
 
@@ -217,6 +251,11 @@ def can_leave(tx: Transaction, table: TableRecord) -> bool:
     """Whether nothing waits in any region that was there when it asked to leave: lines are in the order of changes."""
     firsts = (next(line(tx, member), None) for member in (table, *others(tx, table)))
     return all(first is None or first[0] > table.leaving for first in firsts)
+
+
+def is_whole(tx: Transaction, table: TableRecord) -> bool:
+    """Nobody of the group is cut off."""
+    return not any(member.cut_off_at_ms for member in (table, *others(tx, table)))
 
 
 def leave(tx: Transaction, table: TableRecord) -> TableRecord:

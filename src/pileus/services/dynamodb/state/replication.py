@@ -18,22 +18,33 @@ def push(tx: Transaction, key: str) -> None:
     table = tables.by_id(tx, int(key))
     if table is None:
         return
-    targets = [other for other in replicas.others(tx, table) if other.status != "DELETING"]
+    group = replicas.others(tx, table)
+    for member in (table, *group):
+        if member.leaving:
+            tx.wake_at(tx.now_ms, tables.SETTLE, str(member.id))
+    if table.cut_off_at_ms:
+        return
+    targets = [other for other in group if other.status != "DELETING" and not other.cut_off_at_ms]
+    stays = any(other.cut_off_at_ms for other in group)
     brought_bytes = 0
     for place, suffix in list(islice(replicas.line(tx, table), AT_ONCE)):
         sequence = replicas.waiting(tx, table, suffix)
         assert sequence is not None
         found = rows.get(tx, table, suffix)
+        if table.members and any((replicas.waiting(tx, other, suffix) or 0) > sequence for other in group):
+            # Theirs is the later one, and may have been here before: this one goes to nobody any more.
+            replicas.drop_waiting(tx, table, suffix)
+            continue
         for target in targets:
             _bring(tx, target, suffix, found, sequence)
-        replicas.drop_waiting(tx, table, suffix)
-        replicas.advance(tx, table, place)
+        if stays:
+            replicas.pass_by(tx, table, place)
+        else:
+            replicas.drop_waiting(tx, table, suffix)
+            replicas.advance(tx, table, place)
         brought_bytes += 0 if found is None else found[1]
         if brought_bytes >= steps.BYTES_AT_ONCE:
             break
-    for member in (table, *targets):
-        if member.leaving:
-            tx.wake_at(tx.now_ms, tables.SETTLE, str(member.id))
     if not replicas.is_drained(tx, table):
         tx.wake_at(tx.now_ms, replicas.PUSH, key)
     elif table.status == "DELETING":

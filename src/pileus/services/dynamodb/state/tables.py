@@ -25,6 +25,7 @@ from pileus.services.dynamodb.state import (
     quotas,
     replica_settings,
     replicas,
+    rights,
     rows,
     scaling,
     streams,
@@ -113,6 +114,8 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
     replicas.check_idle(tx, table)
     plan = plan_of(table, tx.now_ms)
     before = table
+    if plan.brings_settings:
+        rights.check_settings(tx, table)
     table = plan.table if plan.is_quiet else replace(plan.table, status="UPDATING")
     if plan.encrypts:
         table = replace(table, encryption=own_key(table.address))
@@ -202,10 +205,12 @@ def settle(tx: Transaction, key: str) -> None:
         return
     if table.status == "DELETING":
         # What was written here and is not yet in the other regions goes there first; the last of it wakes us again.
-        if replicas.is_drained(tx, table):
+        if replicas.is_drained(tx, table) or table.cut_off_at_ms:
             remove(tx, table)
         return
-    if table.leaving:
+    if table.leaving and not replicas.is_whole(tx, table):
+        table = replace(table, leaving=0)  # it can't: whoever asked sees that it is a replica still
+    elif table.leaving:
         if not replicas.can_leave(tx, table):
             return  # the same
         table = replicas.leave(tx, table)
