@@ -60,7 +60,6 @@ SERVICE = Service(
             ("DescribeTableReplicaAutoScaling", "UpdateTableReplicaAutoScaling"), ("a multi-account global table",)
         ),
         "CreateTable": (*tables.NOT_YET, "GlobalTableSourceArn of a table of provisioned capacity"),
-        "ExportTableToPointInTime": ("a FilterSpecification of incremental exports",),
         "ImportTable": tables.NOT_YET,
         "RestoreTableFromBackup": ("VectorIndexOverride",),
         "RestoreTableToPointInTime": ("VectorIndexOverride",),

@@ -1,13 +1,13 @@
 """The data files and manifests of an export: their lines and names of members.
 
-Source: DynamoDB developer guide, "DynamoDB table export output format". Their members' names and order are AWS's.
+Source: DynamoDB developer guide, "DynamoDB table export output format" (their members' names and order are AWS's) and
+"Filtering a table export".
 """
 
 import base64
 import gzip
 import hashlib
 import io
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import orjson
@@ -31,7 +31,7 @@ class DataFile:
         self.size_bytes = 0
         self.read_bytes = 0
         self._export = export
-        self._chooses = _chooser(export)
+        self._chosen = filter_of(export.asked.filter)
         self._line = _ion_line if export.asked.format == "ION" else _json_line
         self._bytes = io.BytesIO()
         # Without a time and a name in it the same items give the same bytes, whenever they are written.
@@ -46,10 +46,8 @@ class DataFile:
         for change in changes:
             self.read_bytes += len(change.before) + len(change.then)
             before, then = _item(change.before), _item(change.then)
-            if self._chooses is not None:
-                then = self._chooses(then)
-                if then is None:
-                    continue
+            if not self._is_chosen(then or before):
+                continue
             document = self._document(change, before, then)
             lines.append(self._line(document))
             self.items += 1
@@ -60,19 +58,27 @@ class DataFile:
         self._gzip.close()
         return self._bytes.getvalue()
 
+    def _is_chosen(self, latest: Item) -> bool:
+        """What an item is now decides, or what it was before it was deleted. A key condition was met by reading."""
+        return self._chosen.filter is None or self._chosen.filter.holds(latest)
+
+    def _shown(self, item: Item) -> Item:
+        return item if self._chosen.projection is None else self._chosen.projection.of(item)
+
     def _document(self, change: Change, before: Item | None, then: Item | None) -> dict:
         asked = self._export.asked
         if not asked.is_incremental:
-            return {"Item": then}
-        image = before if then is None else then
+            return {"Item": self._shown(then)}
+        image = then or before
+        # What a projection leaves of a record isn't documented: the images are what holds attributes, so only they shrink.
         document = {
             "Metadata": {"WriteTimestampMicros": {"N": str(change.at_ms * 1000)}},
             "Keys": {name: image[name] for name in self._export.key_names},
         }
         if then is not None:
-            document["NewImage"] = then
+            document["NewImage"] = self._shown(then)
         if before is not None and asked.view != "NEW_IMAGE":
-            document["OldImage"] = before
+            document["OldImage"] = self._shown(before)
         return document
 
 
@@ -145,20 +151,6 @@ def _ion_line(document: dict) -> bytes:
     return ion.line({"Record": {name: ion.struct(part) for name, part in document.items()}}) + b"\n"
 
 
-def _chooser(export: Export) -> Callable[[Item], Item | None] | None:
-    """What FilterSpecification leaves of an item; None: all of all. Its key condition was met by reading."""
-    if not export.asked.filter:
-        return None
-    bound = filter_of(export.asked.filter)
-
-    def chosen(item: Item) -> Item | None:
-        if bound.filter is not None and not bound.filter.holds(item):
-            return None
-        return item if bound.projection is None else bound.projection.of(item)
-
-    return chosen
-
-
 def filter_of(asked: dict) -> Bound:
-    """A FilterSpecification. Raises ValidationException."""
+    """A FilterSpecification, {} for none. Raises ValidationException."""
     return bind(asked, "KeyConditionExpression", "FilterExpression", "ProjectionExpression")

@@ -1,7 +1,7 @@
 """Export to S3."""
 
 from pileus.kernel.call import Call
-from pileus.kernel.errors import NotImplementedByUs, ValidationException
+from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.descriptions import moment, ms_of
 from pileus.services.dynamodb.errors import TableNotFoundException
 from pileus.services.dynamodb.export_files import filter_of
@@ -30,14 +30,14 @@ async def export_table_to_point_in_time(call: Call, request: dict) -> dict:
     errors   ExportConflictException, InvalidExportTimeException, LimitExceededException,
              PointInTimeRecoveryUnavailableException, TableNotFoundException, ValidationException
     source   DynamoDB API reference, ExportTableToPointInTime; developer guide, "Requesting a table export in DynamoDB"
+             and "Filtering a table export"
     """
     arn = request["TableArn"]
     address = only_of_table(arn)
     if address.region != call.region:
         raise TableNotFoundException(f"Table not found: {arn}")
     asked = _asked(request)
-    tests = filter_of(asked.filter).key_condition if asked.filter else None
-    export = await call.write(exports.begin, address, asked, asker_of(call, request), tests)
+    export = await call.write(exports.begin, address, asked, asker_of(call, request), filter_of(asked.filter))
     return {"ExportDescription": export_out(export)}
 
 
@@ -145,6 +145,4 @@ def _filter(request: dict) -> dict:
     given = {name: value for name, value in asked.items() if value}
     if not given:
         raise ValidationException(f"{INVALID_REQUEST}Invalid FilterSpecification: The specification can not be empty")
-    if request.get("ExportType") == INCREMENTAL:
-        raise NotImplementedByUs("dynamodb:ExportTableToPointInTime with a FilterSpecification of incremental exports")
     return given

@@ -26,7 +26,7 @@ from pileus.services.dynamodb.errors import (
     PointInTimeRecoveryUnavailableException,
     TableNotFoundException,
 )
-from pileus.services.dynamodb.expressions import Tests
+from pileus.services.dynamodb.expressions import Bound
 from pileus.services.dynamodb.state import backups, history, ranges, steps
 from pileus.services.dynamodb.state.jobs import Asker, Job, Jobs
 from pileus.services.dynamodb.state.records import TABLES, TableRecord
@@ -58,7 +58,7 @@ class Asked(msgspec.Struct, frozen=True):
     type      "" where it wasn't said: FULL_EXPORT
     at_ms     of a full one; None: now
     until_ms  of an incremental one, excluded; None: now
-    filter    FilterSpecification as it came; of full exports only
+    filter    FilterSpecification as it came; {}: none
     """
 
     destination: Destination
@@ -162,12 +162,12 @@ EXPORTS = _Exports(
 )
 
 
-def begin(tx: Transaction, address: Address, asked: Asked, asker: Asker, tests: Tests | None = None) -> Export:
+def begin(tx: Transaction, address: Address, asked: Asked, asker: Asker, chosen: Bound) -> Export:
     """Begin an export, or find the one that was begun with this token.
 
-    tests   the key condition of its filter
+    chosen  what its filter says
     errors  TableNotFoundException, ExportConflictException, PointInTimeRecoveryUnavailableException,
-            InvalidExportTimeException, LimitExceededException
+            InvalidExportTimeException, LimitExceededException, ValidationException (of the key condition)
     """
     table = TABLES.get(tx, *address)
     if table is None or table.status in ("CREATING", "DELETING"):
@@ -175,7 +175,7 @@ def begin(tx: Transaction, address: Address, asked: Asked, asker: Asker, tests: 
     known = EXPORTS.known(tx, address, asker)
     if known is not None:
         return known
-    low, high = (b"", b"") if tests is None else _suffixes(table, tests)
+    low, high = _suffixes(table, chosen)
     asked, low_cut, cut = _incremental(tx, table, asked) if asked.is_incremental else _full(tx, table, asked)
     TABLES.put(tx, replace(table, copying=table.copying + 1))
     return EXPORTS.begin(
@@ -225,8 +225,13 @@ def _incremental(tx: Transaction, table: TableRecord, asked: Asked) -> tuple[Ask
     return replace(asked, until_ms=until_ms), *cuts
 
 
-def _suffixes(table: TableRecord, tests: Tests) -> tuple[bytes, bytes]:
-    wanted = ranges.of_query(table, None, tests)
+def _suffixes(table: TableRecord, chosen: Bound) -> tuple[bytes, bytes]:
+    """Those that a key condition leaves."""
+    if chosen.key_condition is None:
+        return b"", b""
+    wanted = ranges.of_query(table, None, chosen.key_condition)
+    if chosen.filter is not None:
+        chosen.filter.refuse_keys(table.key_names)
     skip = len(ranges.prefix_of(table, None))
     return wanted.low[skip:], wanted.high[skip:]
 

@@ -280,6 +280,24 @@ class TestFullExports:
         assert list((await items(cloud, done)).values()) == [{"p": {"S": "a"}, "n": {"N": str(n)}} for n in (2, 4)]
         assert done["ItemCount"] == 2
 
+    async def test_a_filter_beside_a_key_condition_looks_at_no_keys(self, cloud, arn):
+        chosen = {
+            "KeyConditionExpression": "p = :p",
+            "FilterExpression": "n > :n",
+            "ExpressionAttributeValues": {":n": {"N": "1"}, ":p": {"S": "a"}},
+        }
+        message = "Filter Expression can only contain non-primary key attributes: Primary key attribute: n"
+        with pytest.raises(AwsError, match=message):
+            await begin(cloud, arn, FilterSpecification=chosen)
+
+    async def test_a_filter_alone_may_look_at_keys(self, cloud, arn):
+        for n in range(3):
+            await put(cloud, "a", n)
+        chosen = {"FilterExpression": "n > :n", "ExpressionAttributeValues": {":n": {"N": "0"}}}
+        done = await export(cloud, arn, FilterSpecification=chosen)
+        assert done["ItemCount"] == 2
+        assert done["FilterSpecification"] == chosen
+
     async def test_a_filter_that_says_nothing_is_refused(self, cloud, arn):
         with pytest.raises(AwsError, match="Invalid FilterSpecification: The specification can not be empty"):
             await begin(cloud, arn, FilterSpecification={})
@@ -349,6 +367,53 @@ class TestIncrementalExports:
         found = {line["Keys"]["p"]["S"]: line for line in map(json.loads, await lines(cloud, done))}
         assert "OldImage" not in found["updated"]
         assert found["deleted"].keys() == {"Metadata", "Keys"}
+
+    @pytest.mark.parametrize("view", ["NEW_IMAGE", "NEW_AND_OLD_IMAGES"])
+    async def test_a_filter_asks_the_latest_image(self, cloud, arn, changed, view):
+        """A deleted item's is the old one, even where that isn't shown."""
+
+        async def those_with(v):
+            chosen = {"FilterExpression": "v = :v", "ExpressionAttributeValues": {":v": {"S": v}}}
+            done = await incremental(cloud, arn, *changed, view=view, FilterSpecification=chosen)
+            assert done["FilterSpecification"] == chosen
+            found = {line["Keys"]["p"]["S"]: line for line in map(json.loads, await lines(cloud, done))}
+            assert done["ItemCount"] == len(found)
+            return found
+
+        new = await those_with("new")
+        assert new.keys() == {"updated", "twice", "inserted"}
+        assert ("OldImage" in new["updated"]) == (view == "NEW_AND_OLD_IMAGES")
+        assert (await those_with("old")).keys() == {"deleted"}
+        assert not await those_with("later")
+
+    async def test_a_filter_leaves_of_both_images_what_it_projects(self, cloud, arn, changed):
+        done = await incremental(cloud, arn, *changed, FilterSpecification={"ProjectionExpression": "v"})
+        found = {line["Keys"]["p"]["S"]: line for line in map(json.loads, await lines(cloud, done))}
+        assert found.keys() == {"updated", "twice", "inserted", "deleted"}
+        assert found["updated"] == {
+            "Metadata": {"WriteTimestampMicros": {"N": str(changed[0] * 1000)}},
+            "Keys": {"p": {"S": "updated"}, "n": {"N": "0"}},
+            "NewImage": {"v": {"S": "new"}},
+            "OldImage": {"v": {"S": "old"}},
+        }
+
+    @pytest.mark.parametrize("at_once", [1, 100])
+    async def test_a_filter_reads_changes_of_one_partition_key(self, cloud, arn, monkeypatch, at_once):
+        monkeypatch.setattr(exports, "CHANGES_AT_ONCE", at_once)
+        from_ms = cloud.clock.now_ms()
+        for n in range(5):
+            for p in ("a", "b", "c"):
+                await put(cloud, p, n)
+        await delete(cloud, "b", 3)
+        await put(cloud, "b", 1, v={"S": "no"})
+        cloud.clock.advance(ms=15 * MINUTE_MS)
+        chosen = {
+            "KeyConditionExpression": "p = :p AND n BETWEEN :low AND :high",
+            "FilterExpression": "attribute_not_exists(v)",
+            "ExpressionAttributeValues": {":p": {"S": "b"}, ":low": {"N": "1"}, ":high": {"N": "3"}},
+        }
+        done = await incremental(cloud, arn, from_ms, cloud.clock.now_ms(), FilterSpecification=chosen)
+        assert [json.loads(line)["Keys"] for line in await lines(cloud, done)] == [{"p": {"S": "b"}, "n": {"N": "2"}}]
 
     async def test_its_data_files_share_a_folder_with_those_of_others(self, cloud, arn, changed):
         done = await incremental(cloud, arn, *changed, S3Prefix="cdc")
