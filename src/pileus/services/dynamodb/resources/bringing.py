@@ -14,12 +14,15 @@ from pileus.stacks.resource import Gone, ResourceContext
 GONE = ("ResourceNotFoundException",)
 READY_WITHIN_MS = 3_600_000
 """Entering the items of a large table into a new index takes its time."""
+SETTLED = ("ACTIVE", "REPLICATION_NOT_AUTHORIZED")
+"""The latter lasts until somebody changes a policy, perhaps the template that waits."""
 OWNERSHIP_TAGS = ("aws:cloudformation:stack-id", "aws:cloudformation:logical-id")
 AS_CREATED = (
     "AttributeDefinitions",
     "BillingMode",
     "DeletionProtectionEnabled",
     "GlobalSecondaryIndexes",
+    "GlobalTableSettingsReplicationMode",
     "KeySchema",
     "LocalSecondaryIndexes",
     "OnDemandThroughput",
@@ -216,6 +219,12 @@ def _protection_asked(table: dict, properties: dict[str, Any]) -> dict[str, Any]
     return {} if is_same else {"DeletionProtectionEnabled": wanted}
 
 
+async def bring_protection(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
+    asked = _protection_asked(await require(context, name), properties)
+    if asked:
+        await change(context, name, asked)
+
+
 def billing_of(table: dict) -> str:
     return table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
 
@@ -406,7 +415,7 @@ async def until_active(context: ResourceContext, name: str) -> None:
         table = await require(context, name)
         members = [replica["ReplicaStatus"] for replica in table.get("Replicas", ())]
         members += [witness["WitnessStatus"] for witness in table.get("GlobalTableWitnesses", ())]
-        return _is_active(table) and all(status == "ACTIVE" for status in members)
+        return _is_active(table) and all(status in SETTLED for status in members)
 
     await context.wait_until(is_active, at_most_ms=READY_WITHIN_MS)
 
@@ -414,7 +423,7 @@ async def until_active(context: ResourceContext, name: str) -> None:
 def _is_active(table: dict) -> bool:
     """With its indexes: while one is being made the table can't be deleted."""
     statuses = [index["IndexStatus"] for index in table.get("GlobalSecondaryIndexes", ())]
-    return all(status == "ACTIVE" for status in (table["TableStatus"], *statuses))
+    return all(status in SETTLED for status in (table["TableStatus"], *statuses))
 
 
 async def described(context: ResourceContext, name: str) -> dict | None:

@@ -4,12 +4,15 @@ Its properties are those of one table in several regions. Seen from one region i
 says which AWS::DynamoDB::Table that is, and the steps of bringing.py make it so. First the stack's own region, whose
 settings the replicas follow; then replicas go and come; then each region's own settings.
 
+Where replicas are of several accounts, each is a stack of its own account's (joined.py), and this one's others are none of
+its business: what all share, a template can't change any more.
+
 Source: CloudFormation template reference, AWS::DynamoDB::GlobalTable.
 """
 
 from typing import Any
 
-from pileus.services.dynamodb.resources import bringing, scaling
+from pileus.services.dynamodb.resources import bringing, joined, scaling
 from pileus.services.dynamodb.resources.shapes import GLOBAL_TABLE_PROPERTIES
 from pileus.services.dynamodb.scalable import READ, WRITE, Dimension
 from pileus.stacks.intrinsics import Unknown
@@ -47,6 +50,7 @@ class GlobalTable(ResourceType):
         replicas = properties["Replicas"]
         if isinstance(replicas, Unknown) or any(isinstance(replica, Unknown) for replica in replicas):
             return
+        joined.check(properties)
         regions = [replica["Region"] for replica in replicas if not isinstance(replica["Region"], Unknown)]
         if len(set(regions)) < len(regions):
             raise InvalidProperty("Replicas must not contain more than one entry of the same region")
@@ -67,7 +71,9 @@ class GlobalTable(ResourceType):
         local = seen_from(context.region, properties)
         name = properties.get("TableName") or context.physical_name(max_length=255)
         table = await bringing.made_before(context, self.name, name)
-        if table is None:
+        if table is None and "GlobalTableSourceArn" in properties:
+            await joined.make(context, name, properties["GlobalTableSourceArn"], local)
+        elif table is None:
             await bringing.make(context, name, local)
         await context.initiated(name)
         await bringing.until_active(context, name)
@@ -80,7 +86,7 @@ class GlobalTable(ResourceType):
         await bringing.until_active(context, physical_id)
         table = await bringing.require(context, physical_id)
         bringing.check_indexes(table, seen_from(context.region, new))
-        there = {context.region, *(replica["RegionName"] for replica in table.get("Replicas", ()))}
+        there = {context.region, *_replicas(table)}
         if len(there ^ _regions(new)) > 1 and STRONG not in (
             new.get("MultiRegionConsistency"),
             table.get("MultiRegionConsistency"),
@@ -92,7 +98,7 @@ class GlobalTable(ResourceType):
     async def delete(self, context: ResourceContext, physical_id: str, properties: dict[str, Any]) -> None:
         """The other replicas first, one after another: the region that they were made from can't go before them."""
         table = await bringing.described(context, physical_id)
-        if table is not None:
+        if table is not None and not joined.is_joint(table):
             await _remove_all(context, physical_id, table)
         await bringing.delete(context, physical_id)
         for region in sorted(_regions(properties)):
@@ -104,7 +110,7 @@ class GlobalTable(ResourceType):
             raise Gone(physical_id)
         found = await _shown(context, table)
         found["Replicas"] = []
-        for region in (context.region, *sorted(replica["RegionName"] for replica in table.get("Replicas", ()))):
+        for region in (context.region, *sorted(_replicas(table))):
             there = context.in_region(region)
             found["Replicas"].append(await _replica_shown(there, await bringing.require(there, physical_id)))
         return self.coerced(found)
@@ -121,10 +127,12 @@ def seen_from(region: str, properties: dict[str, Any], table: dict | None = None
             "Invalid request provided: The Replicas section must contain an entry for the current region"
         )
     seen = {key: properties[key] for key in AS_IN_TABLES if key in properties}
-    seen |= {key: replica[key] for key in OWN_AS_IN_TABLES if key in replica}
+    seen |= {key: replica[key] for key in (*OWN_AS_IN_TABLES, *joined.OF_REPLICAS) if key in replica}
+    if "GlobalTableSourceArn" in properties:
+        return seen | joined.seen(properties, replica)
     seen["BillingMode"] = properties.get("BillingMode", "PROVISIONED")
-    all_reads = properties["Replicas"]
-    seen |= _capacity(seen["BillingMode"], properties, replica, all_reads, table, table)
+    all_reads = [_reads(properties, one) for one in properties["Replicas"]]
+    seen |= _capacity(seen["BillingMode"], properties, _reads(properties, replica), all_reads, table, table)
     own = {index["IndexName"]: index for index in replica.get("GlobalSecondaryIndexes") or ()}
     unknown = own.keys() - {index["IndexName"] for index in properties.get("GlobalSecondaryIndexes") or ()}
     if unknown:
@@ -151,9 +159,15 @@ def _index_seen(
     seen = {key: index[key] for key in ("IndexName", "KeySchema", "Projection", "WarmThroughput") if key in index}
     if "ContributorInsightsSpecification" in own:
         seen["ContributorInsightsSpecification"] = own["ContributorInsightsSpecification"]
-    of_replicas = [_index_of(replica, name) for replica in properties["Replicas"]]
+    of_replicas = [_reads(index, _index_of(replica, name)) for replica in properties["Replicas"]]
     described = next((one for one in (table or {}).get("GlobalSecondaryIndexes", ()) if one["IndexName"] == name), None)
-    return seen | _capacity(billing, index, own, of_replicas, table, described)
+    return seen | _capacity(billing, index, _reads(index, own), of_replicas, table, described)
+
+
+def _reads(everywhere: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Of a table or an index: what a replica says of reads, or else what is said for all."""
+    names = ("ReadOnDemandThroughputSettings", "ReadProvisionedThroughputSettings")
+    return {name: everywhere[name] for name in names if name in everywhere} | own
 
 
 def _index_of(replica: dict[str, Any], name: str) -> dict[str, Any]:
@@ -209,6 +223,11 @@ def _read_limit(reads: dict[str, Any]) -> dict[str, int]:
     return reads.get("ReadOnDemandThroughputSettings") or {}
 
 
+def _replicas(table: dict[str, Any]) -> set[str]:
+    """The other regions of the stack's table."""
+    return set() if joined.is_joint(table) else {replica["RegionName"] for replica in table.get("Replicas", ())}
+
+
 def _regions(properties: dict[str, Any]) -> set[str]:
     return {replica["Region"] for replica in properties["Replicas"]}
 
@@ -216,7 +235,11 @@ def _regions(properties: dict[str, Any]) -> set[str]:
 async def _bring(context: ResourceContext, name: str, old: dict[str, Any], properties: dict[str, Any]) -> None:
     table = await bringing.require(context, name)
     local = seen_from(context.region, properties, table)
-    gone = [one["RegionName"] for one in table.get("Replicas", ()) if one["RegionName"] not in _regions(properties)]
+    if joined.is_joint(table):
+        was = seen_from(context.region, old) if context.region in (_regions(old) if old else ()) else {}
+        await joined.bring(context, name, was, local)
+        return
+    gone = [region for region in sorted(_replicas(table)) if region not in _regions(properties)]
     if gone and table.get("MultiRegionConsistency") == STRONG:
         await _remove_all(context, name, table)
     for region in gone:
@@ -240,15 +263,9 @@ async def _bring(context: ResourceContext, name: str, old: dict[str, Any], prope
         if region != context.region:
             await scaling.bring(there, name, old, properties)
         await bringing.until_active(context, name)
-        await _bring_protection(there, name, wanted)
+        await bringing.bring_protection(there, name, wanted)
+        await joined.bring_membership(there, name, wanted)
         await bringing.bring_own(there, name, was, wanted)
-
-
-async def _bring_protection(context: ResourceContext, name: str, wanted: dict[str, Any]) -> None:
-    table = await bringing.require(context, name)
-    is_protected = bool(wanted.get("DeletionProtectionEnabled"))
-    if bool(table.get("DeletionProtectionEnabled")) != is_protected:
-        await bringing.change(context, name, {"DeletionProtectionEnabled": is_protected})
 
 
 async def _bring_strong(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
@@ -404,6 +421,7 @@ async def _replica_shown(context: ResourceContext, table: dict[str, Any]) -> dic
     """What a replica has of its own, as it is in the context's region."""
     properties = await bringing.properties_of(context, table)
     found = {"Region": context.region, **{key: properties[key] for key in OWN_AS_IN_TABLES if key in properties}}
+    found |= joined.shown(table)
     indexes = []
     for of, index_name in _capacities(properties):
         own = found if not index_name else {"IndexName": index_name}

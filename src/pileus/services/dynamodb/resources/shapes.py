@@ -6,7 +6,7 @@ Source: CloudFormation template reference, AWS::DynamoDB::Table, AWS::DynamoDB::
 import json
 from typing import Any
 
-from pileus.stacks.property_types import JSON, TAGS, NotHonoured, Property
+from pileus.stacks.property_types import JSON, TAGS, Property
 
 INSIGHTS = Property({"Enabled": Property(bool, required=True), "Mode": Property(str)})
 KEY_SCHEMA = [{"AttributeName": Property(str, required=True), "KeyType": Property(str, required=True)}]
@@ -107,7 +107,7 @@ RECOVERY = {"PointInTimeRecoveryEnabled": Property(bool), "RecoveryPeriodInDays"
 REPLICA = {
     "ContributorInsightsSpecification": INSIGHTS,
     "DeletionProtectionEnabled": Property(bool),
-    "DisassociationProtectionEnabled": NotHonoured(),
+    "DisassociationProtectionEnabled": Property(bool),
     "GlobalSecondaryIndexes": Property(
         [
             {
@@ -118,7 +118,7 @@ REPLICA = {
             }
         ]
     ),
-    "GlobalTableSettingsReplicationMode": NotHonoured(),
+    "GlobalTableSettingsReplicationMode": Property(str),
     "KinesisStreamSpecification": Property(KINESIS),
     "PointInTimeRecoverySpecification": Property(RECOVERY),
     "ReadOnDemandThroughputSettings": Property(READ_ON_DEMAND),
@@ -130,28 +130,29 @@ REPLICA = {
     "TableClass": Property(str),
     "Tags": Property(TAGS),
 }
+GLOBAL_READ_PROVISIONED = {"ReadCapacityUnits": Property(int)}
 GLOBAL_TABLE_PROPERTIES = {
-    "AttributeDefinitions": Property(ATTRIBUTES, required=True),
+    "AttributeDefinitions": Property(ATTRIBUTES),
     "BillingMode": Property(str),
     "GlobalSecondaryIndexes": Property(
         [
             {
                 **LOCAL_INDEX,
-                "ReadOnDemandThroughputSettings": NotHonoured(),
-                "ReadProvisionedThroughputSettings": NotHonoured(),
+                "ReadOnDemandThroughputSettings": Property(READ_ON_DEMAND),
+                "ReadProvisionedThroughputSettings": Property(GLOBAL_READ_PROVISIONED),
                 "WarmThroughput": Property(WARM),
                 "WriteOnDemandThroughputSettings": Property(WRITE_ON_DEMAND),
                 "WriteProvisionedThroughputSettings": Property(WRITE_PROVISIONED),
             }
         ]
     ),
-    "GlobalTableSourceArn": NotHonoured(),
+    "GlobalTableSourceArn": Property(str, replacement=True, write_only=True),
     "GlobalTableWitnesses": Property([{"Region": Property(str, required=True)}]),
-    "KeySchema": Property(KEY_SCHEMA, required=True, replacement=True),
+    "KeySchema": Property(KEY_SCHEMA, replacement=True),
     "LocalSecondaryIndexes": Property([LOCAL_INDEX], replacement=True),
     "MultiRegionConsistency": Property(str, replacement=True),
-    "ReadOnDemandThroughputSettings": NotHonoured(),
-    "ReadProvisionedThroughputSettings": NotHonoured(),
+    "ReadOnDemandThroughputSettings": Property(READ_ON_DEMAND),
+    "ReadProvisionedThroughputSettings": Property(GLOBAL_READ_PROVISIONED),
     "Replicas": Property([REPLICA], required=True),
     "SSESpecification": Property({"SSEEnabled": Property(bool, required=True), "SSEType": Property(str)}),
     "StreamSpecification": Property({"StreamViewType": Property(str, required=True)}),

@@ -8,6 +8,7 @@
     indexes     entries of secondary indexes, and their backfill
     streams, ttl, history, replicas   what follows each change of an item
     replica_settings, replication     replicas are made and changed; what brings changes to them
+    accounts, rights                  replicas of several accounts, and what their policies let DynamoDB do
 
 Two ideas shape it.
 

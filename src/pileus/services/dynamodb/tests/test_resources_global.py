@@ -424,7 +424,6 @@ async def test_provisioned_capacity_that_does_not_scale_is_honoured(cloud, conte
             of((EAST, {"ReadProvisionedThroughputSettings": {"ReadCapacityUnits": 1, **reads(scaled(1, 2))}})),
             "either ReadCapacityUnits or ReadCapacityAutoScalingSettings, but not both",
         ),
-        (of(EAST, GlobalTableSourceArn="arn:aws:dynamodb:us-east-1:111111111111:table/orders"), "GlobalTableSourceArn"),
     ],
 )
 async def test_what_is_not_honoured_is_refused_by_name(cloud, context, properties, text):
