@@ -56,13 +56,10 @@ SERVICE = Service(
     decorate=browsers.decorate,
     refuses={
         **dict.fromkeys(("BatchExecuteStatement", "ExecuteStatement", "ExecuteTransaction"), NOT_IN_STATEMENTS),
-        **dict.fromkeys(
-            ("DescribeTableReplicaAutoScaling", "UpdateTableReplicaAutoScaling"), ("a multi-account global table",)
-        ),
-        "CreateTable": (*tables.NOT_YET, "GlobalTableSourceArn of a table of provisioned capacity"),
+        "CreateTable": tables.NOT_YET,
         "ImportTable": tables.NOT_YET,
         "RestoreTableFromBackup": ("VectorIndexOverride",),
         "RestoreTableToPointInTime": ("VectorIndexOverride",),
-        "UpdateTable": (*changes.NOT_YET, "BillingMode of a multi-account global table"),
+        "UpdateTable": changes.NOT_YET,
     },
 )

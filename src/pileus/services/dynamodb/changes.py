@@ -226,8 +226,6 @@ def _billing(request: dict, table: TableRecord, updates: list[tuple[str, dict]],
     """BillingMode, ProvisionedThroughput and OnDemandThroughput."""
     billing = request.get("BillingMode") or table.billing
     before = table
-    if table.members and billing != table.billing:
-        raise NotImplementedByUs("dynamodb:UpdateTable with BillingMode of a multi-account global table")
     if billing == schemas.PROVISIONED and request.get("BillingMode") and not request.get("ProvisionedThroughput"):
         raise invalid("ProvisionedThroughput must be specified when BillingMode is PROVISIONED")
     if billing != table.billing and billing == schemas.ON_DEMAND:

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from pileus.authn.linked_roles import DYNAMODB_AUTO_SCALING
 from pileus.kernel.call import Call
-from pileus.kernel.errors import NotImplementedByUs, ValidationException
+from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import of_name
 from pileus.services.dynamodb.auto_scaling import Asking
 from pileus.services.dynamodb.errors import ResourceNotFoundException
 from pileus.services.dynamodb.scalable import METRICS, READ, WRITE, Ask, Dimension, let_scale, settings_of, stop_scaling
-from pileus.services.dynamodb.state import replicas, tables
+from pileus.services.dynamodb.state import replicas, rights, tables
 from pileus.services.dynamodb.state.records import TableRecord
 
 REQUIRED = ("MaximumUnits", "ScalingPolicyUpdate", "MinimumUnits")
@@ -55,10 +55,12 @@ async def update_table_replica_auto_scaling(call: Call, request: dict) -> dict:
     for one in asked:
         _check_there(table, members, one)
     _check_billing(table, members, asked)
-    asking = await Asking.begin(call)
+    await call.read(rights.check_settings, table)
+    asking = await Asking.begin(call, *members.values())
     for one in asked:
-        for region in (one.region,) if one.region else tuple(members):
-            await _bring(asking.there(region), Dimension(table.name, one.index, one.kind), one.settings)
+        for member in (members[one.region],) if one.region else tuple(members.values()):
+            of = Dimension(member.name, one.index, one.kind)
+            await _bring(asking.there(member.address), of, one.settings)
     return {"TableAutoScalingDescription": await _description_out(call, await call.read(tables.named, table.address))}
 
 
@@ -143,6 +145,8 @@ def _check_there(table: TableRecord, members: dict[str, TableRecord], asked: Ask
             f"Failed to update settings for global table with name: ‘{table.name}’ because a replica does not exist in "
             f"region: ‘{asked.region}’."
         )
+    if asked.region in table.members:
+        raise _failed(table.name, "because reads of a replica are scaled by the account that owns it.")
     index = table.index(asked.index) if asked.index else None
     if asked.index and (index is None or index.is_local or index.status != "ACTIVE"):
         why = (
@@ -191,8 +195,6 @@ async def _require_global(call: Call, request: dict) -> TableRecord:
     table = await call.read(tables.find, address)
     if table is None or not table.replicas:
         raise ResourceNotFoundException(f"Global table with name: '{address.name}' does not exist.")
-    if table.members:
-        raise NotImplementedByUs(f"dynamodb:{call.operation} of a multi-account global table")
     return table
 
 
@@ -213,10 +215,11 @@ async def _bring(ask: Ask, of: Dimension, settings: dict) -> None:
 
 
 async def _description_out(call: Call, table: TableRecord) -> dict:
-    asking = await Asking.begin(call, only_looks=True)
+    members = await _members(call, table)
+    asking = await Asking.begin(call, *members.values(), only_looks=True)
     shown = []
-    for region, member in (await _members(call, table)).items():
-        ask = asking.there(region)
+    for region, member in members.items():
+        ask = asking.there(member.address)
         indexes = [
             {
                 "IndexName": index.name,

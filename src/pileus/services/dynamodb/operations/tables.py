@@ -84,7 +84,11 @@ async def _join(call: Call, request: dict) -> dict:
         tags=tagging.given(request.get("Tags"), own=not call.is_from_outside),
         policy=await _policy(call, request, address),
     )
-    table = await call.write(accounts.join, source, record)
+    there = await call.read(tables.find, source)
+    scaled: frozenset[str] = frozenset()
+    if there is not None and there.billing == schemas.PROVISIONED:
+        scaled = await auto_scaling.scaled_writes(call, there)
+    table = await call.write(accounts.join, source, record, scaled)
     return {"TableDescription": await call.read(descriptions.table_out, table)}
 
 

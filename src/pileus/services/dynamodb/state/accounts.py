@@ -13,7 +13,7 @@ security"). AWS documents no texts of its refusals; these are as near as we know
 
 from msgspec.structs import replace
 
-from pileus.kernel.errors import NotImplementedByUs, ValidationException
+from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import ResourceInUseException, TableNotFound, invalid
 from pileus.services.dynamodb.state import quotas, replica_settings, replicas, rights, streams, ttl
@@ -29,10 +29,11 @@ DROP = "dynamodb.drop-replica"
 KEPT_MS = 20 * 3_600_000
 
 
-def join(tx: Transaction, source: Address, new: TableRecord) -> TableRecord:
+def join(tx: Transaction, source: Address, new: TableRecord, scaled: frozenset[str]) -> TableRecord:
     """Make a replica of a table of another account and begin to fill it; until that is done it is CREATING.
 
     new      a record without ids, of which the address and what each replica has for itself count
+    scaled   of a source of provisioned capacity, what has write capacity that scales: auto_scaling.scaled_writes
     errors   AccessDenied, LimitExceededException, ResourceInUseException, ResourceNotFoundException, ValidationException
     """
     if TABLES.get(tx, *new.address) is not None:
@@ -43,6 +44,7 @@ def join(tx: Transaction, source: Address, new: TableRecord) -> TableRecord:
     check_room(tx, new.address)
     group = (table, *others(tx, table))
     _check_joins(group, new)
+    replica_settings.check_scales(table, scaled)
     table = replace(table, sourced_at_ms=tx.now_ms, status="UPDATING")
     if table.stream is None:
         table = streams.open_stream(tx, table, replica_settings.VIEW_TYPE)
@@ -67,6 +69,7 @@ def join(tx: Transaction, source: Address, new: TableRecord) -> TableRecord:
         TABLES.put(tx, replace(one, replicas=(*one.replicas, replica.region), members=members))
     FILLS.put(tx, Fill(replica.id, table.id))
     tx.wake_at(tx.now_ms, FILL, str(replica.id))
+    replica_settings.mirror_scaling(tx, table, replica=replica.region)
     return replica
 
 
@@ -85,8 +88,6 @@ def _check_joins(group: tuple[TableRecord, ...], new: TableRecord) -> None:
             raise ValidationException("Each replica of a multi-account global table must be in a separate account")
         if new.region == one.region:
             raise ValidationException(f"The multi-account global table already has a replica in region: {one.region}")
-    if table.billing != "PAY_PER_REQUEST":
-        raise NotImplementedByUs("dynamodb:CreateTable with GlobalTableSourceArn of a table of provisioned capacity")
     for one in (*group, new):
         if one.encryption is not None and one.encryption == own_key(one.address):
             raise invalid("Multi-account global tables do not support AWS managed keys")

@@ -101,9 +101,7 @@ def create(tx: Transaction, table: TableRecord, asked: dict, scaled: frozenset[s
             f"Failed to create a the new replica of table with name: '{table.name}' because one or more replicas "
             "already existed as tables."
         )
-    if table.billing != "PAY_PER_REQUEST" and "" not in scaled:
-        raise ValidationException("Table write capacity should either be Pay-Per-Request or AutoScaled.")
-    check_indexes_scale(table, scaled)
+    check_scales(table, scaled)
     if any(index.status != "ACTIVE" for index in table.global_indexes):
         raise ResourceInUseException("The resource which you are attempting to change is in use.")
     check_room(tx, table.address._replace(region=region))
@@ -121,9 +119,21 @@ def create(tx: Transaction, table: TableRecord, asked: dict, scaled: frozenset[s
         TABLES.put(tx, replace(member, replicas=(*member.replicas, region)))
     FILLS.put(tx, Fill(replica.id, table.id))
     tx.wake_at(tx.now_ms, FILL, str(replica.id))
-    if table.billing != "PAY_PER_REQUEST":
-        tx.emit(MIRROR, {"table": list(table.address), "replica": region})
+    mirror_scaling(tx, table, replica=region)
     return replace(table, replicas=(*table.replicas, region))
+
+
+def check_scales(table: TableRecord, scaled: frozenset[str]) -> None:
+    """Raise ValidationException where writes don't scale, as a global table's must."""
+    if table.billing != "PAY_PER_REQUEST" and "" not in scaled:
+        raise ValidationException("Table write capacity should either be Pay-Per-Request or AutoScaled.")
+    check_indexes_scale(table, scaled)
+
+
+def mirror_scaling(tx: Transaction, table: TableRecord, **of: str) -> None:
+    """Let auto scaling of writes be set for a new replica (its region), or a new index (its name), of provisioned capacity."""
+    if table.billing != "PAY_PER_REQUEST":
+        tx.emit(MIRROR, {"table": list(table.address), **of})
 
 
 def check_indexes_scale(table: TableRecord, scaled: frozenset[str]) -> None:
@@ -134,8 +144,8 @@ def check_indexes_scale(table: TableRecord, scaled: frozenset[str]) -> None:
 
 def index_created(tx: Transaction, table: TableRecord, index_name: str) -> None:
     """A global table of provisioned capacity has a new index: its writes scale, too."""
-    if table.replicas and table.billing != "PAY_PER_REQUEST":
-        tx.emit(MIRROR, {"table": list(table.address), "index": index_name})
+    if table.replicas:
+        mirror_scaling(tx, table, index=index_name)
 
 
 def replica_of(tx: Transaction, table: TableRecord, region: str) -> TableRecord:

@@ -7,6 +7,7 @@ import pytest
 
 from pileus.kernel.errors import AwsError
 from pileus.kernel.principal import root, user
+from pileus.services.dynamodb.tests.test_auto_scaling import scale
 from pileus.services.dynamodb.tests.test_replicas import (
     BOTH_IMAGES,
     EAST,
@@ -341,12 +342,6 @@ async def test_the_mode_is_of_tables_without_replicas(cloud, clients, owners, tw
     await refused(update(clients[WEST], GlobalTableSettingsReplicationMode="DISABLED"), "ValidationException", text)
 
 
-async def test_provisioned_capacity_is_501_by_name(cloud, clients, owners):
-    throughput = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
-    await make_source(cloud, owners, BillingMode="PROVISIONED", ProvisionedThroughput=throughput)
-    await refused(clients[WEST].CreateTable(**joining(owners, WEST)), "NotImplemented", "provisioned capacity")
-
-
 # Settings
 
 
@@ -398,6 +393,82 @@ async def test_none_are_changed_while_one_does_not_let_them_be(cloud, clients, o
     await put(clients[EAST], "goes-on")
     await cloud.settle()
     assert set(await items(clients[WEST])) == {"goes-on"}
+
+
+# Provisioned capacity
+
+
+async def scaling(cloud, owners, region, resource="table/orders"):
+    """(MinCapacity, MaxCapacity, target) of writes, as the region's account sees them."""
+    client = cloud.as_(root(owners[region]), "application-autoscaling", region=region)
+    of = {"ServiceNamespace": "dynamodb", "ResourceIds": [resource]}
+    (target,) = (await client.DescribeScalableTargets(**of))["ScalableTargets"]
+    of = {"ServiceNamespace": "dynamodb", "ResourceId": resource}
+    (found,) = (await client.DescribeScalingPolicies(**of))["ScalingPolicies"]
+    tracking = found["TargetTrackingScalingPolicyConfiguration"]
+    return target["MinCapacity"], target["MaxCapacity"], tracking["TargetValue"]
+
+
+@pytest.fixture
+async def provisioned(cloud, clients, owners):
+    units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    await make_source(cloud, owners, BillingMode="PROVISIONED", ProvisionedThroughput=units)
+    await refused(clients[WEST].CreateTable(**joining(owners, WEST)), "ValidationException", "or AutoScaled")
+    await scale(cloud, target=60.0)
+    await join(cloud, clients, owners, WEST)
+
+
+async def test_how_writes_scale_comes_along(cloud, clients, owners, provisioned):
+    assert await scaling(cloud, owners, WEST) == (5, 40, 60.0)
+    assert (await described(clients[WEST]))["ProvisionedThroughput"]["WriteCapacityUnits"] == 5
+
+
+async def test_writes_scale_everywhere_when_one_region_writes(cloud, clients, owners, provisioned):
+    await update(clients[WEST], ProvisionedThroughput={"ReadCapacityUnits": 6, "WriteCapacityUnits": 9})
+    await cloud.settle()
+    throughput = (await described(clients[EAST]))["ProvisionedThroughput"]
+    assert (throughput["ReadCapacityUnits"], throughput["WriteCapacityUnits"]) == (6, 9)
+
+
+async def test_a_new_index_scales_in_all_accounts(cloud, clients, owners, provisioned):
+    created = {
+        "IndexName": "by-q",
+        "KeySchema": [{"AttributeName": "q", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+        "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
+    }
+    definitions = [{"AttributeName": "q", "AttributeType": "S"}]
+    asked = {"AttributeDefinitions": definitions, "GlobalSecondaryIndexUpdates": [{"Create": created}]}
+    await update(clients[WEST], **asked)
+    await cloud.settle()
+    for region in (EAST, WEST):
+        assert await scaling(cloud, owners, region, "table/orders/index/by-q") == (1, 10, 70.0)
+
+
+async def test_writes_are_set_for_all_and_reads_for_ones_own(cloud, clients, owners, provisioned):
+    settings = {
+        "MinimumUnits": 7,
+        "MaximumUnits": 70,
+        "ScalingPolicyUpdate": {"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 50.0}},
+    }
+    answer = await clients[WEST].UpdateTableReplicaAutoScaling(
+        TableName="orders",
+        ProvisionedWriteCapacityAutoScalingUpdate=settings,
+        ReplicaUpdates=[{"RegionName": WEST, "ReplicaProvisionedReadCapacityAutoScalingUpdate": settings}],
+    )
+    shown = answer["TableAutoScalingDescription"]["Replicas"]
+    assert [replica["RegionName"] for replica in shown] == sorted((EAST, WEST))
+    for replica in shown:
+        writes = replica["ReplicaProvisionedWriteCapacityAutoScalingSettings"]
+        assert (writes["MinimumUnits"], writes["MaximumUnits"]) == (7, 70)
+        reads = replica["ReplicaProvisionedReadCapacityAutoScalingSettings"]
+        assert ("MinimumUnits" in reads) == (replica["RegionName"] == WEST)
+    of_other = [{"RegionName": EAST, "ReplicaProvisionedReadCapacityAutoScalingUpdate": settings}]
+    asked = clients[WEST].UpdateTableReplicaAutoScaling(TableName="orders", ReplicaUpdates=of_other)
+    await refused(asked, "ValidationException", "by the account that owns it")
+    await repolicy(cloud, clients, owners, EAST, actions=DATA)
+    asked = {"TableName": "orders", "ProvisionedWriteCapacityAutoScalingUpdate": settings}
+    await refused(clients[WEST].UpdateTableReplicaAutoScaling(**asked), "AccessDenied", "ReplicateSettings")
 
 
 # Cut off
