@@ -1,10 +1,11 @@
-"""SIGKILL while the regions of a global table are written to: no acknowledged write is lost, and all regions converge; those
-of strong consistency are the same after every kill.
+"""SIGKILL while the regions of a global table are written to: no acknowledged write is lost, and all regions converge, also
+where one of another account was cut off meanwhile; those of strong consistency are the same after every kill.
 
 Each writer has items of its own, of which it knows the last acknowledged state, and all of them fight for others, of
 which only one thing must hold: they are the same everywhere in the end. A replica is being filled at the first kill.
 """
 
+import json
 import os
 import random
 import threading
@@ -27,8 +28,8 @@ class Writer:
     """Writes to one region. `wanted`: item -> its last acknowledged number, None for deleted; `open`: what it may be as
     well, by the writes after that one which nothing was heard of."""
 
-    def __init__(self, server: Server, region: str, moments: random.Random) -> None:
-        self.client = server.client("dynamodb", region_name=region)
+    def __init__(self, server: Server, region: str, moments: random.Random, **more: str) -> None:
+        self.client = server.client("dynamodb", region_name=region, **more)
         self.region = region
         self.moments = moments
         self.number = 0
@@ -120,6 +121,20 @@ def write_until_killed(server: Server, writers: list[Writer], moments: random.Ra
     server.start()
 
 
+def wait_for_convergence(writers: list[Writer]) -> dict[str, int]:
+    """Returns what is in all regions, which is what everybody wrote last."""
+    deadline = time.monotonic() + CONVERGED_S
+    while True:
+        there, *others = (items_of(writer.client) for writer in writers)
+        if all(other == there for other in others):
+            break
+        assert time.monotonic() < deadline, f"the regions differ (seed {SEED})"
+        time.sleep(0.1)
+    for writer in writers:
+        writer.check(there, SEED)
+    return there
+
+
 @pytest.mark.timeout(120 + 30 * KILLS)
 def test_replicas_converge_and_lose_nothing_to_kill_9(tmp_path: Path):
     moments = random.Random(SEED)
@@ -133,15 +148,7 @@ def test_replicas_converge_and_lose_nothing_to_kill_9(tmp_path: Path):
         writers = [Writer(server, region, random.Random(moments.random())) for region in REGIONS]
         for _ in range(KILLS):
             write_until_killed(server, writers, moments)
-        deadline = time.monotonic() + CONVERGED_S
-        while True:
-            east, west, south = (items_of(writer.client) for writer in writers)
-            if east == west == south:
-                break
-            assert time.monotonic() < deadline, f"the regions differ (seed {SEED})"
-            time.sleep(0.1)
-        for writer in writers:
-            writer.check(east, SEED)
+        east = wait_for_convergence(writers)
         assert sum(name.startswith("old ") for name in east) == 2000
     finally:
         server.stop()
@@ -167,6 +174,67 @@ def test_regions_of_strong_consistency_are_the_same_after_every_kill_9(tmp_path:
             assert all(other == there for other in others), f"the regions differ (seed {SEED})"
             for writer in writers:
                 writer.check(there, SEED)
+    finally:
+        server.stop()
+    print(f"\nseed {SEED}: {KILLS} kills; {sum(writer.number for writer in writers)} writes, {len(there)} items")
+
+
+OWNERS = {EAST: "111111111111", WEST: "222222222222", SOUTH: "333333333333"}
+ARNS = {region: f"arn:aws:dynamodb:{region}:{account}:table/items" for region, account in OWNERS.items()}
+
+
+def policy_of(region: str, *, lets: bool = True) -> str:
+    """Lets the others' accounts join, and DynamoDB replicate among all of them or not."""
+    steady = {
+        "Effect": "Allow" if lets else "Deny",
+        "Principal": {"Service": "replication.dynamodb.amazonaws.com"},
+        "Action": [f"dynamodb:{what}DataForReplication" for what in ("Read", "Write")] + ["dynamodb:ReplicateSettings"],
+        "Resource": ARNS[region],
+        "Condition": {"StringEquals": {"aws:SourceArn": list(ARNS.values())}},
+    }
+    joins = {
+        "Effect": "Allow",
+        "Principal": {"AWS": [account for one, account in OWNERS.items() if one != region]},
+        "Action": "dynamodb:AssociateTableReplica",
+        "Resource": ARNS[region],
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [steady, joins]})
+
+
+@pytest.mark.timeout(120 + 30 * KILLS)
+def test_replicas_of_several_accounts_converge_whoever_was_cut_off(tmp_path: Path):
+    moments = random.Random(SEED)
+    server = Server(tmp_path / "data")
+    server.start()
+    try:
+        writers = [
+            Writer(server, region, random.Random(moments.random()), aws_access_key_id=account)
+            for region, account in OWNERS.items()
+        ]
+        for writer in writers:
+            asked = {"GlobalTableSourceArn": ARNS[EAST]}
+            if writer.region == EAST:
+                asked = {
+                    "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
+                    "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
+                    "BillingMode": "PAY_PER_REQUEST",
+                }
+            writer.client.create_table(
+                TableName="items",
+                GlobalTableSettingsReplicationMode="ENABLED",
+                ResourcePolicy=policy_of(writer.region),
+                **asked,
+            )
+            for member in writers[: writers.index(writer) + 1]:
+                member.client.get_waiter("table_exists").wait(TableName="items", WaiterConfig={"Delay": 1})
+        for _ in range(KILLS):
+            changed = moments.choice(writers)
+            policy = policy_of(changed.region, lets=moments.random() < 0.5)
+            changed.client.put_resource_policy(ResourceArn=ARNS[changed.region], Policy=policy)
+            write_until_killed(server, writers, moments)
+        for writer in writers:
+            writer.client.put_resource_policy(ResourceArn=ARNS[writer.region], Policy=policy_of(writer.region))
+        there = wait_for_convergence(writers)
     finally:
         server.stop()
     print(f"\nseed {SEED}: {KILLS} kills; {sum(writer.number for writer in writers)} writes, {len(there)} items")
