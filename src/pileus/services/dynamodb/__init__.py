@@ -1,7 +1,7 @@
 """Amazon DynamoDB. Start at state/__init__.py: it opens with the essay."""
 
 from pileus.kernel.service import Service
-from pileus.services.dynamodb import authorize, background, browsers, changes, errors, meter
+from pileus.services.dynamodb import authorize, background, browsers, errors, meter
 from pileus.services.dynamodb.operations import (
     account,
     auto_scaling,
@@ -18,6 +18,7 @@ from pileus.services.dynamodb.operations import (
     tables,
     transactions,
     ttl,
+    vectors,
 )
 
 NOT_IN_STATEMENTS = (
@@ -43,6 +44,7 @@ SERVICE = Service(
         imports,
         insights,
         global_tables_2017,
+        vectors,
     ),
     authorize=authorize,
     resources="pileus.services.dynamodb.resources",
@@ -56,10 +58,6 @@ SERVICE = Service(
     decorate=browsers.decorate,
     refuses={
         **dict.fromkeys(("BatchExecuteStatement", "ExecuteStatement", "ExecuteTransaction"), NOT_IN_STATEMENTS),
-        "CreateTable": tables.NOT_YET,
-        "ImportTable": tables.NOT_YET,
-        "RestoreTableFromBackup": ("VectorIndexOverride",),
-        "RestoreTableToPointInTime": ("VectorIndexOverride",),
-        "UpdateTable": changes.NOT_YET,
+        "SearchVectors": ("functions in a SearchConditionExpression",),
     },
 )

@@ -77,6 +77,15 @@ def on_item(call: Call, request: dict) -> list[Touch]:
     return [_touch(call, call.operation, request["TableName"], request, request)]
 
 
+def on_vector_index(call: Call, request: dict) -> list[Touch]:
+    """SearchVectors, which has none of the condition keys of fine-grained access. Source: developer guide, "Security and
+    access control" of vector indexes."""
+    address = of_name(call, request["TableName"])
+    return [
+        Touch("dynamodb:SearchVectors", f"{address.arn}/index/{request['IndexName']}", resource_account=address.account)
+    ]
+
+
 def on_batch_read(call: Call, request: dict) -> list[Touch]:
     return [
         _touch(call, "BatchGetItem", name, wanted, request, wanted["Keys"])
@@ -259,6 +268,7 @@ RESOURCES = {
     "RestoreTableFromBackup": on_restored_backup,
     "RestoreTableToPointInTime": on_restored_moment,
     "Scan": on_item,
+    "SearchVectors": on_vector_index,
     "TagResource": on_tagged,
     "TransactGetItems": on_transaction,
     "TransactWriteItems": on_transaction,
@@ -289,6 +299,7 @@ ACROSS_ACCOUNTS = frozenset(
         "PutItem",
         "Query",
         "Scan",
+        "SearchVectors",
         "TagResource",
         "TransactGetItems",
         "TransactWriteItems",

@@ -15,6 +15,7 @@ from pileus.services.dynamodb.state import (
     tables,
     transactions,
     ttl,
+    vectors,
 )
 from pileus.services.dynamodb.state.exports import EXPORTS
 from pileus.services.dynamodb.state.imports import IMPORTS
@@ -22,6 +23,7 @@ from pileus.services.dynamodb.state.imports import IMPORTS
 TIMERS = {
     tables.SETTLE: tables.settle,
     indexes.BACKFILL: indexes.backfill,
+    vectors.BACKFILL: vectors.backfill,
     ttl.ENTER: ttl.enter,
     ttl.EXPIRE: expiry.expire,
     transactions.FORGET: transactions.forget,

@@ -9,18 +9,25 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from pileus.kernel.errors import NotImplementedByUs, ValidationException
-from pileus.services.dynamodb import group_changes, schemas
-from pileus.services.dynamodb.errors import LimitExceededException, ResourceNotFoundException, invalid
+from pileus.kernel.errors import ValidationException
+from pileus.services.dynamodb import group_changes, schemas, vector_schemas
+from pileus.services.dynamodb.errors import (
+    LimitExceededException,
+    ResourceInUseException,
+    ResourceNotFoundException,
+    invalid,
+)
 from pileus.services.dynamodb.group_changes import GroupChanges
 from pileus.services.dynamodb.state.accounts import DISABLED, ENABLED
 from pileus.services.dynamodb.state.records import (
     GLOBAL_INDEXES_MAX,
     SETTLING,
+    VECTOR_INDEXES_MAX,
     Encryption,
     SecondaryIndex,
     TableRecord,
     Throughput,
+    VectorIndex,
 )
 
 DAY_MS = 86_400_000
@@ -29,7 +36,6 @@ DECREASES_A_DAY = 4
 """From then on one an hour. Source: developer guide, "Quotas in Amazon DynamoDB", "Decreasing provisioned throughput"."""
 CLASS_CHANGES_MAX, CLASS_CHANGES_WITHIN_MS = 2, 30 * DAY_MS
 """Source: developer guide, "Considerations when choosing a table class"."""
-NOT_YET = ("VectorIndexUpdates",)
 ASKS = {
     "ProvisionedThroughput": "ProvisionedThroughput",
     "BillingMode": "BillingMode",
@@ -47,8 +53,11 @@ ASKS = {
 }
 """What can be changed, as DynamoDB names it to those who change nothing; of two its model does not know."""
 
-UNSAID = ("DisassociationProtectionEnabled", "GlobalTableSettingsReplicationMode")
-"""What can be changed, too, and is not among them."""
+VECTORS = "VectorIndexUpdates"
+UNSAID = ("DisassociationProtectionEnabled", "GlobalTableSettingsReplicationMode", VECTORS)
+"""What can be changed, too, and is not among them; of vector indexes nobody has recorded whether it is."""
+ONE_ONLINE = "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
+
 QUIET = {"DeletionProtectionEnabled", "OnDemandThroughput", "SSESpecification", "WarmThroughput"}
 """Changes that leave the table ACTIVE, as updates of indexes do: a table that is no longer protected can be deleted at
 once. Of encryption and warm throughput only the part that says so of itself is UPDATING."""
@@ -61,6 +70,7 @@ class Plan:
     group           what is asked of the members of the global table
     new_index       to be created; its id is given by the transition
     dropped         the name of the index to be deleted
+    new_vector_index, dropped_vector_index   the same of vector indexes
     stream          the view type of the stream to be opened, "" to close the one there is, None to leave it
     encrypts        with a key of DynamoDB's own in KMS, whose ARN the transition makes
     is_quiet        the table stays ACTIVE
@@ -79,23 +89,26 @@ class Plan:
     scaled: frozenset[str] = frozenset()
     is_scaling: bool = False
     brings_settings: bool = True
+    new_vector_index: VectorIndex | None = None
+    dropped_vector_index: str = ""
 
 
 def check(request: dict) -> None:
     """What holds of every request, whatever the table is like. Raises ValidationException, LimitExceededException."""
-    refuse_unknown(request)
     # Throughput that says nothing is none.
     asked = {name for name in ASKS if request.get(name) is not None and request[name] != {}} | (
         {"SSESpecification"} & request.keys()
     )
-    unsaid = {name for name in UNSAID if request.get(name) is not None}
-    if not ({name for name in asked if request[name] != []} - {"MultiRegionConsistency"} or unsaid):
+    asked |= {name for name in UNSAID if request.get(name) not in (None, [])}
+    if not {name for name in asked if request[name] != []} - {"MultiRegionConsistency"}:
         *names, last = (said for name, said in ASKS.items() if name not in asked or request[name] == [])
         raise ValidationException(f"At least one of {', '.join(names)} or {last} is required")
     if request.get("GlobalSecondaryIndexUpdates") == []:
         raise invalid("List of GlobalSecondaryIndexUpdates is empty")
-    updates = list(_index_updates(request))
-    _check_alone(asked | unsaid, {kind for kind, _ in updates})
+    updates = [*_index_updates(request), *_vector_updates(request)]
+    if sum(kind != "Update" for kind, _ in updates) > 1:
+        raise LimitExceededException(ONE_ONLINE)
+    _check_alone(asked, {kind for kind, _ in updates})
     if "StreamSpecification" in asked:
         stream_view(request["StreamSpecification"])
     group_of(request)
@@ -109,7 +122,7 @@ def group_of(request: dict) -> GroupChanges:
 
 
 def _check_alone(asked: set[str], kinds: set[str]) -> None:
-    """Most changes go one at a time. `kinds`: of updates of global indexes.
+    """Most changes go one at a time. `kinds`: of updates of global and vector indexes.
 
     Source: API reference, UpdateTable ("You can only perform one of the following operations at once"); the texts and
     what goes together are those of recorded answers.
@@ -170,8 +183,14 @@ def plan(
             dropped = _existing(changed, asked["IndexName"], "delete").name
         else:
             changed = _updated(changed, asked, now_ms, is_new_mode=changed.billing != table.billing)
+    new_vector_index, dropped_vector_index = None, ""
+    for kind, asked in _vector_updates(request):
+        if kind == "Create":
+            changed, new_vector_index = _vector_created(request, changed, asked)
+        else:
+            dropped_vector_index = _vector_dropped(changed, asked["IndexName"])
     quiet = QUIET if new_index is not None or dropped else {*QUIET, "GlobalSecondaryIndexUpdates"}
-    is_quiet = {name for name in ASKS if request.get(name) or name in QUIET & request.keys()} <= quiet
+    is_quiet = {name for name in (*ASKS, VECTORS) if request.get(name) or name in QUIET & request.keys()} <= quiet
     changed = replace(changed, settling=next((name for name in SETTLING if request.get(name) is not None), ""))
     return Plan(
         changed,
@@ -185,17 +204,13 @@ def plan(
         is_scaling,
         brings_settings=request.get("DisassociationProtectionEnabled") is None
         and all(kind != "Disassociate" for kind, _ in group.replicas),
+        new_vector_index=new_vector_index,
+        dropped_vector_index=dropped_vector_index,
     )
 
 
-def refuse_unknown(request: dict) -> None:
-    for name in NOT_YET:
-        if request.get(name) not in (None, False, []):
-            raise NotImplementedByUs(f"dynamodb:UpdateTable with {name}")
-
-
 def _index_updates(request: dict) -> Iterator[tuple[str, dict]]:
-    online, names = 0, set()
+    names = set()
     for update in request.get("GlobalSecondaryIndexUpdates") or ():
         given = [(kind, update[kind]) for kind in ("Create", "Update", "Delete") if update.get(kind) is not None]
         if not given:
@@ -214,12 +229,18 @@ def _index_updates(request: dict) -> Iterator[tuple[str, dict]]:
                 "WarmThroughput must have at least one of ReadUnitsPerSecond or WriteUnitsPerSecond specified for "
                 f"index: {name}"
             )
-        online += kind != "Update"
         yield kind, asked
-    if online > 1:
-        raise LimitExceededException(
-            "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
-        )
+
+
+def _vector_updates(request: dict) -> Iterator[tuple[str, dict]]:
+    """The texts are as near as we know."""
+    for update in request.get(VECTORS) or ():
+        given = [(kind, update[kind]) for kind in ("Create", "Delete") if update.get(kind) is not None]
+        if not given:
+            raise invalid("One of VectorIndexUpdate.Create, VectorIndexUpdate.Delete must not be null")
+        if len(given) > 1:
+            raise invalid("Only one vector index action is allowed per VectorIndexUpdate object")
+        yield given[0]
 
 
 def _billing(request: dict, table: TableRecord, updates: list[tuple[str, dict]], now_ms: int) -> TableRecord:
@@ -234,6 +255,8 @@ def _billing(request: dict, table: TableRecord, updates: list[tuple[str, dict]],
         indexes = tuple(index if index.is_local else replace(index, throughput=nothing) for index in table.indexes)
         table = replace(table, billing=billing, throughput=nothing, indexes=indexes, billing_changed_at_ms=now_ms)
     elif billing != table.billing:
+        if table.live_vector_indexes:
+            vector_schemas.check_billing(billing)
         throughput = schemas.throughput_of(request, billing)
         named = {asked["IndexName"] for kind, asked in updates if kind == "Update"}
         for index in table.global_indexes:
@@ -414,7 +437,8 @@ def encryption_of(asked: dict) -> tuple[Encryption | None, bool]:
     return (None, True) if key is None else (Encryption(key), False)
 
 
-def _created(request: dict, table: TableRecord, asked: dict) -> tuple[TableRecord, SecondaryIndex]:
+def _defined(request: dict, table: TableRecord) -> dict[str, str]:
+    """AttributeDefinitions; those that the table has stay what they are."""
     defined = schemas.attribute_types(request.get("AttributeDefinitions") or [])
     for name, kind in defined.items():
         had = table.attribute_types.get(name)
@@ -424,9 +448,55 @@ def _created(request: dict, table: TableRecord, asked: dict) -> tuple[TableRecor
                 f"defined. Existing schema: Schema:[SchemaElement: key{{{name}:{had}:HASH}}] "
                 f"New schema: Schema:[SchemaElement: key{{{name}:{kind}:HASH}}]"
             )
-    name = asked["IndexName"]
-    if table.index(name) is not None:
+    return defined
+
+
+def _check_new_name(table: TableRecord, name: str) -> None:
+    if table.index(name) is not None or table.vector_index(name) is not None:
         raise ValidationException("Attempting to create an index which already exists")
+
+
+def _check_none_online(table: TableRecord, but_for: str = "") -> None:
+    """Raise LimitExceededException while an index, global or vector, is being made or deleted."""
+    others = (index for index in (*table.indexes, *table.vector_indexes) if index.name != but_for)
+    if any(other.status in ("CREATING", "DELETING") for other in others):
+        raise LimitExceededException(ONE_ONLINE)
+
+
+def _vector_created(request: dict, table: TableRecord, asked: dict) -> tuple[TableRecord, VectorIndex]:
+    defined = _defined(request, table)
+    _check_new_name(table, asked["IndexName"])
+    vector_schemas.check_billing(table.billing)
+    # As of a global index, its attributes are to be defined in the request, known or not.
+    index = vector_schemas.new_index(asked, defined)
+    if index.attribute in table.attribute_types:
+        raise invalid(f"Conflicting attribute definition for '{index.attribute}'.")
+    _check_none_online(table)
+    if len(table.vector_indexes) >= VECTOR_INDEXES_MAX:
+        raise LimitExceededException(
+            f"Subscriber limit exceeded: Number of vector secondary indexes exceeds per-table limit of {VECTOR_INDEXES_MAX}"
+        )
+    vector_schemas.check_together([*table.vector_indexes, index])
+    return replace(table, attribute_types=table.attribute_types | index.types), index
+
+
+def _vector_dropped(table: TableRecord, name: str) -> str:
+    index = table.vector_index(name)
+    if index is None:
+        raise ResourceNotFoundException(f"Requested resource not found: Index {name} for table {table.name}")
+    if index.status == "CREATING" and not index.is_backfilling:
+        raise ResourceInUseException(
+            "Attempt to change a resource which is still in use: Index creation is in resource allocation phase. Retry "
+            f"deletion during backfilling phase or when the index is active. Table: {table.name} Index: {name}"
+        )
+    _check_none_online(table, but_for=name)
+    return name
+
+
+def _created(request: dict, table: TableRecord, asked: dict) -> tuple[TableRecord, SecondaryIndex]:
+    defined = _defined(request, table)
+    name = asked["IndexName"]
+    _check_new_name(table, name)
     if not defined:
         raise invalid(f"AttributeDefinitions is not specified for index: {name}")
     if table.billing == schemas.PROVISIONED and asked.get("ProvisionedThroughput") is None:
@@ -439,10 +509,7 @@ def _created(request: dict, table: TableRecord, asked: dict) -> tuple[TableRecor
     # The index's attributes are to be defined in the request, known or not.
     index = schemas.new_global_index(asked, defined, table.billing)
     types = table.attribute_types | defined
-    if any(other.status in ("CREATING", "DELETING") for other in table.indexes):
-        raise LimitExceededException(
-            "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
-        )
+    _check_none_online(table)
     if len(table.global_indexes) >= GLOBAL_INDEXES_MAX:
         raise LimitExceededException(
             "Subscriber limit exceeded: Number of global secondary indexes exceeds per-table limit of "

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from pileus.services.dynamodb.schemas import key_schema_out, table_key_schema, warm_now
+from pileus.services.dynamodb.schemas import key_schema_out, projection_out, table_key_schema, warm_now
 from pileus.services.dynamodb.state import indexes, replicas
 from pileus.services.dynamodb.state.backups import Backup
 from pileus.services.dynamodb.state.records import (
@@ -10,14 +10,15 @@ from pileus.services.dynamodb.state.records import (
     Encryption,
     IndexOverride,
     OnDemandLimits,
-    Projection,
     SecondaryIndex,
     StreamSettings,
     TableRecord,
     Throughput,
+    VectorIndex,
     WarmThroughput,
 )
 from pileus.services.dynamodb.state.recovery import window
+from pileus.services.dynamodb.vector_schemas import kept_out
 from pileus.store.transaction import Transaction
 
 SETTINGS_REPLICATION = "ENABLED_WITH_OVERRIDES"
@@ -46,6 +47,8 @@ def table_out(tx: Transaction, table: TableRecord) -> dict:
         out["LocalSecondaryIndexes"] = [_index_out(tx, table, index) for index in table.local_indexes]
     if table.global_indexes:
         out["GlobalSecondaryIndexes"] = [global_index_out(tx, table, index) for index in table.global_indexes]
+    if table.vector_indexes:
+        out["VectorIndexes"] = [_vector_index_out(tx, table, index) for index in table.vector_indexes]
     if table.stream is not None:
         out["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": table.stream.view_type}
     latest = table.stream or table.last_stream
@@ -148,15 +151,8 @@ def stream_arn(table: TableRecord, stream: StreamSettings) -> str:
     return f"{table.arn}/stream/{stream.label}"
 
 
-def index_arn(table: TableRecord, index: SecondaryIndex) -> str:
+def index_arn(table: TableRecord, index: SecondaryIndex | VectorIndex) -> str:
     return f"{table.arn}/index/{index.name}"
-
-
-def projection_out(projection: Projection) -> dict:
-    out: dict = {"ProjectionType": projection.type}
-    if projection.included:
-        out["NonKeyAttributes"] = list(projection.included)
-    return out
 
 
 def global_index_out(tx: Transaction, table: TableRecord, index: SecondaryIndex) -> dict:
@@ -182,6 +178,20 @@ def _index_out(tx: Transaction, table: TableRecord, index: SecondaryIndex) -> di
         "ItemCount": items,
         "IndexArn": index_arn(table, index),
     }
+
+
+def _vector_index_out(tx: Transaction, table: TableRecord, index: VectorIndex) -> dict:
+    """VectorIndexDescription."""
+    items, size_bytes = indexes.numbers(tx, index.id)
+    out = kept_out(index) | {
+        "IndexStatus": index.status,
+        "IndexSizeBytes": size_bytes,
+        "ItemCount": items,
+        "IndexArn": index_arn(table, index),
+    }
+    if index.status == "CREATING" and table.status != "CREATING":
+        out["Backfilling"] = index.is_backfilling
+    return out
 
 
 def _throughput_out(throughput: Throughput) -> dict:
@@ -244,6 +254,8 @@ def _features_out(table: TableRecord) -> dict:
             _index_kept_out(index) | {"ProvisionedThroughput": _units_out(index.throughput or Throughput(0, 0))}
             for index in table.global_indexes
         ]
+    if table.vector_indexes:
+        features["VectorIndexes"] = [kept_out(index) for index in table.vector_indexes if index.takes_entries]
     if table.stream is not None:
         features["StreamDescription"] = {"StreamEnabled": True, "StreamViewType": table.stream.view_type}
     if table.expires_by:

@@ -101,6 +101,13 @@ class EmptyKey(ValidationException):
     code = "ValidationException"
 
 
+QUERY_OF_VECTORS, SCAN_OF_VECTORS = (
+    "Query operation not supported on this index type.",
+    "Scan operation not supported on this index type",
+)
+"""Of a vector index; only the first has a full stop."""
+
+
 def invalid(reason: str) -> ValidationException:
     return ValidationException(INVALID + reason)
 

@@ -4,6 +4,8 @@ Source: API reference, CreateTable, UpdateTable, GlobalSecondaryIndex, LocalSeco
 "Quotas in Amazon DynamoDB"; the texts are those of recorded answers.
 """
 
+from collections.abc import Sequence
+
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.errors import invalid
 from pileus.services.dynamodb.state.records import (
@@ -87,8 +89,13 @@ def keys_of(schema: list[dict], types: dict[str, str], *, most: int = 1, is_inde
     return hash_names, range_names
 
 
-def new_indexes(request: dict, types: dict[str, str], table_keys: Keys, billing: str) -> list[SecondaryIndex]:
-    """LocalSecondaryIndexes and GlobalSecondaryIndexes of CreateTable; their ids are given by the transition."""
+def new_indexes(
+    request: dict, types: dict[str, str], table_keys: Keys, billing: str, searched: Sequence[str] = ()
+) -> list[SecondaryIndex]:
+    """LocalSecondaryIndexes and GlobalSecondaryIndexes of CreateTable; their ids are given by the transition.
+
+    searched  the attributes that vector indexes need defined
+    """
     local, of_all = request.get("LocalSecondaryIndexes"), request.get("GlobalSecondaryIndexes")
     if local is not None:
         if not local:
@@ -102,6 +109,8 @@ def new_indexes(request: dict, types: dict[str, str], table_keys: Keys, billing:
     # Before anything else of an index: an attribute too many is told of first.
     keys = [keys_of(index["KeySchema"], types) for index in local or ()]
     keys += [keys_of(index["KeySchema"], types, most=INDEX_ATTRIBUTES_MAX) for index in of_all or ()]
+    if searched:
+        keys.append((tuple(searched), ()))
     check_all_used(types, table_keys, keys)
     indexes = [new_local_index(index, types, table_keys) for index in local or ()]
     indexes += [new_global_index(index, types, billing) for index in of_all or ()]
@@ -169,6 +178,13 @@ def projection_of(asked: dict) -> Projection:
         if included.count(name) > 1:
             raise invalid(f"Duplicate element in NonKeyAttributes: {name}")
     return Projection(kind, tuple(sorted(included)))  # as AWS describes them
+
+
+def projection_out(projection: Projection) -> dict:
+    out: dict = {"ProjectionType": projection.type}
+    if projection.included:
+        out["NonKeyAttributes"] = list(projection.included)
+    return out
 
 
 def check_together(indexes: list[SecondaryIndex]) -> None:

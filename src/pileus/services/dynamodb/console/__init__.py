@@ -13,7 +13,12 @@ CONSOLE = Pages(
         "tables": Place(tables.show_all, {"create": tables.create}),
         "tables/{table}": Place(
             tables.show,
-            {"delete": tables.delete, "create-index": tables.create_index, "delete-index": tables.delete_index},
+            {
+                "delete": tables.delete,
+                "create-index": tables.create_index,
+                "delete-index": tables.delete_index,
+                "delete-vector-index": tables.delete_vector_index,
+            },
         ),
         "tables/{table}/items": Place(items.show, {"delete": items.delete}),
         "tables/{table}/item": Place(items.show_one, {"put": items.put, "delete": items.delete}),

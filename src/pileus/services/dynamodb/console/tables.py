@@ -54,8 +54,17 @@ async def show(visit: Visit) -> Page:
         for kind, member in (("global", "GlobalSecondaryIndexes"), ("local", "LocalSecondaryIndexes"))
         for index in table.get(member, ())
     ]
-    values = {"table": table, "keys": keys, "indexes": indexes, "key_types": KEY_TYPES, "here": "overview"}
-    is_busy = table["TableStatus"] in BUSY or any(each["index"].get("IndexStatus") in BUSY for each in indexes)
+    vectors = table.get("VectorIndexes", [])
+    values = {
+        "table": table,
+        "keys": keys,
+        "indexes": indexes,
+        "vectors": vectors,
+        "key_types": KEY_TYPES,
+        "here": "overview",
+    }
+    statuses = [index.get("IndexStatus") for index in (*(each["index"] for each in indexes), *vectors)]
+    is_busy = table["TableStatus"] in BUSY or any(status in BUSY for status in statuses)
     refresh_s = REFRESH_S if is_busy and not visit.form else 0
     return Page("table.html", table["TableName"], values, trail=trail(visit), refresh_s=refresh_s)
 
@@ -93,6 +102,14 @@ async def delete_index(visit: Visit) -> Redirect:
     visit.must_be(name)
     updates = [{"Delete": {"IndexName": name}}]
     await visit.invoke("UpdateTable", {"TableName": visit.labels["table"], "GlobalSecondaryIndexUpdates": updates})
+    return Redirect(visit.url("tables", visit.labels["table"]), f"The index {name} is being deleted.")
+
+
+async def delete_vector_index(visit: Visit) -> Redirect:
+    name = visit.typed("index")
+    visit.must_be(name)
+    updates = [{"Delete": {"IndexName": name}}]
+    await visit.invoke("UpdateTable", {"TableName": visit.labels["table"], "VectorIndexUpdates": updates})
     return Redirect(visit.url("tables", visit.labels["table"]), f"The index {name} is being deleted.")
 
 

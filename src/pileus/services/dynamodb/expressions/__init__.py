@@ -7,6 +7,7 @@
     bound.update.apply(item, key_names, is_new=...) -> Updated         # .item; .touched.of(old or new): UPDATED_OLD/_NEW
     bound.key_condition.on(KeyAttribute("p", "S"), KeyAttribute("c", "N") or None) -> KeyCondition
                                                                        # .partition value; .sort: None or KeyTest
+    bound.search_condition.on({"tenant": "S"}, "tenant") -> the partition's value, or None; .holds(item)
 
 bound.update.creates_item tells whether it makes an item where none is (a mere REMOVE doesn't); an empty
 AttributeUpdates is no update (None), and UpdateItem without any makes the item of its key.
@@ -15,6 +16,7 @@ paths are then idle, as on AWS); holds() takes None.
 
     tokens grammar nodes reserved    text -> nodes, kept by text        placeholders   names and values of the request
     condition update projection      nodes -> programs                  key_condition  nodes -> tests of key attributes
+    search_condition                 nodes -> tests of a search schema's attributes
     compiling binding                the above put together, and kept   documents      paths
     legacy                           Expected, AttributeUpdates, KeyConditions, … -> the same programs
 """
@@ -22,6 +24,7 @@ paths are then idle, as on AWS); holds() takes None.
 from pileus.services.dynamodb.expressions.binding import Bound, BoundCondition, BoundUpdate, bind
 from pileus.services.dynamodb.expressions.key_condition import KeyAttribute, KeyCondition, KeyTest, Tests
 from pileus.services.dynamodb.expressions.projection import Projection
+from pileus.services.dynamodb.expressions.search_condition import SearchCondition
 from pileus.services.dynamodb.expressions.update import Updated
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "KeyCondition",
     "KeyTest",
     "Projection",
+    "SearchCondition",
     "Tests",
     "Updated",
     "bind",

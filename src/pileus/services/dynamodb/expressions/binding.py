@@ -16,6 +16,8 @@ from pileus.services.dynamodb.expressions.compiling import compiled, parsed_expr
 from pileus.services.dynamodb.expressions.grammar import CACHED_CHARACTERS, CACHED_TEXTS
 from pileus.services.dynamodb.expressions.key_condition import KeyTest, Tests
 from pileus.services.dynamodb.expressions.projection import Projection
+from pileus.services.dynamodb.expressions.search_condition import PARAMETER as SEARCH
+from pileus.services.dynamodb.expressions.search_condition import SearchCondition
 
 EXPRESSIONS = {
     "UpdateExpression": "update",
@@ -23,6 +25,7 @@ EXPRESSIONS = {
     "ProjectionExpression": "projection",
     "FilterExpression": "filter",
     "KeyConditionExpression": "key_condition",
+    "SearchConditionExpression": "search_condition",
 }
 """And the part of a Bound that each becomes."""
 LEGACY = ("AttributeUpdates", "Expected", "AttributesToGet", "QueryFilter", "ScanFilter", "ConditionalOperator")
@@ -98,6 +101,7 @@ class Bound(msgspec.Struct, frozen=True):
     projection: Projection | None = None
     update: BoundUpdate | None = None
     key_condition: Tests | None = None
+    search_condition: SearchCondition | None = None
 
 
 _NOTHING: dict = {}
@@ -208,7 +212,7 @@ def _key_conditions(request: Mapping) -> Tests | None:
 
 def _bound(
     parameter: str, program: Any, values: Mapping[str, dict]
-) -> BoundCondition | BoundUpdate | Projection | Tests:
+) -> BoundCondition | BoundUpdate | Projection | SearchCondition | Tests:
     """A program with the values of a request. Raises ValidationException where they are of types that it can't take."""
     if parameter == "ProjectionExpression":
         return program
@@ -222,6 +226,10 @@ def _bound(
                 for name, operator, operands in planned
             }
         )
+    if parameter == SEARCH:
+        for check in program.program.checks:
+            check(values)
+        return SearchCondition(program, values)
     for check in program.checks:
         check(values)
     if parameter == "UpdateExpression":

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pileus.services.dynamodb.expressions import key_condition
+from pileus.services.dynamodb.expressions import key_condition, search_condition
 from pileus.services.dynamodb.expressions.condition import compile_condition
 from pileus.services.dynamodb.expressions.documents import check_apart, resolve
 from pileus.services.dynamodb.expressions.grammar import Parsed, parse
@@ -38,7 +38,8 @@ def parsed_expression(parameter: str, text: str, names: Mapping[str, str], value
 def compiled(parsed: Parsed, names: Mapping[str, str]) -> Any:
     """The program of an expression with these names.
 
-    returns   condition.Program, update.Program, Projection or, for a key condition, (plan, condition.Program)
+    returns   condition.Program, update.Program, Projection or, for a key condition, (plan, condition.Program), for a
+              search condition search_condition.Planned
     errors    ValidationException for what no values can make right
     """
     parameter = parsed.parameter
@@ -50,4 +51,6 @@ def compiled(parsed: Parsed, names: Mapping[str, str]) -> Any:
         return Projection(paths)
     if parameter == "KeyConditionExpression":
         return key_condition.plan(parsed.root, names), compile_condition(parameter, parsed.root, names)
+    if parameter == search_condition.PARAMETER:
+        return search_condition.plan(parsed.root, names)
     return compile_condition(parameter, parsed.root, names)

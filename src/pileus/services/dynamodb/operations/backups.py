@@ -5,8 +5,8 @@ from functools import partial
 from msgspec.structs import replace
 
 from pileus.kernel.call import Call
-from pileus.kernel.errors import NotImplementedByUs, ValidationException
-from pileus.services.dynamodb import changes, schemas
+from pileus.kernel.errors import ValidationException
+from pileus.services.dynamodb import changes, schemas, vector_schemas
 from pileus.services.dynamodb.addresses import Address, of_labelled, of_name, of_source
 from pileus.services.dynamodb.descriptions import (
     backup_out,
@@ -28,12 +28,14 @@ from pileus.services.dynamodb.errors import (
 from pileus.services.dynamodb.state import backups, recovery, tables
 from pileus.services.dynamodb.state.backups import Backup
 from pileus.services.dynamodb.state.encryption import own_key
+from pileus.services.dynamodb.state.indexes import with_used_attributes
 from pileus.services.dynamodb.state.records import (
     Encryption,
     OnDemandLimits,
     SecondaryIndex,
     TableRecord,
     Throughput,
+    VectorIndex,
 )
 from pileus.store.transaction import Transaction
 
@@ -243,8 +245,6 @@ def _restored(
     Tags, policies, streams, TTL, recovery, protection and the table class are not restored. Source: developer guide,
     "Restoring a DynamoDB table from a backup", "Important"; of the class, recorded answers.
     """
-    if request.get("VectorIndexOverride"):
-        raise NotImplementedByUs("dynamodb with VectorIndexOverride")
     _check_free(tx, target)
     billing = request.get("BillingModeOverride") or source.billing
     throughput, on_demand = _throughput(source, request, billing), _on_demand(source, request, billing)
@@ -253,8 +253,10 @@ def _restored(
         *_kept(source.global_indexes, request.get("GlobalSecondaryIndexOverride"), billing),
     )
     schemas.check_together(list(indexes))
-    used = {*source.key_names, *(name for index in indexes for name in index.key_names)}
-    return TableRecord(
+    vector_indexes = _kept_vectors(source, request.get("VectorIndexOverride"))
+    if vector_indexes and billing != schemas.ON_DEMAND:
+        raise _refused(vector_schemas.ON_DEMAND_ONLY)
+    made = TableRecord(
         *target,
         id=0,
         uuid="",
@@ -262,14 +264,16 @@ def _restored(
         status="CREATING",
         hash_name=source.hash_name,
         range_name=source.range_name,
-        attribute_types={name: kind for name, kind in source.attribute_types.items() if name in used},
+        attribute_types=source.attribute_types,
         billing=billing,
         throughput=throughput,
         on_demand=on_demand,
         indexes=indexes,
         encryption=_encryption(source, target, request.get("SSESpecificationOverride")),
         restored_from={**summary, "RestoreDateTime": at_ms, "RestoreInProgress": True},
+        vector_indexes=vector_indexes,
     )
+    return with_used_attributes(made)
 
 
 def _check_free(tx: Transaction, target: Address) -> None:
@@ -346,6 +350,31 @@ def _kept(indexes: tuple[SecondaryIndex, ...], asked: list[dict] | None, billing
             )
         kept.append(_with_capacity(replace(index, name=wanted["IndexName"]), wanted, billing))
     return kept
+
+
+def _kept_vectors(source: TableRecord, asked: list[dict] | None) -> tuple[VectorIndex, ...]:
+    """As _kept, of vector indexes."""
+    live = [index for index in source.vector_indexes if index.takes_entries]
+    if asked is None:
+        return tuple(live)
+    kept = []
+    for wanted in asked:
+        index = next((index for index in live if _is_alike(index, wanted)), None)
+        if index is None:
+            raise _refused(
+                f"Index {wanted['IndexName']} does not match a vector index that existed in the source table and "
+                "cannot be created during the restore operation"
+            )
+        kept.append(replace(index, name=wanted["IndexName"]))
+    if len({index.name for index in kept}) < len(kept):
+        raise _refused("Duplicate index name in VectorIndexOverride")
+    return tuple(kept)
+
+
+def _is_alike(index: VectorIndex, wanted: dict) -> bool:
+    projection = schemas.projection_of(wanted["Projection"])
+    asked = {**wanted, "IndexName": index.name, "Projection": schemas.projection_out(projection)}
+    return asked == vector_schemas.kept_out(index)
 
 
 def _with_capacity(index: SecondaryIndex, asked: dict, billing: str) -> SecondaryIndex:

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from pileus.authn.linked_roles import DYNAMODB_AUTO_SCALING
 from pileus.kernel.call import Call
-from pileus.kernel.errors import NotImplementedByUs, ValidationException
-from pileus.services.dynamodb import auto_scaling, changes, descriptions, schemas, tagging
+from pileus.kernel.errors import ValidationException
+from pileus.services.dynamodb import auto_scaling, changes, descriptions, schemas, tagging, vector_schemas
 from pileus.services.dynamodb.addresses import Address, of_arn, of_name
 from pileus.services.dynamodb.errors import invalid
 from pileus.services.dynamodb.resource_policies import new_policy
@@ -17,7 +17,6 @@ from pileus.services.dynamodb.state.encryption import own_key
 from pileus.services.dynamodb.state.records import Policy, SecondaryIndex, TableRecord
 
 LISTED_MAX = 100
-NOT_YET = ("VectorIndexes",)
 OWN = (
     *("DeletionProtectionEnabled", "GlobalTableSettingsReplicationMode", "GlobalTableSourceArn", "ResourcePolicy"),
     *("SSESpecification", "TableClass", "TableName", "Tags"),
@@ -167,11 +166,8 @@ class NewTable(NamedTuple):
 def new_table(call: Call, request: dict) -> NewTable:
     """What CreateTable, or an import's TableCreationParameters, ask for, checked; stream and policy are left to the former.
 
-    errors   NotImplementedByUs, ValidationException
+    errors   ValidationException
     """
-    for name in NOT_YET:
-        if request.get(name):
-            raise NotImplementedByUs(f"dynamodb:{call.operation} with {name}")
     address = of_name(call, request["TableName"])
     billing = request.get("BillingMode") or schemas.PROVISIONED
     for member in ("AttributeDefinitions", "KeySchema"):
@@ -190,7 +186,9 @@ def new_table(call: Call, request: dict) -> NewTable:
     on_demand = schemas.on_demand_of(request, billing)
     types = schemas.attribute_types(request["AttributeDefinitions"])
     keys = schemas.keys_of(request["KeySchema"], types, is_index=False)
-    indexes = schemas.new_indexes(request, types, keys, billing)
+    asked_vectors = request.get("VectorIndexes")
+    indexes = schemas.new_indexes(request, types, keys, billing, vector_schemas.searched_names(asked_vectors))
+    vector_indexes = vector_schemas.new_indexes(asked_vectors, types, billing, indexes)
     encryption, encrypts = changes.encryption_of(request.get("SSESpecification") or {})
     tags = tagging.given(request.get("Tags"), own=not call.is_from_outside)
     record = TableRecord(
@@ -210,6 +208,7 @@ def new_table(call: Call, request: dict) -> NewTable:
         is_protected=bool(request.get("DeletionProtectionEnabled")),
         encryption=encryption,
         tags=tags,
+        vector_indexes=vector_indexes,
     )
     return NewTable(record, indexes, encrypts)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from pileus.kernel.errors import AwsError, ValidationException
 from pileus.services.dynamodb.addresses import Address
+from pileus.services.dynamodb.errors import SCAN_OF_VECTORS
 from pileus.services.dynamodb.expressions import documents
 from pileus.services.dynamodb.partiql import statements as ast
 from pileus.services.dynamodb.partiql.access import KeySchema, Partition, partitions, primary_key
@@ -182,6 +183,8 @@ def index_of(table: TableRecord, statement: ast.Select, *, is_consistent: bool) 
     if not statement.source.index:
         return None
     index = table.index(statement.source.index)
+    if table.vector_index(statement.source.index) is not None:
+        raise ValidationException(SCAN_OF_VECTORS)
     if index is None:
         raise ValidationException(NO_SUCH_INDEX)
     if not index.is_readable:

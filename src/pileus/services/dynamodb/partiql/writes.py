@@ -67,7 +67,8 @@ def write_of(table: TableRecord, statement: WriteStatement, *, shows_failed: boo
     errors         ValidationException
     """
     if statement.source.index:
-        if table.index(statement.source.index) is None:
+        named = statement.source.index
+        if table.index(named) is None and table.vector_index(named) is None:
             raise ValidationException(NO_SUCH_INDEX)
         raise ValidationException(NOT_ON_AN_INDEX)
     if isinstance(statement, ast.Insert):

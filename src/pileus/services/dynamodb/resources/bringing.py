@@ -28,6 +28,7 @@ AS_CREATED = (
     "OnDemandThroughput",
     "ProvisionedThroughput",
     "TableClass",
+    "VectorIndexes",
     "WarmThroughput",
 )
 """Properties that are parameters of CreateTable, by the same name and in the same shape."""
@@ -133,7 +134,7 @@ async def delete(context: ResourceContext, name: str) -> None:
 
 
 def check_indexes(table: dict, properties: dict[str, Any]) -> None:
-    """What CloudFormation refuses of changes to global indexes. `table`: as it is, for a rollback finds it unchanged."""
+    """What CloudFormation refuses of changes to global and vector indexes. `table`: as it is, for a rollback finds it unchanged."""
     had = {index["IndexName"]: index for index in table.get("GlobalSecondaryIndexes") or ()}
     has = {index["IndexName"]: index for index in properties.get("GlobalSecondaryIndexes") or ()}
     if len(had.keys() ^ has.keys()) > 1:
@@ -144,14 +145,34 @@ def check_indexes(table: dict, properties: dict[str, Any]) -> None:
                 "Cannot update GSI's properties other than Provisioned Throughput and Contributor Insights "
                 "Specification. You can create a new GSI with a different name."
             )
+    of_vectors = [_by_name(of, "VectorIndexes") for of in (table, properties)]
+    for name in of_vectors[0].keys() & of_vectors[1].keys():
+        if _fixed_vectors(of_vectors[0][name]) != _fixed_vectors(of_vectors[1][name]):
+            # "Update requires: Updates are not supported" of each property; CloudFormation's text is not recorded.
+            raise InvalidProperty(
+                f"Cannot update the properties of the vector index {name}. You can create a new one with a different name."
+            )
 
 
 def _fixed(index: dict) -> tuple[list, dict]:
     """What of an index can't be changed."""
+    return index["KeySchema"], _sorted_projection(index)
+
+
+def _fixed_vectors(index: dict) -> dict:
+    """The same of a vector index: all of it."""
+    return schema_of(index, "VectorIndexes") | {"Projection": _sorted_projection(index)}
+
+
+def _sorted_projection(index: dict) -> dict:
     projection = dict(index["Projection"])
     if "NonKeyAttributes" in projection:
         projection["NonKeyAttributes"] = sorted(projection["NonKeyAttributes"])
-    return index["KeySchema"], projection
+    return projection
+
+
+def _by_name(of: dict, member: str) -> dict[str, dict]:
+    return {index["IndexName"]: index for index in of.get(member) or ()}
 
 
 async def bring_settings(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
@@ -253,15 +274,18 @@ def _index_updates(table: dict, properties: dict[str, Any], key: str, *, is_new_
 
 
 async def drop_indexes(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
-    """Global indexes that the template no longer has: before the settings, which would have to name them."""
+    """Global and vector indexes that the template no longer has: before the settings, which would have to name them, or
+    would not go with them."""
     wanted = {index["IndexName"] for index in properties.get("GlobalSecondaryIndexes") or ()}
     table = await require(context, name)
     for index_name in sorted({index["IndexName"] for index in table.get("GlobalSecondaryIndexes", ())} - wanted):
         await change(context, name, {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": index_name}}]})
+    for index_name in sorted(_by_name(table, "VectorIndexes").keys() - _by_name(properties, "VectorIndexes").keys()):
+        await change(context, name, {"VectorIndexUpdates": [{"Delete": {"IndexName": index_name}}]})
 
 
 async def bring_indexes(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
-    """Global indexes, one at a time: the API takes no two."""
+    """Global and vector indexes, one at a time: the API takes no two."""
     wanted = {index["IndexName"]: index for index in properties.get("GlobalSecondaryIndexes") or ()}
     table = await require(context, name)
     has = {index["IndexName"] for index in table.get("GlobalSecondaryIndexes", ())}
@@ -271,6 +295,14 @@ async def bring_indexes(context: ResourceContext, name: str, properties: dict[st
             "GlobalSecondaryIndexUpdates": [{"Create": pruned(wanted[index_name])}],
         }
         await change(context, name, request)
+    there = _by_name(table, "VectorIndexes")
+    for index_name, index in _by_name(properties, "VectorIndexes").items():
+        if index_name not in there:
+            request = {
+                "AttributeDefinitions": properties["AttributeDefinitions"],
+                "VectorIndexUpdates": [{"Create": index}],
+            }
+            await change(context, name, request)
 
 
 async def bring_encryption(context: ResourceContext, name: str, properties: dict[str, Any]) -> None:
@@ -422,7 +454,8 @@ async def until_active(context: ResourceContext, name: str) -> None:
 
 def _is_active(table: dict) -> bool:
     """With its indexes: while one is being made the table can't be deleted."""
-    statuses = [index["IndexStatus"] for index in table.get("GlobalSecondaryIndexes", ())]
+    indexes = (*table.get("GlobalSecondaryIndexes", ()), *table.get("VectorIndexes", ()))
+    statuses = [index["IndexStatus"] for index in indexes]
     return all(status in SETTLED for status in (table["TableStatus"], *statuses))
 
 
@@ -484,7 +517,7 @@ async def properties_of(context: ResourceContext, table: dict) -> dict[str, Any]
         found["OnDemandThroughput"] = table["OnDemandThroughput"]
     if "TableClassSummary" in table:
         found["TableClass"] = table["TableClassSummary"]["TableClass"]
-    for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
+    for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes", "VectorIndexes"):
         if table.get(kind):
             found[kind] = [schema_of(index, kind, is_provisioned) for index in table[kind]]
     if table.get("StreamSpecification", {}).get("StreamEnabled"):

@@ -24,6 +24,7 @@ AS_IN_TABLES = (
     "KeySchema",
     "LocalSecondaryIndexes",
     "TimeToLiveSpecification",
+    "VectorIndexes",
     "WarmThroughput",
 )
 OWN_AS_IN_TABLES = (

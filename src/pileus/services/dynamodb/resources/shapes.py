@@ -29,6 +29,16 @@ GLOBAL_INDEX = {
     "ProvisionedThroughput": Property(PROVISIONED),
     "WarmThroughput": Property(WARM),
 }
+VECTOR_INDEX = {
+    "Dimensions": Property(int, required=True),
+    "DistanceFunction": Property(str, required=True),
+    "IndexName": Property(str, required=True),
+    "Projection": Property(PROJECTION, required=True),
+    "SearchSchema": Property(
+        [{"AttributeName": Property(str, required=True), "SearchSchemaElementType": Property(str, required=True)}]
+    ),
+    "VectorAttribute": Property({"AttributeName": Property(str, required=True)}, required=True),
+}
 POLICY = {"PolicyDocument": Property(JSON, required=True)}
 ATTRIBUTES = [{"AttributeName": Property(str, required=True), "AttributeType": Property(str, required=True)}]
 
@@ -78,6 +88,7 @@ TABLE_PROPERTIES = {
     "TableName": Property(str, replacement=True),
     "Tags": Property(TAGS),
     "TimeToLiveSpecification": Property({"AttributeName": Property(str), "Enabled": Property(bool, required=True)}),
+    "VectorIndexes": Property([VECTOR_INDEX]),
     "WarmThroughput": Property(WARM),
 }
 
@@ -158,6 +169,7 @@ GLOBAL_TABLE_PROPERTIES = {
     "StreamSpecification": Property({"StreamViewType": Property(str, required=True)}),
     "TableName": Property(str, replacement=True),
     "TimeToLiveSpecification": Property({"AttributeName": Property(str), "Enabled": Property(bool, required=True)}),
+    "VectorIndexes": Property([VECTOR_INDEX]),
     "WarmThroughput": Property(WARM),
     "WriteOnDemandThroughputSettings": Property(WRITE_ON_DEMAND),
     "WriteProvisionedThroughputSettings": Property(WRITE_PROVISIONED),
@@ -167,6 +179,7 @@ _SHOWN = {
     "ProvisionedThroughput": tuple(PROVISIONED),
     "GlobalSecondaryIndexes": ("IndexName", "KeySchema", "Projection", "OnDemandThroughput", "ProvisionedThroughput"),
     "LocalSecondaryIndexes": tuple(LOCAL_INDEX),
+    "VectorIndexes": tuple(VECTOR_INDEX),
 }
 
 

@@ -6,6 +6,7 @@
     writing     `change`: the one way in which an item changes
     reading     get, and pages of a query or scan
     indexes     entries of secondary indexes, and their backfill
+    vectors     the same of vector indexes; searching looks for the nearest
     streams, ttl, history, replicas   what follows each change of an item
     replica_settings, replication     replicas are made and changed; what brings changes to them
     accounts, rights                  replicas of several accounts, and what their policies let DynamoDB do

@@ -26,7 +26,7 @@ from pileus.services.dynamodb.errors import (
     LimitExceededException,
     TableNotFoundException,
 )
-from pileus.services.dynamodb.state import history, indexes, quotas, rows, writing
+from pileus.services.dynamodb.state import history, indexes, quotas, rows, vectors, writing
 from pileus.services.dynamodb.state.records import TABLES, Cause, TableRecord, check_room, new_label
 from pileus.services.dynamodb.state.steps import some
 from pileus.store.table import Index, Table
@@ -215,6 +215,7 @@ def _make(tx: Transaction, table: TableRecord) -> TableRecord:
         created_at_ms=tx.now_ms,
         status="CREATING",
         indexes=indexes.made(tx, table.indexes),
+        vector_indexes=vectors.made(tx, table.vector_indexes),
     )
     TABLES.put(tx, made)
     return made

@@ -9,7 +9,7 @@ considerations"), "Local secondary indexes" (the same).
 
 from dataclasses import dataclass, field
 
-from pileus.services.dynamodb.state import indexes, rows
+from pileus.services.dynamodb.state import indexes, rows, vectors
 from pileus.services.dynamodb.state.items import Written
 from pileus.services.dynamodb.state.records import SecondaryIndex, TableRecord
 from pileus.services.dynamodb.state.rows import Item
@@ -20,15 +20,18 @@ WRITE_UNIT_BYTES = 1024
 
 @dataclass(slots=True)
 class Consumed:
-    """Units, of the table and of its indexes by name."""
+    """Units, of the table and of its indexes by name. vectors: VectorWriteRequestBytes of its vector indexes."""
 
     table: float = 0.0
     indexes: dict[str, float] = field(default_factory=dict)
+    vectors: dict[str, float] = field(default_factory=dict)
 
     def add(self, other: "Consumed") -> None:
         self.table += other.table
         for name, units in other.indexes.items():
             self.indexes[name] = self.indexes.get(name, 0.0) + units
+        for name, written_bytes in other.vectors.items():
+            self.vectors[name] = self.vectors.get(name, 0.0) + written_bytes
 
 
 def read_units(size_bytes: int, is_consistent: bool, *, in_transaction: bool = False) -> float:
@@ -72,6 +75,10 @@ def of_write(
         units = _index_units(table, index, suffix, old, new, old_bytes, new_bytes)
         if units:
             consumed.indexes[index.name] = units * times
+    for vector_index in table.live_vector_indexes:
+        written_bytes = vectors.write_bytes(table, vector_index, suffix, old, new)
+        if written_bytes:
+            consumed.vectors[vector_index.name] = float(written_bytes)
     return consumed
 
 
@@ -126,6 +133,10 @@ def out(table: TableRecord, named: str, consumed: Consumed, detail: str, *, kind
             if index.name in consumed.indexes:
                 member = "LocalSecondaryIndexes" if index.is_local else "GlobalSecondaryIndexes"
                 answer.setdefault(member, {})[index.name] = _units(consumed.indexes[index.name], kind)
+        if consumed.vectors:
+            answer["VectorIndexes"] = {
+                name: {"VectorWriteRequestBytes": written_bytes} for name, written_bytes in consumed.vectors.items()
+            }
     return answer
 
 

@@ -58,7 +58,19 @@ def made(tx: Transaction, wanted: Iterable[SecondaryIndex]) -> tuple[SecondaryIn
 
 def opened(table: TableRecord) -> TableRecord:
     """A new table that has been filled, and its indexes with it."""
-    return replace(table, status="ACTIVE", indexes=tuple(replace(index, status="ACTIVE") for index in table.indexes))
+    return replace(
+        table,
+        status="ACTIVE",
+        indexes=tuple(replace(index, status="ACTIVE") for index in table.indexes),
+        vector_indexes=tuple(replace(index, status="ACTIVE") for index in table.vector_indexes),
+    )
+
+
+def with_used_attributes(table: TableRecord) -> TableRecord:
+    """Attributes that neither the key nor an index needs any more are no longer defined."""
+    used = {*table.key_names, *(name for index in table.indexes for name in index.key_names)}
+    used |= {name for index in table.vector_indexes for name in index.types}
+    return replace(table, attribute_types={name: kind for name, kind in table.attribute_types.items() if name in used})
 
 
 def count(tx: Transaction, owner_id: int, items: int, size_bytes: int) -> None:

@@ -131,7 +131,7 @@ def _updated(table: TableRecord, suffix: bytes, before: Row | None, asked: Write
         new_bytes = _updated_bytes(old, new, before.size_bytes, touched)
     if new_bytes > ITEM_BYTES_MAX:
         raise ValidationException(UPDATED_TOO_LARGE)
-    if table.indexes and touched is not None:
+    if (table.indexes or table.vector_indexes) and touched is not None:
         # What the update leaves alone may violate an index that was made later.
         changed = {name: new[name] for name in touched.attributes if name in new}
         keys.check_index_keys(table, changed, is_updated=True)

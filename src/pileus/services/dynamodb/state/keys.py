@@ -11,11 +11,13 @@ from pileus.services.dynamodb.state.records import (
     SORT_KEY_BYTES_MAX,
     SecondaryIndex,
     TableRecord,
+    VectorIndex,
 )
 from pileus.services.dynamodb.state.rows import Item
 
 MISMATCH = "The provided key element does not match the schema"
 NOT_VALID = "One or more parameter values are not valid. "
+FLOAT32_MAX = 3.4028234663852886e38
 _UNEMPTY = {"S": "string", "B": "binary"}
 
 
@@ -30,7 +32,7 @@ def check_item(table: TableRecord, item: Item) -> None:
             raise invalid(f"Type mismatch for key {name} expected: {kind} actual: {next(iter(value))}")
         _check_content(name, kind, value[kind])
     _check_sizes(table, item)
-    if table.indexes:
+    if table.indexes or table.vector_indexes:
         check_index_keys(table, item)
 
 
@@ -64,26 +66,59 @@ def check_index_keys(table: TableRecord, item: Item, *, is_updated: bool = False
     """
     for index in table.live_indexes:
         for name, kind in zip(index.key_names, index.attribute_types, strict=True):
-            value = item.get(name)
-            if value is None or name in table.key_names:
-                continue
-            if kind not in value:
-                raise invalid(
-                    f"Type mismatch for Index Key {name} Expected: {kind} Actual: {next(iter(value))} "
-                    f"IndexName: {index.name}"
-                )
-            if not value[kind]:
-                what = (
-                    "The update expression attempted to update a secondary index key to a value that is not supported"
-                    if is_updated
-                    else "A value specified for a secondary index key is not supported"
-                )
-                where = "" if is_updated else f" IndexName: {index.name}, IndexKey: {name}"
-                raise EmptyKey(
-                    f"{NOT_VALID}{what}. The AttributeValue for a key attribute cannot contain an empty "
-                    f"{_UNEMPTY[kind]} value.{where}"
-                )
+            if name in item and name not in table.key_names:
+                _check_index_key(index.name, name, kind, item[name], is_updated)
         _check_index_sizes(index, item)
+    for index in table.live_vector_indexes:
+        _check_vector(index, item)
+        for name, kind in index.types.items():
+            if name in item and name not in table.key_names:
+                _check_index_key(index.name, name, kind, item[name], is_updated, may_be_empty=name != index.hash_name)
+        if index.hash_name in item and _bytes_of(item[index.hash_name]) > PARTITION_KEY_BYTES_MAX:
+            raise _too_large_hash()
+
+
+def _check_index_key(
+    index_name: str, name: str, kind: str, value: dict, is_updated: bool, *, may_be_empty: bool = False
+) -> None:
+    if kind not in value:
+        raise invalid(
+            f"Type mismatch for Index Key {name} Expected: {kind} Actual: {next(iter(value))} IndexName: {index_name}"
+        )
+    if not value[kind] and not may_be_empty:
+        what = (
+            "The update expression attempted to update a secondary index key to a value that is not supported"
+            if is_updated
+            else "A value specified for a secondary index key is not supported"
+        )
+        where = "" if is_updated else f" IndexName: {index_name}, IndexKey: {name}"
+        raise EmptyKey(
+            f"{NOT_VALID}{what}. The AttributeValue for a key attribute cannot contain an empty "
+            f"{_UNEMPTY[kind]} value.{where}"
+        )
+
+
+def _check_vector(index: VectorIndex, item: Item) -> None:
+    """The punctuation is AWS's. That of a number beyond 32 bits is as near as we know."""
+    value = item.get(index.attribute)
+    if value is None:
+        return
+    begin, where = "One or more parameter values were invalid. Invalid", f"IndexName: {index.name}"
+    elements = value.get("L")
+    if elements is None:
+        raise ValidationException(
+            f"{begin} type for parameter {index.attribute}, Expected: 32-bit floating point number list {where}"
+        )
+    if len(elements) != index.dimensions:
+        raise ValidationException(
+            f"{begin} size for parameter {index.attribute}, Expected: {index.dimensions}, Actual: {len(elements)} {where}"
+        )
+    for at, element in enumerate(elements):
+        if "N" not in element or abs(float(element["N"])) > FLOAT32_MAX:
+            raise ValidationException(
+                f"{begin} type for parameter {index.attribute}[{at}], Expected: 32-bit floating point number, "
+                f"Actual: {next(iter(element))}. {where}"
+            )
 
 
 def key_of(table: TableRecord, item: Item) -> Item:

@@ -14,7 +14,7 @@ import msgspec
 
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address
-from pileus.services.dynamodb.errors import ResourceNotFoundException, invalid
+from pileus.services.dynamodb.errors import QUERY_OF_VECTORS, SCAN_OF_VECTORS, ResourceNotFoundException, invalid
 from pileus.services.dynamodb.expressions import Tests
 from pileus.services.dynamodb.state import capacity, indexes, ranges, rows
 from pileus.services.dynamodb.state.capacity import Consumed
@@ -152,6 +152,8 @@ def _index(table: TableRecord, asked: Reading) -> SecondaryIndex | None:
             raise invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
         return None
     index = table.index(asked.index)
+    if table.vector_index(asked.index) is not None:
+        _refuse_vectors(asked)
     if index is None:
         raise ValidationException(f"The table does not have the specified index: {asked.index}")
     if not index.is_readable:
@@ -159,6 +161,15 @@ def _index(table: TableRecord, asked: Reading) -> SecondaryIndex | None:
     if asked.is_consistent and not index.is_local:
         raise ValidationException("Consistent reads are not supported on global secondary indexes")
     return index
+
+
+def _refuse_vectors(asked: Reading) -> None:
+    """The order and the texts are those of recorded answers."""
+    if asked.tests is None:
+        raise ValidationException(SCAN_OF_VECTORS)
+    if asked.is_consistent:
+        raise ValidationException("Consistent reads are not supported on global secondary indexes")
+    raise ValidationException(QUERY_OF_VECTORS)
 
 
 def refuse_unprojected(table: TableRecord, index: SecondaryIndex | None, keep: Any) -> None:

@@ -35,8 +35,17 @@ COLLECTION_BYTES_MAX = 10 << 30
 """Of the items of one partition key, where the table has a local index."""
 INDEX_ATTRIBUTES_MAX = 4
 """Of a global index's partition key, and again of its sort key."""
+VECTOR_INDEXES_MAX = 5
+DIMENSIONS_MAX = 4096
+INLINE_FILTERS_MAX = 18
+"""Of one vector index, whose search schema has one HASH at most."""
+TOP_K_MAX = 100
+SEARCH_BYTES_MAX = 16 << 20
+"""Of the items of one SearchVectors. Source: developer guide, "Requirements and limitations" of vector indexes."""
 
 HASH, RANGE = "HASH", "RANGE"
+INLINE_FILTER = "INLINE_FILTER"
+COSINE, DOT_PRODUCT, EUCLIDEAN = "COSINE", "DOT_PRODUCT", "EUCLIDEAN"
 
 
 class Cause(enum.Enum):
@@ -112,6 +121,45 @@ class SecondaryIndex(msgspec.Struct, frozen=True, dict=True):
     @property
     def is_readable(self) -> bool:
         return self.status in ("ACTIVE", "UPDATING")
+
+
+class VectorIndex(msgspec.Struct, frozen=True, dict=True):
+    """An index for SearchVectors. What of it is as of a SecondaryIndex is named as there.
+
+    attribute     the list of numbers that is searched
+    distance      COSINE, DOT_PRODUCT or EUCLIDEAN
+    schema        its search schema as it was given: names and HASH or INLINE_FILTER
+    schema_types  S, N or B of each
+    """
+
+    id: int
+    name: str
+    attribute: str
+    dimensions: int
+    distance: str
+    projection: Projection
+    schema: tuple[tuple[str, str], ...] = ()
+    schema_types: tuple[str, ...] = ()
+    status: str = "ACTIVE"
+    is_backfilling: bool = False
+
+    @cached_property
+    def hash_name(self) -> str:
+        """The attribute that parts it, or ""."""
+        return next((name for name, kind in self.schema if kind == HASH), "")
+
+    @cached_property
+    def filter_names(self) -> tuple[str, ...]:
+        return tuple(name for name, kind in self.schema if kind == INLINE_FILTER)
+
+    @cached_property
+    def types(self) -> dict[str, str]:
+        """The attributes of its search schema."""
+        return {name: kind for (name, _), kind in zip(self.schema, self.schema_types, strict=True)}
+
+    @property
+    def takes_entries(self) -> bool:
+        return self.status != "DELETING"
 
 
 class StreamSettings(msgspec.Struct, frozen=True):
@@ -266,6 +314,7 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     settings_mode: str = ""
     members: dict[str, tuple[str, str]] = {}
     cut_off_at_ms: int = 0
+    vector_indexes: tuple[VectorIndex, ...] = ()
 
     @cached_property
     def address(self) -> Address:
@@ -306,6 +355,11 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
         return tuple(sorted((one for one in self.indexes if one.takes_entries), key=lambda one: one.name))
 
     @cached_property
+    def live_vector_indexes(self) -> tuple[VectorIndex, ...]:
+        """As live_indexes."""
+        return tuple(sorted((one for one in self.vector_indexes if one.takes_entries), key=lambda one: one.name))
+
+    @cached_property
     def has_history(self) -> bool:
         return self.recovery is not None or self.copying > 0
 
@@ -317,7 +371,8 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def is_plain(self) -> bool:
         """A change of an item is a change of its row and of the table's numbers, and nothing follows from it."""
-        return not (self.indexes or self.expires_by or self.stream or self.has_history or self.replicas)
+        is_indexed = self.indexes or self.vector_indexes
+        return not (is_indexed or self.expires_by or self.stream or self.has_history or self.replicas)
 
     @property
     def is_strong(self) -> bool:
@@ -340,6 +395,9 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
 
     def index(self, name: str) -> SecondaryIndex | None:
         return next((index for index in self.indexes if index.name == name), None)
+
+    def vector_index(self, name: str) -> VectorIndex | None:
+        return next((index for index in self.vector_indexes if index.name == name), None)
 
 
 TABLES = Table(

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from pileus.kernel.errors import ValidationException
 from pileus.services.dynamodb.addresses import Address
 from pileus.services.dynamodb.errors import OF_STRONG, ResourceInUseException, invalid
-from pileus.services.dynamodb.state import indexes, quotas, rights, scaling, streams, ttl
+from pileus.services.dynamodb.state import indexes, quotas, rights, scaling, streams, ttl, vectors
 from pileus.services.dynamodb.state.encryption import own_key
 from pileus.services.dynamodb.state.records import (
     STRONG,
@@ -102,7 +102,7 @@ def create(tx: Transaction, table: TableRecord, asked: dict, scaled: frozenset[s
             "already existed as tables."
         )
     check_scales(table, scaled)
-    if any(index.status != "ACTIVE" for index in table.global_indexes):
+    if any(index.status != "ACTIVE" for index in (*table.global_indexes, *table.vector_indexes)):
         raise ResourceInUseException("The resource which you are attempting to change is in use.")
     check_room(tx, table.address._replace(region=region))
     group = others(tx, table)
@@ -158,6 +158,7 @@ def replica_of(tx: Transaction, table: TableRecord, region: str) -> TableRecord:
         created_at_ms=tx.now_ms,
         status="CREATING",
         indexes=indexes.made(tx, table.indexes),
+        vector_indexes=vectors.made(tx, table.vector_indexes),
         is_protected=False,
         tags={},
         policy=None,
@@ -354,6 +355,8 @@ def _followed(tx: Transaction, before: TableRecord, after: TableRecord, other: T
     new["throughput"] = _moved(before.throughput, after.throughput, other.throughput)
     new["on_demand"] = after.on_demand if after.on_demand != before.on_demand else other.on_demand
     new["indexes"] = tuple(_followed_index(tx, before, index, other) for index in after.indexes)
+    if after.vector_indexes != before.vector_indexes:
+        new["vector_indexes"] = vectors.followed(tx, after, other)
     return _applied(replace(other, **new))
 
 

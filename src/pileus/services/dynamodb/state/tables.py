@@ -30,6 +30,7 @@ from pileus.services.dynamodb.state import (
     scaling,
     streams,
     ttl,
+    vectors,
 )
 from pileus.services.dynamodb.state.encryption import own_key
 from pileus.services.dynamodb.state.records import STRONG, TABLES, SecondaryIndex, TableRecord, check_room
@@ -95,6 +96,7 @@ def create(
         billing_changed_at_ms=tx.now_ms if table.billing == "PAY_PER_REQUEST" else 0,
         status="CREATING",
         indexes=indexes.made(tx, new_indexes),
+        vector_indexes=vectors.made(tx, table.vector_indexes),
     )
     quotas.check(tx, None, table)
     if encrypts:
@@ -110,6 +112,8 @@ def create(
 def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
     """Carry out the plan (changes.Plan) that `plan_of(table, now_ms)` makes of the table as it is."""
     table = named(tx, address)
+    if table.status == "UPDATING" and any(index.status == "CREATING" for index in table.vector_indexes):
+        plan_of(table, tx.now_ms)  # AWS tells of the vector index before it tells of the table
     check_idle(table)
     replicas.check_idle(tx, table)
     plan = plan_of(table, tx.now_ms)
@@ -130,9 +134,13 @@ def change(tx: Transaction, address: Address, plan_of: Callable) -> TableRecord:
         replica_settings.index_created(tx, table, plan.new_index.name)
         created = replace(plan.new_index, id=tx.next_sequence(), status="CREATING")
         table = replace(table, indexes=(*table.indexes, created))
+    if plan.new_vector_index is not None:
+        table = replace(table, vector_indexes=(*table.vector_indexes, *vectors.made(tx, [plan.new_vector_index])))
     quotas.check(tx, before, table)
     if plan.dropped:
         table = _with_status(table, plan.dropped, "DELETING")
+    if plan.dropped_vector_index:
+        table = vectors.changed(table, plan.dropped_vector_index, status="DELETING")
     TABLES.put(tx, table)
     scaling.tell_changes(tx, before, table)
     tx.wake_at(tx.now_ms, SETTLE, str(table.id))
@@ -162,7 +170,7 @@ def delete(tx: Transaction, address: Address) -> TableRecord:
     if table.status == "DELETING":
         return table
     check_idle(table)
-    if any(index.status != "ACTIVE" for index in table.global_indexes):
+    if any(index.status != "ACTIVE" for index in (*table.global_indexes, *table.vector_indexes)):
         raise ResourceInUseException(
             f"{IN_USE}: Cannot delete table while indexes are being created, updated, or deleted."
         )
@@ -222,6 +230,7 @@ def settle(tx: Transaction, key: str) -> None:
             table = _with_status(table, index.name, "ACTIVE")
         elif index.status == "CREATING" and not index.is_backfilling:
             table = indexes.begin_backfill(tx, table, index)
+    table = vectors.settle(tx, table)
     is_changing = table.status == "UPDATING" and replicas.is_changing(tx, table)
     witness_status = "ACTIVE" if table.witness_status == "CREATING" else table.witness_status
     status = "UPDATING" if is_changing else "ACTIVE"
@@ -231,9 +240,7 @@ def settle(tx: Transaction, key: str) -> None:
 def without_index(table: TableRecord, index: SecondaryIndex) -> TableRecord:
     """Its attributes are no longer defined, where nothing else needs them."""
     rest = tuple(other for other in table.indexes if other.id != index.id)
-    used = {*table.key_names, *(name for other in rest for name in other.key_names)}
-    types = {name: kind for name, kind in table.attribute_types.items() if name in used}
-    return replace(table, indexes=rest, attribute_types=types)
+    return indexes.with_used_attributes(replace(table, indexes=rest))
 
 
 def _with_status(table: TableRecord, index_name: str, status: str) -> TableRecord:
@@ -258,5 +265,7 @@ def remove(tx: Transaction, table: TableRecord) -> None:
     insights.table_deleted(tx, table)
     for index in table.indexes:
         indexes.remove(tx, index)
+    for vector_index in table.vector_indexes:
+        vectors.remove(tx, vector_index)
     indexes.table_deleted(tx, table)
     TABLES.remove(tx, table)

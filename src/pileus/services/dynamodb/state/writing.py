@@ -1,6 +1,6 @@
 """`change`: the one way in which an item changes."""
 
-from pileus.services.dynamodb.state import history, indexes, replicas, rows, streams, ttl
+from pileus.services.dynamodb.state import history, indexes, replicas, rows, streams, ttl, vectors
 from pileus.services.dynamodb.state.records import Cause, TableRecord
 from pileus.services.dynamodb.state.rows import Item, Row
 from pileus.store.transaction import Transaction
@@ -53,6 +53,8 @@ def _follow(
     old = None if before is None else before.item
     if table.indexes:
         _change_indexes(tx, table, suffix, old, new, old_bytes, new_bytes, cause)
+    for vector_index in table.live_vector_indexes:
+        vectors.move(tx, table, vector_index, suffix, old, new)
     if table.expires_by:
         ttl.move(tx, table, suffix, old, new)
     if table.stream is not None:

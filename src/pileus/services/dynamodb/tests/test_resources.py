@@ -357,3 +357,38 @@ async def test_an_import_that_fails_fails_its_table(cloud, context, key):
     message = "Some of the items failed validation checks" if key else "The specified bucket does not exist"
     with pytest.raises(AwsError, match=message):
         await create(cloud, context, **KEYS, **IMPORTED, TableName="orders")
+
+
+VECTORS = {
+    "IndexName": "vix",
+    "VectorAttribute": {"AttributeName": "v"},
+    "SearchSchema": [{"AttributeName": "a", "SearchSchemaElementType": "HASH"}],
+    "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["z", "b"]},
+    "Dimensions": 2,
+    "DistanceFunction": "COSINE",
+}
+
+
+async def test_vector_indexes_come_and_go_one_after_another(cloud, context):
+    searched = {"AttributeDefinitions": with_indexes()["AttributeDefinitions"]}
+    one = KEYS | searched | {"TableName": "orders", "VectorIndexes": [VECTORS]}
+    two = VECTORS | {"IndexName": "two", "DistanceFunction": "EUCLIDEAN"}
+    three = VECTORS | {"IndexName": "three", "DistanceFunction": "DOT_PRODUCT"}
+    await create(cloud, context, **one)
+    kept = {name: value for name, value in VECTORS.items() if name != "Projection"}
+    assert (await described(cloud, "orders"))["VectorIndexes"][0].items() >= kept.items()
+    read = await Table().read(context, "orders")
+    assert [index["IndexName"] for index in read["VectorIndexes"]] == ["vix"]
+    await update(cloud, context, "orders", one, one | {"VectorIndexes": [two, three]})
+    table = await described(cloud, "orders")
+    assert {index["IndexName"]: index["IndexStatus"] for index in table["VectorIndexes"]} == {
+        "two": "ACTIVE",
+        "three": "ACTIVE",
+    }
+    other = one | {"VectorIndexes": [two | {"DistanceFunction": "COSINE"}, three]}
+    with pytest.raises(InvalidProperty, match="vector index two"):
+        await update(cloud, context, "orders", one, other)
+    units = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
+    provisioned = {"TableName": "orders", "BillingMode": "PROVISIONED", "ProvisionedThroughput": units}
+    await update(cloud, context, "orders", one, KEYS | provisioned)
+    assert "VectorIndexes" not in await described(cloud, "orders")

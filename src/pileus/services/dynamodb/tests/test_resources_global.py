@@ -230,6 +230,26 @@ async def test_what_is_read_is_what_was_asked_for(cloud, context):
     assert await GlobalTable().read(context, "orders") == properties
 
 
+async def test_vector_indexes_are_in_all_regions(cloud, context):
+    vectors = {
+        "IndexName": "vix",
+        "VectorAttribute": {"AttributeName": "v"},
+        "Projection": {"ProjectionType": "ALL"},
+        "Dimensions": 2,
+        "DistanceFunction": "COSINE",
+    }
+    both = of(EAST, WEST)
+    with_one = both | {"VectorIndexes": [vectors]}
+    await create(cloud, context, with_one)
+    read = await GlobalTable().read(context, "orders")
+    assert read["VectorIndexes"] == [vectors]
+    other = both | {"VectorIndexes": [vectors | {"IndexName": "two"}]}
+    await update(cloud, context, with_one, other)
+    for region in (EAST, WEST):
+        indexes = (await described(cloud, region))["VectorIndexes"]
+        assert [(index["IndexName"], index["IndexStatus"]) for index in indexes] == [("two", "ACTIVE")]
+
+
 def scaled(low, high, **more):
     target = {"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 70}}
     return {"MinCapacity": low, "MaxCapacity": high, **target, **more}
