@@ -14,10 +14,10 @@ from pileus.services.dynamodb.state.records import (
     VectorIndex,
 )
 from pileus.services.dynamodb.state.rows import Item
+from pileus.services.dynamodb.state.vectors import FLOAT32_MAX
 
 MISMATCH = "The provided key element does not match the schema"
 NOT_VALID = "One or more parameter values are not valid. "
-FLOAT32_MAX = 3.4028234663852886e38
 _UNEMPTY = {"S": "string", "B": "binary"}
 
 

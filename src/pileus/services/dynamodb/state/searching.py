@@ -30,7 +30,7 @@ from pileus.services.dynamodb.state.records import (
     VectorIndex,
 )
 from pileus.services.dynamodb.state.tables import require
-from pileus.services.dynamodb.state.vectors import Entry
+from pileus.services.dynamodb.state.vectors import FLOAT32_MAX, Entry
 from pileus.services.dynamodb.values.sizes import item_bytes
 from pileus.store.transaction import Transaction
 
@@ -38,7 +38,6 @@ TURN_ENTRIES, TURN_NUMBERS, TURN_BYTES = 1_000, 1 << 15, 1 << 20
 """Entries and numbers of vectors that a turn looks at, or bytes of items that it shows: some milliseconds."""
 SEARCH_BYTES_MIN = 1024
 """Of what a search consumes. Source: Amazon DynamoDB pricing."""
-FLOAT32_MAX = vectors.layout(1).unpack(b"\xff\xff\x7f\x7f")[0]
 INVALID_VECTOR = (
     "Search vector contains invalid values. All values in the search vector must be a 32-bit floating-point number "
     "attribute"
@@ -141,11 +140,10 @@ def _look(tx: Transaction, found: Found, asked: Search, start: bytes, hash_value
             return
         found.looked += 1
         found.paused_at = key
-        entry = vectors.entry(index, raw)
-        if condition is not None and not condition.holds(of_partition | entry.filters):
+        if condition is not None and not condition.holds(of_partition | vectors.filters_of(index, raw)):
             continue
         found.examined_bytes += vector_bytes
-        score = score_of(entry)
+        score = score_of(vectors.decoded(index, raw))
         # Of equal ones the first stays: `best` has the worst of them first.
         ranked = (score if is_descending else -score, -found.looked, score, key, raw)
         if len(found.best) < asked.top:
@@ -171,7 +169,7 @@ def _show(tx: Transaction, found: Found, asked: Search, start_bytes: int) -> Non
         if shows_vector:
             # Some numbers take as long as many bytes.
             turn_bytes += 100 * index.dimensions
-            shown[index.attribute] = {"L": [{"N": number_text(one)} for one in vectors.entry(index, raw).vector]}
+            shown[index.attribute] = {"L": [{"N": number_text(one)} for one in vectors.decoded(index, raw).vector]}
         if asked.projection is not None:
             shown = asked.projection.of(shown)
         found.results.append({"Item": shown, "Score": shortest(score)})

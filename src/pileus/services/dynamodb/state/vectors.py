@@ -33,6 +33,7 @@ ENTRIES = b"dynamodb.vector\0"
 BACKFILL = "dynamodb.vector_backfill"
 """The timer of a vector index that is backfilling; its key is the index's id."""
 NUMBER_BYTES = 4
+FLOAT32_MAX = 3.4028234663852886e38
 WRITE_BYTES_MIN = 1024
 """Of what a write of an entry consumes. Source: recorded answers; Amazon DynamoDB pricing (1 KB at least)."""
 
@@ -59,21 +60,19 @@ def packed(index: VectorIndex, value: dict) -> bytes | None:
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """What an entry says. squared: the square of the vector's length."""
+    """The vector of an entry, and the square of its length."""
 
     squared: float
     vector: tuple[float, ...]
-    raw_filters: bytes
-
-    @property
-    def filters(self) -> Item:
-        return _decode(self.raw_filters)
 
 
-def entry(index: VectorIndex, raw: bytes) -> Entry:
-    numbers = layout(index.dimensions)
-    filters_at = _LENGTH.size + numbers.size
-    return Entry(_LENGTH.unpack_from(raw)[0], numbers.unpack_from(raw, _LENGTH.size), raw[filters_at:])
+def decoded(index: VectorIndex, raw: bytes) -> Entry:
+    return Entry(_LENGTH.unpack_from(raw)[0], layout(index.dimensions).unpack_from(raw, _LENGTH.size))
+
+
+def filters_of(index: VectorIndex, raw: bytes) -> Item:
+    """The inline filters of an entry."""
+    return _decode(raw[_LENGTH.size + NUMBER_BYTES * index.dimensions :])
 
 
 def dot(left: Iterable[float], right: Iterable[float]) -> float:
@@ -89,7 +88,7 @@ def partition_start(index: VectorIndex, hash_value: dict | None) -> bytes:
     return index_prefix(index) + (b"" if hash_value is None else rows.partition_of(hash_value))
 
 
-def _made(index: VectorIndex, item: Item | None, suffix: bytes) -> tuple[bytes, bytes] | None:
+def entry_of(index: VectorIndex, item: Item | None, suffix: bytes) -> tuple[bytes, bytes] | None:
     """An item's entry, key and value; None where it isn't in the index."""
     value = None if item is None else item.get(index.attribute)
     if value is None:
@@ -109,15 +108,26 @@ def _made(index: VectorIndex, item: Item | None, suffix: bytes) -> tuple[bytes, 
     return partition_start(index, hash_value) + suffix, raw
 
 
+def _entries(
+    index: VectorIndex, suffix: bytes, old: Item | None, new: Item | None
+) -> tuple[tuple[bytes, bytes] | None, tuple[bytes, bytes] | None]:
+    """Of an item as it was and as it is: most changes are of something else than the vector, which takes its time."""
+    before = entry_of(index, old, suffix)
+    names = (index.attribute, *index.types)
+    if old is not None and new is not None and all(old.get(name) == new.get(name) for name in names):
+        return before, before
+    return before, entry_of(index, new, suffix)
+
+
 def move(
     tx: Transaction, table: TableRecord, index: VectorIndex, suffix: bytes, old: Item | None, new: Item | None
 ) -> None:
     """Keep an item's entry in step."""
-    before, after = _made(index, old, suffix), _made(index, new, suffix)
-    if before is not None and index.status == "CREATING" and tx.get(before[0]) is None:
-        before = None  # not yet entered
+    before, after = _entries(index, suffix, old, new)
     if before is None and after is None:
         return
+    if before is not None and index.status == "CREATING" and tx.get(before[0]) is None:
+        before = None  # not yet entered
     if before is not None and (after is None or before[0] != after[0]):
         tx.delete(before[0])
     if after is not None and before != after:
@@ -132,7 +142,7 @@ def write_bytes(table: TableRecord, index: VectorIndex, suffix: bytes, old: Item
 
     AWS says that it "scales with the size of the data replicated to the index"; by how much is not documented.
     """
-    before, after = _made(index, old, suffix), _made(index, new, suffix)
+    before, after = _entries(index, suffix, old, new)
     if before is None and after is None:
         return 0
     if before == after and projected(table, index, old) == projected(table, index, new):
@@ -218,7 +228,7 @@ def backfill(tx: Transaction, key: str) -> None:
     looked_at, is_end = some(rows.scan(tx, table, progress.suffix), BACKFILLED_AT_ONCE)
     for suffix, raw in looked_at:
         item, _ = rows.decode(raw)
-        found = _made(index, item, suffix)
+        found = entry_of(index, item, suffix)
         if found is not None and tx.get(found[0]) is None:
             tx.put(*found)
             indexes.count(tx, index.id, 1, projected_bytes(table, index, item))

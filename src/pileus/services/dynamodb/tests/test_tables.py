@@ -320,8 +320,9 @@ async def test_attributes_are_described_by_name(make):
 
 
 async def test_what_is_not_there_yet_is_refused_by_name(cloud, table):
-    with pytest.raises(AwsError, match="dynamodb:UpdateTable with VectorIndexUpdates") as refusal:
-        await table.UpdateTable(VectorIndexUpdates=[{"Delete": {"IndexName": "vec"}}])
+    stream = f"arn:aws:kinesis:{cloud.region}:{cloud.account}:stream/s"
+    with pytest.raises(AwsError, match="dynamodb:EnableKinesisStreamingDestination") as refusal:
+        await table.EnableKinesisStreamingDestination(StreamArn=stream)
     assert refusal.value.status == 501
 
 

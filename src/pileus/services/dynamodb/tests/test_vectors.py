@@ -1,6 +1,9 @@
 """Vector indexes: made, filled, searched, refused, and what follows a table with them."""
 
+import asyncio
 import json
+import math
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -121,6 +124,71 @@ async def test_a_long_search_goes_in_turns(searched, monkeypatch):
     for number in range(21):
         await put(table, f"{number:02}", number, 0, 0)
     assert await found(table, 20, 0, 0, TopK=5) == ["20", "19", "18", "17", "16"]
+
+
+async def test_others_run_between_the_turns_of_a_search(cloud, searched, monkeypatch):
+    """What has changed since it was looked at is left out; what was not looked at yet is as it is now."""
+    monkeypatch.setattr("pileus.services.dynamodb.state.searching.TURN_ENTRIES", 1)
+    table = await searched(distance="EUCLIDEAN")
+    for number in range(6):
+        await put(table, str(number), number, 0, 0)
+    order = [one["p"]["S"] for one in (await table.Scan(ProjectionExpression="p"))["Items"]]
+    real, pauses = asyncio.sleep, []
+
+    async def pause(delay):
+        await real(delay)
+        pauses.append(None)
+        if len(pauses) == 3:
+            await put(table, order[0], 100, 0, 0)
+            await table.DeleteItem(Key=item(p=order[1]))
+            await put(table, order[5], 200, 0, 0)
+
+    monkeypatch.setattr("pileus.services.dynamodb.operations.turns.asyncio.sleep", pause)
+    asked = {"IndexName": "vix", "SearchVector": numbers(0, 0, 0), "TopK": 10}
+    results = (await table.SearchVectors(**asked))["SearchResults"]
+    found = {one["Item"]["p"]["S"]: one["Score"] for one in results}
+    assert found == {p: float(p) for p in order[2:5]} | {order[5]: 200.0}
+    assert list(found.values()) == sorted(found.values())
+
+
+async def test_searches_find_what_looking_at_every_item_finds(searched):
+    table = await searched(SearchSchema=SCHEMA, distance="EUCLIDEAN")
+    chances = random.Random(7)
+    there: dict[str, dict] = {}
+    for step in range(150):
+        p = str(chances.randrange(25))
+        if chances.random() < 0.2:
+            await table.DeleteItem(Key=item(p=p))
+            there.pop(p, None)
+        else:
+            values = [chances.randrange(-50, 50) / 4 for _ in range(3)]
+            whole = item(p=p, kind=chances.choice("kl"), year=chances.randrange(5))
+            whole |= item(tenant=chances.choice("tu")) if chances.random() < 0.9 else {}
+            whole |= {"v": vector(*values)} if chances.random() < 0.9 else {}
+            there[p] = whole
+            await table.PutItem(Item=whole)
+        if step % 10 == 0:
+            query, tenant, year = [chances.randrange(-50, 50) / 4 for _ in range(3)], chances.choice("tu"), 2
+            expected = sorted(
+                math.dist(query, [float(one["N"]) for one in each["v"]["L"]])
+                for each in there.values()
+                if each.get("tenant") == {"S": tenant} and "v" in each and int(each["year"]["N"]) >= year
+            )
+            answer = await table.SearchVectors(
+                IndexName="vix",
+                SearchVector=numbers(*query),
+                TopK=4,
+                SearchConditionExpression="tenant = :t AND #y >= :y",
+                ExpressionAttributeNames={"#y": "year"},
+                ExpressionAttributeValues={":t": {"S": tenant}, ":y": {"N": str(year)}},
+            )
+            assert [one["Score"] for one in answer["SearchResults"]] == pytest.approx(expected[:4])
+    index = await described(table)
+    assert index["ItemCount"] == sum("v" in one and "tenant" in one for one in there.values())
+    for p in there:
+        await table.DeleteItem(Key=item(p=p))
+    index = await described(table)
+    assert (index["ItemCount"], index["IndexSizeBytes"]) == (0, 0)
 
 
 async def test_vectors_are_answered_as_32_bit_numbers_where_they_are_asked_for(searched):

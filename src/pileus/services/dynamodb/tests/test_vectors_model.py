@@ -29,8 +29,8 @@ def entry(numbers: list[float]) -> vectors.Entry:
     """As it is after a way through the bytes of an entry."""
     index = VectorIndex(1, "vix", "v", len(numbers), COSINE, Projection("ALL"))
     item = {"v": {"L": [{"N": repr(number)} for number in numbers]}}
-    _, raw = vectors._made(index, item, b"suffix")
-    return vectors.entry(index, raw)
+    _, raw = vectors.entry_of(index, item, b"suffix")
+    return vectors.decoded(index, raw)
 
 
 @pytest.mark.parametrize("distance", [COSINE, DOT_PRODUCT, EUCLIDEAN])
