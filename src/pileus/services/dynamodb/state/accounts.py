@@ -91,7 +91,8 @@ def _check_joins(group: tuple[TableRecord, ...], new: TableRecord) -> None:
     for one in (*group, new):
         if one.encryption is not None and one.encryption == own_key(one.address):
             raise invalid("Multi-account global tables do not support AWS managed keys")
-    if any(one.status != "ACTIVE" for one in group) or any(one.status != "ACTIVE" for one in table.global_indexes):
+    indexes = (*table.global_indexes, *table.vector_indexes)
+    if any(one.status != "ACTIVE" for one in (*group, *indexes)):
         raise ResourceInUseException("The resource which you are attempting to change is in use.")
 
 

@@ -151,6 +151,23 @@ async def test_a_replica_has_its_sources_schema_and_items(cloud, clients, owners
     assert await items(clients[WEST]) == {"before": {"n": 1}}
 
 
+async def test_a_replica_has_the_vector_indexes_too(cloud, clients, owners):
+    index = {
+        "IndexName": "near",
+        "VectorAttribute": {"AttributeName": "v"},
+        "Dimensions": 2,
+        "DistanceFunction": "EUCLIDEAN",
+        "Projection": {"ProjectionType": "KEYS_ONLY"},
+    }
+    await make_source(cloud, owners, VectorIndexes=[index])
+    vector = {"L": [{"N": "1"}, {"N": "2"}]}
+    await clients[EAST].PutItem(TableName="orders", Item={"p": {"S": "a"}, "v": vector})
+    await join(cloud, clients, owners, WEST)
+    asked = {"TableName": "orders", "IndexName": "near", "SearchVector": vector["L"], "TopK": 1}
+    (found,) = (await clients[WEST].SearchVectors(**asked))["SearchResults"]
+    assert found == {"Item": {"p": {"S": "a"}}, "Score": 0.0}
+
+
 async def test_each_is_described_with_the_others(cloud, clients, owners, two):
     for region, other in ((EAST, WEST), (WEST, EAST)):
         table = await described(clients[region])
