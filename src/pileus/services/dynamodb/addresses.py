@@ -99,9 +99,9 @@ def of_labelled(arn: str, kind: str) -> tuple[Address, str] | None:
     return address, label
 
 
-def of_resource(call: Call, arn: str) -> Address:
-    """The table of an ARN that tags are set on or listed of: a table's, or a stream's of it, of this region. Whose it is
-    has been asked before. The texts were recorded in October 2026. Raises ValidationException."""
+def check_resource(call: Call, arn: str) -> None:
+    """Whether tags can be set on or listed of an ARN: a table's, or a stream's of it, of this region. Whose it is has been
+    asked before. The texts were recorded in October 2026. Raises ValidationException."""
     if not arn.startswith("arn:"):
         raise invalid(f"ARNs must start with 'arn:': {arn}")
     address = of_arn(arn)
@@ -114,4 +114,3 @@ def of_resource(call: Call, arn: str) -> Address:
         raise invalid(f"Provided Arn is not a DynamoDB resource arn: {arn}")
     if address.region != call.region or address.arn + kind != arn:
         raise ValidationException(f"Invalid TableArn: Invalid ResourceArn provided as input {arn}")
-    return address

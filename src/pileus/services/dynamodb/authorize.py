@@ -13,6 +13,7 @@ from pileus.services.dynamodb.addresses import of_arn, of_name, of_source
 from pileus.services.dynamodb.condition_keys import AccessKeys
 from pileus.services.dynamodb.partiql import permissions
 from pileus.services.dynamodb.resource_policies import check_owner
+from pileus.services.dynamodb.state.attachments import tags_of
 from pileus.services.dynamodb.state.replicas import others
 from pileus.services.dynamodb.state.tables import find
 from pileus.store.transaction import Transaction
@@ -332,4 +333,4 @@ def resource_policy(tx: Transaction, call: Call, arn: str) -> str | None:
 def resource_tags(tx: Transaction, call: Call, arn: str) -> dict[str, str] | None:
     address = of_arn(arn)
     table = None if address is None else find(tx, address)
-    return None if table is None else table.tags
+    return None if table is None else tags_of(table, arn)

@@ -4,7 +4,7 @@ from pileus.kernel.call import Call
 from pileus.kernel.errors import ValidationException
 from pileus.kernel.tags import to_list
 from pileus.services.dynamodb import tagging
-from pileus.services.dynamodb.addresses import of_resource
+from pileus.services.dynamodb.addresses import check_resource
 from pileus.services.dynamodb.errors import PolicyNotFoundException
 from pileus.services.dynamodb.resource_policies import answered, check_keeps_access, check_owner, new_policy
 from pileus.services.dynamodb.state import attachments
@@ -37,7 +37,7 @@ async def get_resource_policy(call: Call, request: dict) -> dict:
 
 
 async def list_tags_of_resource(call: Call, request: dict) -> dict:
-    """A table's tags: at most 50, so they are all on one page.
+    """A table's or stream's tags: at most 50, so they are all on one page.
 
     errors   ResourceNotFoundException, ValidationException
     source   DynamoDB API reference, ListTagsOfResource
@@ -45,7 +45,8 @@ async def list_tags_of_resource(call: Call, request: dict) -> dict:
     arn = request["ResourceArn"]
     if request.get("NextToken"):
         raise ValidationException("Invalid NextToken")  # nobody was given one
-    return {"Tags": to_list(await call.read(attachments.tagged, of_resource(call, arn)))}
+    check_resource(call, arn)
+    return {"Tags": to_list(await call.read(attachments.tagged, arn))}
 
 
 async def put_resource_policy(call: Call, request: dict) -> dict:
@@ -65,32 +66,32 @@ async def put_resource_policy(call: Call, request: dict) -> dict:
 
 
 async def tag_resource(call: Call, request: dict) -> dict:
-    """Set tags of a table; one of the same key is replaced.
+    """Set tags of a table or stream; one of the same key is replaced.
 
     errors   ResourceInUseException, ResourceNotFoundException, ValidationException
     source   DynamoDB API reference, TagResource
     """
     arn = request["ResourceArn"]
-    address = of_resource(call, arn)
+    check_resource(call, arn)
     if not request["Tags"]:
         raise ValidationException("Atleast one Tag needs to be provided as Input.")
     tags = tagging.given(request["Tags"], own=not call.is_from_outside)
-    await call.write(attachments.change_tags, address, tags, [], tagging.check_number)
+    await call.write(attachments.change_tags, arn, tags, [], tagging.check_number)
     return {}
 
 
 async def untag_resource(call: Call, request: dict) -> dict:
-    """Remove tags of a table; keys that no tag has are no error.
+    """Remove tags of a table or stream; keys that no tag has are no error.
 
     errors   ResourceInUseException, ResourceNotFoundException, ValidationException
     source   DynamoDB API reference, UntagResource
     """
     arn = request["ResourceArn"]
-    address = of_resource(call, arn)
+    check_resource(call, arn)
     if not request["TagKeys"]:
         raise ValidationException("Atleast one Tag Key needs to be provided as Input.")
     for key in request["TagKeys"]:
         tagging.check_key(key)
     tagging.check_number(request["TagKeys"])
-    await call.write(attachments.change_tags, address, {}, request["TagKeys"], tagging.check_number)
+    await call.write(attachments.change_tags, arn, {}, request["TagKeys"], tagging.check_number)
     return {}

@@ -115,6 +115,7 @@ async def bring_own(context: ResourceContext, name: str, old: dict[str, Any], pr
     stream = properties.get("StreamSpecification")
     if stream is not None:
         await bring_policy(context, table["LatestStreamArn"], stream.get("ResourcePolicy"))
+        await retag(context, table["LatestStreamArn"], {tag["Key"]: tag["Value"] for tag in stream.get("Tags") or ()})
     await bring_insights(context, name, old, properties)
     await retag(context, table["TableArn"], context.tags_with(properties.get("Tags")))
 
@@ -522,6 +523,9 @@ async def properties_of(context: ResourceContext, table: dict) -> dict[str, Any]
             found[kind] = [schema_of(index, kind, is_provisioned) for index in table[kind]]
     if table.get("StreamSpecification", {}).get("StreamEnabled"):
         found["StreamSpecification"] = {"StreamViewType": table["StreamSpecification"]["StreamViewType"]}
+        tags = await tags_of(context, table["LatestStreamArn"])
+        if tags:
+            found["StreamSpecification"]["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
     if table.get("SSEDescription", {}).get("Status") == "ENABLED":
         found["SSESpecification"] = {"SSEEnabled": True, "SSEType": "KMS"}
     answer = await context.invoke("dynamodb", "DescribeTimeToLive", {"TableName": name})

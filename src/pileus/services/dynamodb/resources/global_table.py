@@ -402,6 +402,7 @@ async def _shown(context: ResourceContext, table: dict[str, Any]) -> dict[str, A
     """What is the same in all regions, as it is."""
     properties = await bringing.properties_of(context, table)
     found = {key: value for key, value in properties.items() if key not in OWN_AS_IN_TABLES}
+    found.get("StreamSpecification", {}).pop("Tags", None)
     for of, index_name in _capacities(found):
         throughput = of.pop("ProvisionedThroughput", None)
         limits = of.pop("OnDemandThroughput", {})
@@ -423,6 +424,8 @@ async def _replica_shown(context: ResourceContext, table: dict[str, Any]) -> dic
     properties = await bringing.properties_of(context, table)
     found = {"Region": context.region, **{key: properties[key] for key in OWN_AS_IN_TABLES if key in properties}}
     found |= joined.shown(table)
+    if "Tags" in properties.get("StreamSpecification", {}):
+        found["ReplicaStreamSpecification"] = {"Tags": properties["StreamSpecification"]["Tags"]}
     indexes = []
     for of, index_name in _capacities(properties):
         own = found if not index_name else {"IndexName": index_name}

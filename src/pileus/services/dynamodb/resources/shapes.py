@@ -6,7 +6,7 @@ Source: CloudFormation template reference, AWS::DynamoDB::Table, AWS::DynamoDB::
 import json
 from typing import Any
 
-from pileus.stacks.property_types import JSON, TAGS, Property
+from pileus.stacks.property_types import JSON, TAGS, NotHonoured, Property
 
 INSIGHTS = Property({"Enabled": Property(bool, required=True), "Mode": Property(str)})
 KEY_SCHEMA = [{"AttributeName": Property(str, required=True), "KeyType": Property(str, required=True)}]
@@ -82,7 +82,7 @@ TABLE_PROPERTIES = {
         {"KMSMasterKeyId": Property(str), "SSEEnabled": Property(bool, required=True), "SSEType": Property(str)}
     ),
     "StreamSpecification": Property(
-        {"ResourcePolicy": Property(POLICY), "StreamViewType": Property(str, required=True)}
+        {"ResourcePolicy": Property(POLICY), "StreamViewType": Property(str, required=True), "Tags": Property(TAGS)}
     ),
     "TableClass": Property(str),
     "TableName": Property(str, replacement=True),
@@ -135,7 +135,7 @@ REPLICA = {
     "ReadOnDemandThroughputSettings": Property(READ_ON_DEMAND),
     "ReadProvisionedThroughputSettings": Property(READ_PROVISIONED),
     "Region": Property(str, required=True),
-    "ReplicaStreamSpecification": Property({"ResourcePolicy": Property(POLICY, required=True)}),
+    "ReplicaStreamSpecification": Property({"ResourcePolicy": Property(POLICY), "Tags": Property(TAGS)}),
     "ResourcePolicy": Property(POLICY),
     "SSESpecification": Property({"KMSMasterKeyId": Property(str, required=True)}),
     "TableClass": Property(str),
@@ -168,6 +168,7 @@ GLOBAL_TABLE_PROPERTIES = {
     "SSESpecification": Property({"SSEEnabled": Property(bool, required=True), "SSEType": Property(str)}),
     "StreamSpecification": Property({"StreamViewType": Property(str, required=True)}),
     "TableName": Property(str, replacement=True),
+    "TableType": NotHonoured(),
     "TimeToLiveSpecification": Property({"AttributeName": Property(str), "Enabled": Property(bool, required=True)}),
     "VectorIndexes": Property([VECTOR_INDEX]),
     "WarmThroughput": Property(WARM),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from pileus.services.dynamodb.addresses import Address, of_arn
+from pileus.services.dynamodb.addresses import of_arn
 from pileus.services.dynamodb.errors import PolicyNotFoundException, ResourceInUseException, ResourceNotFoundException
 from pileus.services.dynamodb.state import accounts
 from pileus.services.dynamodb.state.records import TABLES, Policy, TableRecord
@@ -14,11 +14,19 @@ NO_POLICY = "NO_POLICY"
 """As expected revision: there is none. Source: API reference, PutResourcePolicy."""
 
 
-def _owner(tx: Transaction, address: Address) -> TableRecord:
-    table = TABLES.get(tx, *address)
-    if table is None:
-        raise ResourceNotFoundException(f"Requested resource not found: ResourceArn: {address.arn} not found")
+def _owner(tx: Transaction, arn: str) -> TableRecord:
+    """The table that has, or whose stream has, tags."""
+    address = of_arn(arn)
+    table = None if address is None else TABLES.get(tx, *address)
+    if table is None or (arn != table.arn and arn != _stream_arn(table)):
+        raise ResourceNotFoundException(f"Requested resource not found: ResourceArn: {arn} not found")
     return table
+
+
+def _stream_arn(table: TableRecord) -> str:
+    """Of the stream that is open, or was last; "" where there is none."""
+    latest = table.stream or table.last_stream
+    return "" if latest is None else f"{table.arn}/stream/{latest.label}"
 
 
 def _policed(tx: Transaction, arn: str) -> TableRecord:
@@ -27,8 +35,7 @@ def _policed(tx: Transaction, arn: str) -> TableRecord:
     table = None if address is None else TABLES.get(tx, *address)
     if table is None:
         raise ResourceNotFoundException(f"Requested resource not found: Table: {address.name} not found")
-    latest = table.stream or table.last_stream
-    if arn != table.arn and (latest is None or arn != f"{table.arn}/stream/{latest.label}"):
+    if arn != table.arn and arn != _stream_arn(table):
         label = arn.partition("/stream/")[2]
         raise ResourceNotFoundException(
             f"Requested resource not found: Stream: {label} not found for Table: {table.name}"
@@ -36,25 +43,31 @@ def _policed(tx: Transaction, arn: str) -> TableRecord:
     return table
 
 
-def tagged(tx: Transaction, address: Address) -> dict[str, str]:
-    return _owner(tx, address).tags
+def tagged(tx: Transaction, arn: str) -> dict[str, str]:
+    return tags_of(_owner(tx, arn), arn)
+
+
+def tags_of(table: TableRecord, arn: str) -> dict[str, str]:
+    """A stream has tags of its own. Source: developer guide, "Using attribute-based access control with DynamoDB Streams"."""
+    return table.stream_tags.get(arn, {}) if arn.startswith(f"{table.arn}/stream/") else table.tags
 
 
 def change_tags(
     tx: Transaction,
-    address: Address,
+    arn: str,
     added: dict[str, str],
     removed: list[str],
     check: Callable[[dict[str, str]], None],
 ) -> None:
     """Set and remove tags; `check` refuses what they would be."""
-    table = _owner(tx, address)
+    table = _owner(tx, arn)
     if table.status != "ACTIVE":
         raise ResourceInUseException(f"Attempt to change a resource which is still in use: Table: {table.name}")
-    tags = {key: value for key, value in (table.tags | added).items() if key not in removed}
+    had = tags_of(table, arn)
+    tags = {key: value for key, value in (had | added).items() if key not in removed}
     check(tags)
-    if tags != table.tags:
-        TABLES.put(tx, replace(table, tags=tags))
+    if tags != had:
+        TABLES.put(tx, replace(table, tags=tags) if arn == table.arn else replace(table, stream_tags={arn: tags}))
 
 
 def policy_of(tx: Transaction, arn: str) -> Policy | None:

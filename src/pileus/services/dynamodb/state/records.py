@@ -255,7 +255,7 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     members          region -> (account, name) of replicas of other accounts; elsewhere they are this account's, of this name
     overrides        what it has of its own as a replica
     sourced_at_ms    when a replica was last made of it; 0: never
-    stream_policies  the resource policies of its streams, by ARN
+    stream_policies, stream_tags   the resource policies and the tags of its streams, by ARN
     consistency      of a global table: STRONG, or "" for EVENTUAL
     witness          the region of a STRONG one's witness, which has no table there; witness_status: CREATING, ACTIVE, DELETING
     is_bound         DisassociationProtectionEnabled of a replica
@@ -298,6 +298,7 @@ class TableRecord(msgspec.Struct, frozen=True, dict=True):
     restored_from: dict | None = None
     """RestoreSummary, as DescribeTable gives it while the table is being restored, and no longer."""
     stream_policies: dict[str, Policy] = {}
+    stream_tags: dict[str, dict[str, str]] = {}
     overrides: Overrides = Overrides()
     sourced_at_ms: int = 0
     settling: str = ""

@@ -165,6 +165,7 @@ def replica_of(tx: Transaction, table: TableRecord, region: str) -> TableRecord:
         stream=None,
         last_stream=None,
         stream_policies={},
+        stream_tags={},
         recovery=None,
         copying=0,
         restored_from=None,

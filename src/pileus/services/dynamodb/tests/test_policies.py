@@ -23,6 +23,9 @@ def allow(resource: str, *actions: str, who: str = OTHER, **more) -> dict:
     return {"Effect": "Allow", "Principal": {"AWS": who}, "Action": list(actions), "Resource": resource, **more}
 
 
+STREAM = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+
+
 # Tags
 
 
@@ -33,6 +36,35 @@ async def test_tags_are_set_replaced_and_removed(cloud, make):
     await dynamodb.UntagResource(ResourceArn=table.arn, TagKeys=["a", "nope"])
     listed = await dynamodb.ListTagsOfResource(ResourceArn=table.arn)
     assert listed == {"Tags": [{"Key": "b", "Value": "3"}, {"Key": "c", "Value": ""}]}
+
+
+async def test_a_stream_has_tags_of_its_own(cloud, make):
+    table = await make(Tags=[{"Key": "a", "Value": "table"}], StreamSpecification=STREAM)
+    arn = (await table.DescribeTable())["Table"]["LatestStreamArn"]
+    assert (await cloud.dynamodb.ListTagsOfResource(ResourceArn=arn))["Tags"] == []
+    await cloud.dynamodb.TagResource(ResourceArn=arn, Tags=[{"Key": "a", "Value": "stream"}, {"Key": "b", "Value": ""}])
+    await cloud.dynamodb.UntagResource(ResourceArn=arn, TagKeys=["b"])
+    assert (await cloud.dynamodb.ListTagsOfResource(ResourceArn=arn))["Tags"] == [{"Key": "a", "Value": "stream"}]
+    assert (await cloud.dynamodb.ListTagsOfResource(ResourceArn=table.arn))["Tags"] == [{"Key": "a", "Value": "table"}]
+    nowhere = f"{table.arn}/stream/2020-01-01T00:00:00.000"
+    for refusal in (
+        cloud.dynamodb.ListTagsOfResource(ResourceArn=nowhere),
+        cloud.dynamodb.TagResource(ResourceArn=nowhere, Tags=[{"Key": "a", "Value": ""}]),
+    ):
+        await refused(refusal, "not found", "ResourceNotFoundException")
+
+
+async def test_tags_of_a_stream_are_condition_keys(cloud, make, allowed):
+    table = await make(Tags=[{"Key": "env", "Value": "prod"}], StreamSpecification=STREAM)
+    arn = (await table.DescribeTable())["Table"]["LatestStreamArn"]
+    only = {"StringEquals": {"aws:ResourceTag/env": "prod"}}
+    await allowed(own("DescribeStream", resource=arn, **only))
+    made = await cloud.iam.GetUser(UserName="ann")
+    ann = cloud.as_(principal.user("000000000000", "ann", made["User"]["UserId"]), "dynamodbstreams")
+    with pytest.raises(AccessDenied):
+        await ann.DescribeStream(StreamArn=arn)  # the table's tags are not its own
+    await cloud.dynamodb.TagResource(ResourceArn=arn, Tags=[{"Key": "env", "Value": "prod"}])
+    await ann.DescribeStream(StreamArn=arn)
 
 
 async def test_what_tags_refuse(cloud, table):

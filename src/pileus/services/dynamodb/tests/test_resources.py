@@ -109,7 +109,7 @@ async def test_every_property_reaches_the_table(cloud, context):
                 "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["x"]},
             }
         ],
-        "StreamSpecification": {"StreamViewType": "NEW_IMAGE"},
+        "StreamSpecification": {"StreamViewType": "NEW_IMAGE", "Tags": [{"Key": "reads", "Value": "b"}]},
         "TimeToLiveSpecification": {"AttributeName": "until", "Enabled": "true"},
         "TableClass": "STANDARD_INFREQUENT_ACCESS",
         "DeletionProtectionEnabled": True,
@@ -234,6 +234,23 @@ async def test_another_view_type_is_another_stream(cloud, context):
     new = KEYS | {"StreamSpecification": {"StreamViewType": "NEW_IMAGE"}}
     updated = await update(cloud, context, created.physical_id, old, new)
     assert updated.attributes["StreamArn"] != created.attributes["StreamArn"]
+
+
+async def test_a_streams_tags_are_changed_and_go(cloud, context):
+    async def stream_tags():
+        arn = (await described(cloud, name))["LatestStreamArn"]
+        return (await cloud.dynamodb.ListTagsOfResource(ResourceArn=arn))["Tags"]
+
+    def tagged(*tags):
+        return KEYS | {"StreamSpecification": {"StreamViewType": "KEYS_ONLY", "Tags": list(tags)}}
+
+    old, new = tagged({"Key": "a", "Value": "1"}), tagged({"Key": "b", "Value": "2"})
+    name = (await create(cloud, context, **old)).physical_id
+    assert await stream_tags() == [{"Key": "a", "Value": "1"}]
+    await update(cloud, context, name, old, new)
+    assert await stream_tags() == [{"Key": "b", "Value": "2"}]
+    await update(cloud, context, name, new, KEYS | {"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}})
+    assert await stream_tags() == []
 
 
 async def test_an_index_is_created_with_the_items_there_are(cloud, context):

@@ -181,6 +181,28 @@ async def test_the_mode_follows_the_template(cloud, clients, owners):
         assert (await described(clients[EAST]))["GlobalTableSettingsReplicationMode"] == mode
 
 
+async def test_streams_have_tags_region_by_region(cloud, owners):
+    stack = Stack(cloud, owners, EAST)
+    tags = [{"Key": "reads", "Value": "south"}]
+    replicas = [{"Region": EAST}, {"Region": SOUTH, "ReplicaStreamSpecification": {"Tags": tags}}]
+    status, reasons = await stack.create(KEYS | {"Replicas": replicas})
+    assert status == "CREATE_COMPLETE", reasons
+    found = {}
+    for region in (EAST, SOUTH):
+        client = cloud.as_(root(cloud.account), "dynamodb", region=region)
+        stream = (await described(client))["LatestStreamArn"]
+        found[region] = (await client.ListTagsOfResource(ResourceArn=stream))["Tags"]
+    assert found == {EAST: [], SOUTH: tags}
+
+    async def invoke(service, operation, request, *, region=EAST):
+        return await getattr(cloud.as_(root(cloud.account), service, region=region), operation)(**request)
+
+    context = ResourceContext(cloud.account, EAST, "aws", "", "", "", "", cloud.clock, invoke)
+    shown = await GlobalTable().read(context, "orders")
+    assert [replica.get("ReplicaStreamSpecification") for replica in shown["Replicas"]] == [None, {"Tags": tags}]
+    assert shown["StreamSpecification"] == KEYS["StreamSpecification"]
+
+
 async def test_replicas_of_one_account_may_be_let_leave(cloud, owners):
     stack = Stack(cloud, owners, EAST)
     properties = KEYS | {"Replicas": [{"Region": EAST}, {"Region": SOUTH, "DisassociationProtectionEnabled": False}]}
