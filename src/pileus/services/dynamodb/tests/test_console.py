@@ -1,8 +1,11 @@
 """DynamoDB's pages: what they show and do is what the operations tell and did."""
 
+import json
+
 import pytest
 
 from pileus.kernel.errors import ValidationException
+from pileus.kernel.principal import root
 from pileus.services.dynamodb.console import json_items
 from pileus.services.dynamodb.console.items import key_out
 
@@ -37,6 +40,41 @@ async def test_a_table_is_made_listed_and_described(cloud, music):
     assert [key["AttributeName"] for key in table["KeySchema"]] == ["artist", "song"]
     assert "music ACTIVE artist (S) song (N)" in (await cloud.browser.get("dynamodb/tables")).text
     assert table["TableArn"] in (await cloud.browser.get(music)).text
+
+
+async def test_replicas_are_shown_with_whose_they_are(cloud):
+    arn = f"arn:aws:dynamodb:us-east-1:{cloud.account}:table/music"
+    there = "arn:aws:dynamodb:eu-west-1:222222222222:table/music"
+
+    def policy(mine):
+        steady = ("ReadDataForReplication", "WriteDataForReplication", "ReplicateSettings")
+        statements = [
+            {
+                "Effect": "Allow",
+                "Principal": principal,
+                "Action": [f"dynamodb:{action}" for action in actions],
+                "Resource": mine,
+            }
+            for principal, actions in (
+                ({"Service": "replication.dynamodb.amazonaws.com"}, steady),
+                ({"AWS": "222222222222"}, ["AssociateTableReplica"]),
+            )
+        ]
+        return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+    shared = {"TableName": "music", "GlobalTableSettingsReplicationMode": "ENABLED"}
+    await cloud.dynamodb.CreateTable(
+        AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+        ResourcePolicy=policy(arn),
+        **shared,
+    )
+    await cloud.settle()
+    other = cloud.as_(root("222222222222"), "dynamodb", region="eu-west-1")
+    await other.CreateTable(GlobalTableSourceArn=arn, ResourcePolicy=policy(there), **shared)
+    await cloud.settle()
+    assert "eu-west-1 222222222222 ACTIVE" in (await cloud.browser.get("dynamodb/tables/music")).text
 
 
 async def test_a_page_of_tables_leads_to_the_next(cloud):
