@@ -22,6 +22,11 @@ SEED = int(os.environ.get("PILEUS_SEED", "0")) or random.SystemRandom().randrang
 OHIO, OREGON = "us-east-2", "us-west-2"
 EAST, WEST, SOUTH = REGIONS = ("us-east-1", "eu-west-1", "sa-east-1")
 CONVERGED_S = 60
+SCHEMA = {
+    "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
 
 
 class Writer:
@@ -68,12 +73,7 @@ def items_of(client) -> dict[str, int]:
 def make_empty_table(server: Server):
     """Returns the client of its region."""
     east = server.client("dynamodb", region_name=EAST)
-    east.create_table(
-        TableName="items",
-        AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    east.create_table(TableName="items", **SCHEMA)
     east.get_waiter("table_exists").wait(TableName="items", WaiterConfig={"Delay": 1})
     return east
 
@@ -212,13 +212,7 @@ def test_replicas_of_several_accounts_converge_whoever_was_cut_off(tmp_path: Pat
             for region, account in OWNERS.items()
         ]
         for writer in writers:
-            asked = {"GlobalTableSourceArn": ARNS[EAST]}
-            if writer.region == EAST:
-                asked = {
-                    "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
-                    "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
-                    "BillingMode": "PAY_PER_REQUEST",
-                }
+            asked = SCHEMA if writer.region == EAST else {"GlobalTableSourceArn": ARNS[EAST]}
             writer.client.create_table(
                 TableName="items",
                 GlobalTableSettingsReplicationMode="ENABLED",

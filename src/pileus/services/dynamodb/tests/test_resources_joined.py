@@ -8,16 +8,9 @@ from pileus.kernel.principal import root
 from pileus.services.dynamodb.resources import GlobalTable
 from pileus.services.dynamodb.tests.test_replicas import EAST, SOUTH, WEST, described, items, put, statuses
 from pileus.services.dynamodb.tests.test_replicas_accounts import OTHER, arn, policy
+from pileus.services.dynamodb.tests.test_resources_global import KEYS
 from pileus.stacks.property_types import InvalidProperty
 from pileus.stacks.resource import ResourceContext
-
-KEYS = {
-    "TableName": "orders",
-    "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
-    "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
-    "BillingMode": "PAY_PER_REQUEST",
-    "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
-}
 
 
 @pytest.fixture
