@@ -25,10 +25,10 @@ OWN = (
 
 
 async def create_table(call: Call, request: dict) -> dict:
-    """Make a table; it is CREATING, and ACTIVE soon after.
+    """Make a table, or a replica of another account's; it is CREATING, and ACTIVE soon after.
 
     request  CreateTableInput
-    errors   LimitExceededException, ResourceInUseException, ValidationException
+    errors   AccessDenied (somebody's policy doesn't let DynamoDB replicate), LimitExceededException, ResourceInUseException, ValidationException
     source   DynamoDB API reference, CreateTable
     """
     if request.get("GlobalTableSourceArn"):

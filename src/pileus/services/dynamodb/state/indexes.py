@@ -13,7 +13,7 @@ table", "Detecting and correcting index key violations"), "Local secondary index
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from msgspec.structs import replace
@@ -191,19 +191,30 @@ def backfill(tx: Transaction, key: str) -> None:
     index = None if table is None else next((one for one in table.indexes if one.id == progress.index_id), None)
     if index is None or index.status != "CREATING":
         return  # deleted meanwhile
-    looked_at, is_end = some(rows.scan(tx, table, progress.suffix), BACKFILLED_AT_ONCE)
-    for suffix, raw in looked_at:
-        item, size_bytes = rows.decode(raw)
+
+    def enter(suffix: bytes, item: Item, size_bytes: int) -> None:
         entry = rows.entry_key(index, item, suffix)
         if entry is not None and tx.get(entry) is None:
             tx.put(entry, rows.entry_value(suffix))
             count(tx, index.id, 1, projected_bytes(table, index, item, size_bytes))
-    if not is_end:
+
+    if enter_some(tx, table, progress, BACKFILL, enter):
+        TABLES.put(tx, _with(table, replace(index, status="ACTIVE", is_backfilling=False)))
+
+
+def enter_some(
+    tx: Transaction, table: TableRecord, progress: Backfill, timer: str, enter: Callable[[bytes, Item, int], None]
+) -> bool:
+    """Call `enter(suffix, item, its size)` for some items, and let the timer come again; return whether those were all."""
+    looked_at, is_end = some(rows.scan(tx, table, progress.suffix), BACKFILLED_AT_ONCE)
+    for suffix, raw in looked_at:
+        enter(suffix, *rows.decode(raw))
+    if is_end:
+        BACKFILLS.delete(tx, progress.index_id)
+    else:
         BACKFILLS.put(tx, replace(progress, suffix=looked_at[-1][0] + b"\0"))
-        tx.wake_at(tx.now_ms, BACKFILL, key)
-        return
-    BACKFILLS.delete(tx, index.id)
-    TABLES.put(tx, _with(table, replace(index, status="ACTIVE", is_backfilling=False)))
+        tx.wake_at(tx.now_ms, timer, str(progress.index_id))
+    return is_end
 
 
 def _with(table: TableRecord, index: SecondaryIndex) -> TableRecord:

@@ -325,7 +325,8 @@ def follow(
     scales   it was auto scaling that changed it: the others' reads stay
 
     Billing, capacity, indexes, TTL and the kind of encryption are the same everywhere, but for what a replica overrides;
-    protection, recovery, tags and policies are each replica's own. Source: "Settings synchronization", see above.
+    protection, recovery, tags and policies are each replica's own, and where replicas are of several accounts, class and
+    encryption as well. Source: "Settings synchronization", see above; "Non-Synchronized Settings" of multi-account tables.
     """
     changed = []
     for other in others(tx, after):

@@ -22,10 +22,9 @@ import msgspec
 from msgspec.structs import replace
 
 from pileus.services.dynamodb.state import indexes, rows
-from pileus.services.dynamodb.state.indexes import BACKFILLED_AT_ONCE, BACKFILLS, Backfill
+from pileus.services.dynamodb.state.indexes import BACKFILLS, Backfill
 from pileus.services.dynamodb.state.records import PARTITION_KEY_BYTES_MAX, TABLES, TableRecord, VectorIndex
 from pileus.services.dynamodb.state.rows import Item
-from pileus.services.dynamodb.state.steps import some
 from pileus.services.dynamodb.values.sizes import item_bytes, text_bytes, value_bytes
 from pileus.store.transaction import Transaction
 
@@ -225,16 +224,12 @@ def backfill(tx: Transaction, key: str) -> None:
     index = None if table is None else next((one for one in table.vector_indexes if one.id == progress.index_id), None)
     if index is None or index.status != "CREATING":
         return  # deleted meanwhile
-    looked_at, is_end = some(rows.scan(tx, table, progress.suffix), BACKFILLED_AT_ONCE)
-    for suffix, raw in looked_at:
-        item, _ = rows.decode(raw)
+
+    def enter(suffix: bytes, item: Item, size_bytes: int) -> None:
         found = entry_of(index, item, suffix)
         if found is not None and tx.get(found[0]) is None:
             tx.put(*found)
             indexes.count(tx, index.id, 1, projected_bytes(table, index, item))
-    if not is_end:
-        BACKFILLS.put(tx, replace(progress, suffix=looked_at[-1][0] + b"\0"))
-        tx.wake_at(tx.now_ms, BACKFILL, key)
-        return
-    BACKFILLS.delete(tx, index.id)
-    TABLES.put(tx, changed(table, index.name, status="ACTIVE", is_backfilling=False))
+
+    if indexes.enter_some(tx, table, progress, BACKFILL, enter):
+        TABLES.put(tx, changed(table, index.name, status="ACTIVE", is_backfilling=False))

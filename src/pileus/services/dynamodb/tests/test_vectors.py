@@ -510,7 +510,7 @@ async def test_other_refusals_of_new_indexes(make):
 
 
 async def test_an_index_of_a_live_table_is_backfilled(cloud, make, monkeypatch):
-    monkeypatch.setattr("pileus.services.dynamodb.state.vectors.BACKFILLED_AT_ONCE", 2)
+    monkeypatch.setattr("pileus.services.dynamodb.state.indexes.BACKFILLED_AT_ONCE", 2)
     table = await make("p")
     for number in range(5):
         await put(table, str(number), 1, number, 0, tenant="t")
