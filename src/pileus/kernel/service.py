@@ -28,7 +28,8 @@ class Touch(msgspec.Struct, frozen=True):
 
     resource_account  the account that owns the resource where the ARN doesn't say it (S3); None: as in the ARN
     request_tags      tags that the call wants to set: aws:RequestTag/…, aws:TagKeys
-    policy            the resource's own policy (JSON text) where another service keeps it: STS asks IAM for a role's
+    policy            the resource's own policy (JSON text) where another service keeps it (STS asks IAM for a role's), or
+                      where this action alone is another account's to take (CreateTable of a global table's replica)
     policy_kind       authz.evaluate's TRUST or KEY where this policy must grant; None: as the service's others
     """
 

@@ -2,7 +2,7 @@
 
 Source: API reference, VectorIndex, CreateVectorIndexAction, SearchSchemaElement; developer guide, "Quotas in Amazon
 DynamoDB" ("Vector indexes"). The texts about billing, dimensions, the number of indexes and undefined attributes are those
-of recorded answers; the others are as near as we know.
+of recorded answers; the others are as near as we know (docs/judges-dynamodb.md, "Doubts").
 """
 
 from collections.abc import Iterable, Sequence

@@ -164,7 +164,7 @@ def _index(table: TableRecord, asked: Reading) -> SecondaryIndex | None:
 
 
 def _refuse_vectors(asked: Reading) -> None:
-    """The order and the texts are those of recorded answers."""
+    """The order and the texts are AWS's as others say that they saw them; see docs/judges-dynamodb.md, "Doubts"."""
     if asked.tests is None:
         raise ValidationException(SCAN_OF_VECTORS)
     if asked.is_consistent:

@@ -5,7 +5,8 @@ Every vector is looked at, so the answer is exact, where AWS's is of an approxim
 an entry says is as somebody committed it; an item that has changed since its entry was looked at is left out.
 
 Source: API reference, SearchVectors; developer guide, "Creating and searching vector indexes", "Requirements and
-limitations"; the texts are those of recorded answers, but for that of an answer too large.
+limitations". The texts are those of recorded answers, but for what docs/judges-dynamodb.md names under "Doubts". Why every
+vector: decision 0014.
 """
 
 import heapq
